@@ -1,0 +1,10 @@
+# tests/fuzz/fuzz_NAME.c -> build/fuzz/fuzz_NAME; the corpus lies in tests/fuzz/corpus/NAME.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+foreach(source ${fuzz_sources})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer -Wno-missing-prototypes -Wno-conversion)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(${name} PRIVATE ${ALL_LIBS} synbak_seam)
+endforeach()

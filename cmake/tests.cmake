@@ -1,0 +1,25 @@
+# tests/unit/**/test_NAME.c -> build/tests/test_NAME, one program each, TAP on stdout.
+# The programs link the fault-injecting seam, so any test may fail a call or move time.
+file(GLOB seam_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/seam_*.c)
+add_library(synbak_seam_fault STATIC ${seam_sources})
+file(GLOB testlib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
+list(FILTER testlib_sources EXCLUDE REGEX "/seam_")
+add_library(synbak_testlib STATIC ${testlib_sources})
+target_link_libraries(synbak_testlib PUBLIC synbak_base)
+
+set(ALL_LIBS synbak_plain synbak_postgres synbak_store synbak_journal synbak_protocol
+             synbak_schedule synbak_config synbak_base)
+file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
+     ${CMAKE_SOURCE_DIR}/tests/unit/test_*.c ${CMAKE_SOURCE_DIR}/tests/trace/test_*.c
+     ${CMAKE_SOURCE_DIR}/tests/fault/test_*.c)
+foreach(source ${test_sources})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_compile_options(${name} PRIVATE -Wno-conversion)
+  target_link_libraries(${name} PRIVATE synbak_testlib ${ALL_LIBS} synbak_seam_fault)
+endforeach()
+
+# The programs once more with the fault-injecting seam, for kill and power-loss campaigns.
+synbak_program(synbakd-fault synbak_seam_fault daemon ${SYNBAKD_LIBS})
+synbak_program(synbak-worker-fault synbak_seam_fault daemon/worker ${WORKER_LIBS})
