@@ -56,8 +56,8 @@ static void drop_capabilities(void)
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* EINVAL on old kernels only */
 }
 
-__attribute__((noreturn)) static void run_child(const struct child_spec *spec, const struct plan *plan,
-                                                pid_t parent)
+__attribute__((noreturn)) static void run_child(const struct child_spec *spec,
+                                                const struct plan *plan, pid_t parent)
 {
     extern char **environ;
     sigset_t none;
@@ -261,7 +261,8 @@ int child_wait(struct child *c, int *ret_status, struct err *e)
         *ret_status = status;
     if (WIFSIGNALED(status))
         return err_set(e, ERR_CHILD, "%s: killed by signal %d (%s)%s%s", c->name, WTERMSIG(status),
-                       strsignal(WTERMSIG(status)), c->tail_written > 0 ? ": " : "", child_stderr(c));
+                       strsignal(WTERMSIG(status)), c->tail_written > 0 ? ": " : "",
+                       child_stderr(c));
     if (WEXITSTATUS(status) != 0)
         return err_set(e, ERR_CHILD, "%s: exit status %d%s%s", c->name, WEXITSTATUS(status),
                        c->tail_written > 0 ? ": " : "", child_stderr(c));

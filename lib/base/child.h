@@ -15,21 +15,21 @@
 struct child; /* owned by whoever started it */
 
 struct child_spec {
-    const char *const *argv;    /* argv[0] is searched in PATH unless it has a slash */
-    const char *const *env;     /* whole environment, NULL-terminated; NULL: ours */
-    const char *directory;      /* NULL: ours */
-    bool want_stdin;            /* a pipe that the caller writes, else /dev/null */
-    bool want_stdout;           /* a pipe that the caller reads, else /dev/null */
-    bool keep_capabilities;     /* false: the ambient and inheritable sets are cleared */
-    int pass_fd;                /* also inherited under the same number, or -1: a PGPASSFILE memfd */
-    int64_t timeout_ms;         /* child_run only; 0: none. TERM, then KILL 5 s later */
+    const char *const *argv; /* argv[0] is searched in PATH unless it has a slash */
+    const char *const *env;  /* whole environment, NULL-terminated; NULL: ours */
+    const char *directory;   /* NULL: ours */
+    bool want_stdin;         /* a pipe that the caller writes, else /dev/null */
+    bool want_stdout;        /* a pipe that the caller reads, else /dev/null */
+    bool keep_capabilities;  /* false: the ambient and inheritable sets are cleared */
+    int pass_fd;             /* also inherited under the same number, or -1: a PGPASSFILE memfd */
+    int64_t timeout_ms;      /* child_run only; 0: none. TERM, then KILL 5 s later */
 };
 
 int must_check child_start(struct child **ret, const struct child_spec *spec, struct err *e);
-int child_stdin(const struct child *c);   /* -1 when not wanted or closed */
+int child_stdin(const struct child *c); /* -1 when not wanted or closed */
 int child_stdout(const struct child *c);
 pid_t child_pid(const struct child *c);
-void child_close_stdin(struct child *c);  /* the child sees end of file */
+void child_close_stdin(struct child *c); /* the child sees end of file */
 void child_close_stdout(struct child *c);
 void child_signal(struct child *c, int sig);
 

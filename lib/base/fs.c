@@ -144,9 +144,9 @@ int fs_make_dirs(int dirfd, const char *path, mode_t mode, struct err *e)
             *slash = '\0';
         if (part[0] != '\0' && io_mkdir(dirfd, part, mode) == 0) {
             char *last = strrchr(part, '/');
-            _cleanup_free_ char *parent =
-                last == NULL ? mem_strdup(".") : last == part ? mem_strdup("/")
-                                                             : mem_strndup(part, (size_t)(last - part));
+            _cleanup_free_ char *parent = last == NULL   ? mem_strdup(".")
+                                          : last == part ? mem_strdup("/")
+                                                         : mem_strndup(part, (size_t)(last - part));
             if (fs_sync_dir(dirfd, parent, e) < 0)
                 return -1;
         } else if (part[0] != '\0' && errno != EEXIST) {
@@ -164,7 +164,8 @@ int fs_open_dir(const char *path, int *ret_fd, struct err *e)
     int fd = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
 
     if (fd < 0)
-        return err_sys(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "open directory %s", path);
+        return err_sys(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "open directory %s",
+                       path);
     *ret_fd = fd;
     return 0;
 }

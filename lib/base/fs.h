@@ -19,15 +19,16 @@ int must_check fs_read_file(int dirfd, const char *path, struct buf *out, struct
 
 /* Replace `name` in dirfd by these bytes: temporary beside it, write, fsync, rename, fsync of the
  * directory. After a crash either the old or the new bytes are there. `name` has no slash. */
-int must_check fs_replace_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-                               struct err *e);
+int must_check fs_replace_file(int dirfd, const char *name, const void *data, size_t len,
+                               mode_t mode, struct err *e);
 
 /* mkdir -p below dirfd with fsync of each parent that changed. Existing directories are fine. */
 int must_check fs_make_dirs(int dirfd, const char *path, mode_t mode, struct err *e);
 
 /* Directory at an absolute path: opened O_DIRECTORY, fd returned in *ret. */
 int must_check fs_open_dir(const char *path, int *ret_fd, struct err *e);
-int must_check fs_sync_dir(int dirfd, const char *path, struct err *e); /* path "." for dirfd itself */
+int must_check fs_sync_dir(int dirfd, const char *path,
+                           struct err *e); /* path "." for dirfd itself */
 
 /* rm -rf of `name` in dirfd, following nothing. A missing one is fine. */
 int must_check fs_remove_tree(int dirfd, const char *name, struct err *e);

@@ -23,27 +23,27 @@ int io_openat2(int dirfd, const char *path, const struct open_how *how); /* (C) 
 int io_close(int fd);
 ssize_t io_read(int fd, void *data, size_t len);
 ssize_t io_pread(int fd, void *data, size_t len, off_t offset);
-ssize_t io_write(int fd, const void *data, size_t len);                   /* (C) on files */
-ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset);    /* (C) */
-int io_fsync(int fd);                                                     /* (C) */
-int io_fdatasync(int fd);                                                 /* (C) */
-int io_syncfs(int fd);                                                    /* (C) */
+ssize_t io_write(int fd, const void *data, size_t len);                /* (C) on files */
+ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset); /* (C) */
+int io_fsync(int fd);                                                  /* (C) */
+int io_fdatasync(int fd);                                              /* (C) */
+int io_syncfs(int fd);                                                 /* (C) */
 int io_sync_range(int fd, off_t offset, off_t len); /* write out and wait; no durability promise */
-int io_fadvise(int fd, off_t offset, off_t len, int advice);              /* posix_fadvise's result */
-int io_truncate(int fd, off_t len);                                       /* (C) */
+int io_fadvise(int fd, off_t offset, off_t len, int advice); /* posix_fadvise's result */
+int io_truncate(int fd, off_t len);                          /* (C) */
 int io_rename(int olddir, const char *oldpath, int newdir, const char *newpath,
-              unsigned flags);                                            /* (C) renameat2 */
-int io_unlink(int dirfd, const char *path, int flags);                    /* (C) */
-int io_mkdir(int dirfd, const char *path, mode_t mode);                   /* (C) */
-int io_symlink(const char *target, int dirfd, const char *path);          /* (C) */
+              unsigned flags);                                   /* (C) renameat2 */
+int io_unlink(int dirfd, const char *path, int flags);           /* (C) */
+int io_mkdir(int dirfd, const char *path, mode_t mode);          /* (C) */
+int io_symlink(const char *target, int dirfd, const char *path); /* (C) */
 int io_link(int olddir, const char *oldpath, int newdir, const char *newpath, int flags); /* (C) */
-int io_mknod(int dirfd, const char *path, mode_t mode, dev_t dev);        /* (C) */
-int io_fchmod(int fd, mode_t mode);                                       /* (C) */
+int io_mknod(int dirfd, const char *path, mode_t mode, dev_t dev);                        /* (C) */
+int io_fchmod(int fd, mode_t mode);                                                       /* (C) */
 int io_chown(int dirfd, const char *path, uid_t uid, gid_t gid, int flags); /* (C) fchownat */
 int io_utimens(int dirfd, const char *path, const struct timespec times[2], int flags); /* (C) */
-int io_setxattr(int fd, const char *name, const void *value, size_t size);/* (C) fsetxattr */
+int io_setxattr(int fd, const char *name, const void *value, size_t size); /* (C) fsetxattr */
 int io_flock(int fd, int operation);
-int io_stat(int dirfd, const char *path, struct stat *st, int flags);     /* fstatat */
+int io_stat(int dirfd, const char *path, struct stat *st, int flags); /* fstatat */
 int io_fstat(int fd, struct stat *st);
 int io_statvfs(int fd, struct statvfs *st);
 DIR *io_opendir(int dirfd, const char *path); /* openat + fdopendir; NULL and errno */

@@ -38,7 +38,8 @@ static int append(const char *data, size_t len, void *arg)
 
 int json_write(const json_t *value, struct buf *out, struct err *e)
 {
-    if (json_dump_callback(value, append, out, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) != 0)
+    if (json_dump_callback(value, append, out, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) !=
+        0)
         return err_set(e, ERR_LIMIT, "JSON of more than %zu bytes, or not UTF-8", out->max);
     return 0;
 }
@@ -111,7 +112,8 @@ int json_get_strings(const json_t *o, const char *key, struct strlist *ret, stru
 
     if (json_get_array(o, key, &array, e) < 0)
         return -1;
-    json_array_foreach(array, i, item) {
+    json_array_foreach(array, i, item)
+    {
         if (!json_is_string(item))
             return wrong(e, key, item, "list of strings");
         strlist_add(ret, json_string_value(item));
@@ -152,7 +154,8 @@ json_t *json_from_strings(const struct strlist *list)
 
 json_t *json_printable(const char *s)
 {
-    _cleanup_free_ char *text = str_is_utf8(s, strlen(s)) ? mem_strdup(s) : str_printable(s, strlen(s));
+    _cleanup_free_ char *text =
+        str_is_utf8(s, strlen(s)) ? mem_strdup(s) : str_printable(s, strlen(s));
 
     return json_string(text);
 }

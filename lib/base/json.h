@@ -22,12 +22,13 @@ int must_check json_write(const json_t *value, struct buf *out, struct err *e);
 /* Getters of a required member: ERR_FORMAT naming the member if missing or of the wrong type.
  * Strings are borrowed from the object. */
 int must_check json_get_string(const json_t *o, const char *key, const char **ret, struct err *e);
-int must_check json_get_i64(const json_t *o, const char *key, int64_t min, int64_t max, int64_t *ret,
-                            struct err *e);
+int must_check json_get_i64(const json_t *o, const char *key, int64_t min, int64_t max,
+                            int64_t *ret, struct err *e);
 int must_check json_get_bool(const json_t *o, const char *key, bool *ret, struct err *e);
 int must_check json_get_array(const json_t *o, const char *key, json_t **ret, struct err *e);
 int must_check json_get_object(const json_t *o, const char *key, json_t **ret, struct err *e);
-int must_check json_get_strings(const json_t *o, const char *key, struct strlist *ret, struct err *e);
+int must_check json_get_strings(const json_t *o, const char *key, struct strlist *ret,
+                                struct err *e);
 
 /* Lenient forms for optional members: the fallback if it is missing or of another type. */
 const char *json_opt_string(const json_t *o, const char *key, const char *fallback);

@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-void *mem_alloc(size_t size);                    /* zeroed; never NULL; size 0 gives 1 byte */
-void *mem_resize(void *p, size_t size);          /* never NULL */
+void *mem_alloc(size_t size);           /* zeroed; never NULL; size 0 gives 1 byte */
+void *mem_resize(void *p, size_t size); /* never NULL */
 void *mem_resize_array(void *p, size_t n, size_t each); /* aborts on overflow of n * each */
-void *mem_copy(const void *p, size_t size);      /* never NULL */
-char *mem_strdup(const char *s);                 /* NULL gives NULL */
+void *mem_copy(const void *p, size_t size);             /* never NULL */
+char *mem_strdup(const char *s);                        /* NULL gives NULL */
 char *mem_strndup(const char *s, size_t len);
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -24,7 +24,7 @@ static inline void mem_freep(void *p)
 {
     free(*(void **)p);
 }
-#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _cleanup_(f)   __attribute__((cleanup(f)))
 #define _cleanup_free_ _cleanup_(mem_freep)
 
 /* Hand over ownership: the variable becomes NULL, the value goes on. */

@@ -36,8 +36,9 @@ int secret_ref_parse(const char *text, struct secret_ref *ret, struct err *e)
             return 0;
         }
     /* the text itself is not repeated: it may be the secret */
-    return err_set(e, ERR_CONFIG,
-                   "not one of file:PATH, env:NAME, credential:NAME, command:PROGRAM ARGUMENTS, none");
+    return err_set(
+        e, ERR_CONFIG,
+        "not one of file:PATH, env:NAME, credential:NAME, command:PROGRAM ARGUMENTS, none");
 }
 
 void secret_ref_deinit(struct secret_ref *ref)
@@ -60,7 +61,7 @@ struct secret secret_copy(const char *text, size_t len)
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
-        abort(); /* as mem.h: exhaustion is not survivable */
+        abort();                           /* as mem.h: exhaustion is not survivable */
     (void)madvise(p, size, MADV_DONTDUMP); /* cores are off as well */
     (void)mlock(p, size);                  /* best effort: RLIMIT_MEMLOCK may be small */
     memcpy(p, text, len);
@@ -96,7 +97,8 @@ static int from_credential(const char *name, struct buf *out, struct err *e)
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
 
     if (directory == NULL)
-        return err_set(e, ERR_KEY, "CREDENTIALS_DIRECTORY is not set (LoadCredential=%s:PATH in the unit)",
+        return err_set(e, ERR_KEY,
+                       "CREDENTIALS_DIRECTORY is not set (LoadCredential=%s:PATH in the unit)",
                        name);
     if (strchr(name, '/') != NULL)
         return err_set(e, ERR_KEY, "a credential's name has no slash");
@@ -181,8 +183,10 @@ int secret_check_key(const struct secret *s, struct err *e)
 {
     if (s->len >= SECRET_LEN_MIN)
         return 0;
-    return err_set(e, ERR_KEY, "the key has %zu characters, at least %d are needed (make one: openssl "
-                   "rand -base64 32)", s->len, SECRET_LEN_MIN);
+    return err_set(e, ERR_KEY,
+                   "the key has %zu characters, at least %d are needed (make one: openssl "
+                   "rand -base64 32)",
+                   s->len, SECRET_LEN_MIN);
 }
 
 void secret_harden_process(void)

@@ -10,7 +10,14 @@
 
 #include "lib/base/err.h"
 
-enum secret_kind { SECRET_UNSET, SECRET_NONE, SECRET_FILE, SECRET_ENV, SECRET_CREDENTIAL, SECRET_COMMAND };
+enum secret_kind {
+    SECRET_UNSET,
+    SECRET_NONE,
+    SECRET_FILE,
+    SECRET_ENV,
+    SECRET_CREDENTIAL,
+    SECRET_COMMAND
+};
 
 struct secret_ref {
     enum secret_kind kind;

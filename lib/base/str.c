@@ -145,11 +145,11 @@ static int64_t unit_seconds(const char *unit, size_t len)
     static const struct {
         const char *name;
         int64_t seconds;
-    } units[] = {{"", 1},       {"s", 1},        {"sec", 1},      {"m", 60},      {"min", 60},
-                 {"h", 3600},   {"hour", 3600},  {"hours", 3600}, {"d", 86400},   {"day", 86400},
-                 {"days", 86400}, {"w", 604800}, {"week", 604800}, {"weeks", 604800},
-                 {"month", 2629800}, {"months", 2629800}, {"y", 31557600}, {"year", 31557600},
-                 {"years", 31557600}};
+    } units[] = {{"", 1},          {"s", 1},           {"sec", 1},         {"m", 60},
+                 {"min", 60},      {"h", 3600},        {"hour", 3600},     {"hours", 3600},
+                 {"d", 86400},     {"day", 86400},     {"days", 86400},    {"w", 604800},
+                 {"week", 604800}, {"weeks", 604800},  {"month", 2629800}, {"months", 2629800},
+                 {"y", 31557600},  {"year", 31557600}, {"years", 31557600}};
 
     for (size_t i = 0; i < ARRAY_LEN(units); i++)
         if (strlen(units[i].name) == len && strncmp(units[i].name, unit, len) == 0)
@@ -215,7 +215,8 @@ const char *str_duration(int64_t seconds, char out[32])
     return out;
 }
 
-/* Length of the well-formed UTF-8 sequence at s (1..4), its code point in *cp; 0 if there is none. */
+/* Length of the well-formed UTF-8 sequence at s (1..4), its code point in *cp; 0 if there is none.
+ */
 static size_t utf8_step(const unsigned char *s, size_t len, uint32_t *cp)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

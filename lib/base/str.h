@@ -12,15 +12,15 @@ struct strlist {
     size_t count;
 };
 
-void strlist_add(struct strlist *list, const char *s);     /* copies */
-void strlist_take(struct strlist *list, char *s);          /* takes */
+void strlist_add(struct strlist *list, const char *s); /* copies */
+void strlist_take(struct strlist *list, char *s);      /* takes */
 void strlist_addf(struct strlist *list, const char *fmt, ...) printf_like(2, 3);
-void strlist_deinit(struct strlist *list);                 /* wipes and frees; NULL-safe */
+void strlist_deinit(struct strlist *list); /* wipes and frees; NULL-safe */
 bool strlist_contains(const struct strlist *list, const char *s);
 /* Split at runs of blanks and tabs; "double quotes" group, \" and \\ inside them. */
 int must_check strlist_split(struct strlist *list, const char *text, struct err *e);
 
-bool str_equal(const char *a, const char *b);              /* NULLs are equal to each other only */
+bool str_equal(const char *a, const char *b); /* NULLs are equal to each other only */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 
@@ -33,7 +33,7 @@ int must_check str_to_seconds(const char *s, int64_t *ret, struct err *e);
 
 /* Human text into `out`, always terminated: "1.4 GB" is decimal as df -H prints it. */
 const char *str_bytes(uint64_t bytes, char out[16]);
-const char *str_duration(int64_t seconds, char out[32]);   /* "2 h 05 min" */
+const char *str_duration(int64_t seconds, char out[32]); /* "2 h 05 min" */
 
 /* Copy with control characters (C0, DEL, C1), invalid UTF-8 and bidi overrides shown as \xHH or
  * \uHHHH, so that a name from outside cannot forge a line or drive a terminal. Owned result. */

@@ -113,7 +113,8 @@ int main(int argc, char **argv)
         (void)clock_gettime(CLOCK_MONOTONIC, &end);
         failed += !ok;
         printf("%s %d - %s # %lld ms\n", ok ? "ok" : "not ok", ++number, t->name,
-               (long long)(end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000);
+               (long long)(end.tv_sec - start.tv_sec) * 1000 +
+                   (end.tv_nsec - start.tv_nsec) / 1000000);
     }
     printf("1..%d\n", number);
     return failed != 0;

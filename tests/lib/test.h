@@ -54,14 +54,15 @@ bool test_long(void);
     do {                                                                                           \
         const char *a_ = (a), *b_ = (b);                                                           \
         if (a_ == NULL || b_ == NULL || strcmp(a_, b_) != 0)                                       \
-            test_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)",       \
+            test_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)",      \
                       b_ ? b_ : "(null)");                                                         \
     } while (0)
 #define ASSERT_CONTAINS(text, part)                                                                \
     do {                                                                                           \
         const char *t_ = (text), *p_ = (part);                                                     \
         if (t_ == NULL || strstr(t_, p_) == NULL)                                                  \
-            test_fail(__FILE__, __LINE__, "\"%s\" does not contain \"%s\"", t_ ? t_ : "(null)", p_); \
+            test_fail(__FILE__, __LINE__, "\"%s\" does not contain \"%s\"", t_ ? t_ : "(null)",    \
+                      p_);                                                                         \
     } while (0)
 /* The call succeeds / fails with that code; `e` is the struct err that it was given. */
 #define ASSERT_OK(call, e)                                                                         \

@@ -1,0 +1,153 @@
+/* link.c — the worker's end of fd 3.
+ *
+ * One thread, the listener, reads what comes after the job: "cancel", "answer", or the end of the
+ * file, which means that the parent is gone. Sending is under one lock, because the stages
+ * of a pipeline report from their own threads. */
+#include "daemon/worker/link.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/mem.h"
+
+enum { PROGRESS_EVERY_US = 500000 };
+
+struct worker {
+    pthread_mutex_t lock; /* sending, answer, last_progress */
+    pthread_cond_t answered;
+    enum { UNANSWERED, YES, NO } answer;
+    struct mono last_progress;
+    struct frame_decoder in;
+    atomic_bool cancelled;
+};
+
+static void send_locked(struct worker *w, json_t *message)
+{
+    pthread_mutex_lock(&w->lock);
+    /* a parent that is gone shows as end of file in the listener, which cancels us */
+    if (frame_send(WORKER_FD, message, WORKER_FRAME_MAX, NULL) < 0)
+        atomic_store(&w->cancelled, true);
+    pthread_mutex_unlock(&w->lock);
+    json_decref(message);
+}
+
+static void give_answer(struct worker *w, bool yes)
+{
+    pthread_mutex_lock(&w->lock);
+    w->answer = yes ? YES : NO;
+    pthread_cond_broadcast(&w->answered);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void *listen_for_parent(void *arg)
+{
+    struct worker *w = arg;
+
+    for (;;) {
+        json_t *message = NULL;
+        if (frame_receive(WORKER_FD, &w->in, &message, NULL) != 0)
+            break;
+        const char *type = json_opt_string(message, "type", "");
+        bool is_answer = str_equal(type, "answer"), is_cancel = str_equal(type, "cancel");
+        if (is_answer)
+            give_answer(w, json_opt_bool(message, "yes", false));
+        json_decref(message);
+        if (is_cancel)
+            break;
+    }
+    atomic_store(&w->cancelled, true);
+    pthread_mutex_lock(&w->lock);
+    pthread_cond_broadcast(&w->answered);
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+int worker_start(struct worker **ret, json_t **ret_job, struct err *e)
+{
+    struct worker *w = mem_alloc(sizeof(*w));
+    pthread_t listener;
+
+    frame_decoder_init(&w->in, WORKER_FRAME_MAX);
+    (void)pthread_mutex_init(&w->lock, NULL);
+    (void)pthread_cond_init(&w->answered, NULL);
+    int rc = frame_receive(WORKER_FD, &w->in, ret_job, e);
+    if (rc == 1)
+        rc = err_set(e, ERR_CANCELLED, "no job came");
+    if (rc == 0 && pthread_create(&listener, NULL, listen_for_parent, w) != 0) {
+        json_decref(*ret_job);
+        rc = err_set(e, ERR_INTERNAL, "no thread to listen with");
+    }
+    if (rc < 0) {
+        frame_decoder_deinit(&w->in);
+        free(w);
+        return -1;
+    }
+    (void)pthread_detach(listener); /* it ends with the process */
+    *ret = w;
+    return 0;
+}
+
+int worker_finish(struct worker *w, json_t *result, const struct err *e)
+{
+    json_t *message;
+
+    if (result != NULL)
+        message = json_pack("{s:s, s:b, s:o}", "type", "result", "ok", 1, "result", result);
+    else
+        message = json_pack("{s:s, s:b, s:s, s:o}", "type", "result", "ok", 0, "code",
+                            err_word(e->code), "error", json_printable(e->text));
+    send_locked(w, message);
+    /* w is not freed: the listener may still look at it until the process ends */
+    return result != NULL ? 0 : err_exit_status(e->code);
+}
+
+void worker_progress(struct worker *w, const char *step, uint64_t done_bytes, uint64_t total_bytes)
+{
+    struct mono now = clock_mono();
+
+    pthread_mutex_lock(&w->lock);
+    bool due = now.us - w->last_progress.us >= PROGRESS_EVERY_US || w->last_progress.us == 0;
+    if (due)
+        w->last_progress = now;
+    pthread_mutex_unlock(&w->lock);
+    if (due)
+        send_locked(w, json_pack("{s:s, s:o, s:I, s:I}", "type", "progress", "step",
+                                 json_printable(step), "done", (json_int_t)done_bytes, "total",
+                                 (json_int_t)total_bytes));
+}
+
+void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...)
+{
+    va_list args;
+    char text[ERR_TEXT_MAX];
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    send_locked(w, json_pack("{s:s, s:s, s:o}", "type", "log", "level",
+                             level == WORKER_WARNING ? "warning" : "info", "text",
+                             json_printable(text)));
+}
+
+int worker_ask(struct worker *w, const char *text, struct err *e)
+{
+    send_locked(w, json_pack("{s:s, s:o}", "type", "ask", "text", json_printable(text)));
+    pthread_mutex_lock(&w->lock);
+    while (w->answer == UNANSWERED && !worker_cancelled(w))
+        (void)pthread_cond_wait(&w->answered, &w->lock);
+    bool yes = w->answer == YES, no = w->answer == NO;
+    w->answer = UNANSWERED;
+    pthread_mutex_unlock(&w->lock);
+    if (yes)
+        return 0;
+    return no ? err_set(e, ERR_REFUSED, "not confirmed, nothing was changed")
+              : err_set(e, ERR_CANCELLED, "nobody answered, nothing was changed");
+}
+
+bool worker_cancelled(const struct worker *w)
+{
+    return atomic_load(&w->cancelled);
+}

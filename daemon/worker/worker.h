@@ -1,0 +1,32 @@
+/* worker.h — what every verb of synbak-worker is given, and how it reports.
+ *
+ * A verb is one straight-line blocking function in a file of its own, listed in main.c's table. It
+ * reads its job, does its work, reports progress at least every few seconds, and returns its
+ * result as a JSON object, or -1 with *e. It never prints. Its messages are in
+ * lib/protocol/worker_msg.h. */
+#pragma once
+
+#include "lib/base/json.h"
+
+struct worker; /* one per process; safe to report from several threads */
+
+/* Move the run's progress; rate-limited inside, so call it freely. `step` is a short phrase:
+ * "dump synapse". total 0: unknown. */
+void worker_progress(struct worker *w, const char *step, uint64_t done_bytes, uint64_t total_bytes);
+enum worker_level { WORKER_INFO, WORKER_WARNING };
+void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...) printf_like(3, 4);
+/* Restore only: show the plan to a person and wait. 0: yes. -1: ERR_REFUSED, or ERR_CANCELLED when
+ * nobody is there to answer. */
+int must_check worker_ask(struct worker *w, const char *text, struct err *e);
+
+/* The other side asked us to stop, or is gone: clean up and return ERR_CANCELLED. Long loops ask
+ * at least once a second of work. */
+bool worker_cancelled(const struct worker *w);
+
+typedef int worker_verb(struct worker *w, const json_t *job, json_t **ret_result, struct err *e);
+
+worker_verb verb_dump, verb_archive, verb_command; /* read one source */
+worker_verb verb_commit, verb_scan, verb_verify, verb_prune, verb_mark, verb_adopt,
+    verb_export;                                        /* sets */
+worker_verb verb_restore, verb_undo, verb_ls, verb_cat; /* bring back, look inside */
+worker_verb verb_hook, verb_ping, verb_check;           /* the rest */

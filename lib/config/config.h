@@ -1,0 +1,159 @@
+/* config.h — the configuration as a model: what the INI files say, checked and typed.
+ *
+ * config_load reads FILE and then FILE's conf.d/NAME.conf in byte order. Unknown or duplicate keys
+ * and sections, wrong values and dangling names are errors with file and line; the first 20 are
+ * kept. The model is immutable after loading and reference counted, because runs outlive a reload.
+ * One table, lib/config/options.def, drives the checker, the printer, --help and the man page.
+ * Calendar texts are only split off here; lib/schedule compiles them (schedule_check_config). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/secret.h"
+#include "lib/base/str.h"
+
+enum tier { TIER_HOURLY, TIER_DAILY, TIER_WEEKLY, TIER_MONTHLY, TIER_YEARLY, TIER_COUNT };
+/* Reasons of a set beside the tiers; bit numbers go on where the tiers end. */
+enum { TIER_MANUAL = TIER_COUNT, TIER_PRE_RESTORE, TIER_ALL_COUNT };
+const char *tier_word(int tier);      /* "hourly" ... "manual", "pre-restore" */
+int tier_from_word(const char *word); /* -1 if none */
+
+enum { KEEP_FOREVER = -1, KEEP_UNSET = -2 };
+
+struct origin {       /* where an option was written, for errors that only show later */
+    const char *file; /* owned by the config */
+    int line;
+};
+
+enum destination_type { DESTINATION_DIRECTORY };
+enum destination_format { FORMAT_PLAIN };
+enum compression { COMPRESSION_NONE, COMPRESSION_GZIP };
+enum dump_format { DUMP_CUSTOM, DUMP_PLAIN };
+enum source_type { SOURCE_POSTGRESQL, SOURCE_FILES, SOURCE_COMMAND };
+enum failure_policy { FAILURE_ABORT, FAILURE_REPORT };
+enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON, LOG_JOURNAL };
+enum io_class { IO_IDLE, IO_BEST_EFFORT, IO_NONE };
+
+struct destination {
+    char *name;
+    struct origin at;
+    enum destination_type type;
+    char *path; /* directory: absolute */
+    enum destination_format format;
+    struct secret_ref key;       /* SECRET_NONE only when written so */
+    struct secret_ref *old_keys; /* for reading */
+    size_t old_key_count;
+    enum compression compression;
+    int compression_level; /* 1..9, default 1: ISA-L's fast level; see docs/plain-format.md */
+    int64_t volume_bytes;  /* 64 GiB */
+    int warn_free_percent; /* 20 */
+};
+
+struct source {
+    char *name;
+    struct origin at;
+    enum source_type type;
+    /* postgresql */
+    char *uri, *restore_uri;  /* restore_uri falls back to uri */
+    struct strlist databases; /* empty: the one of uri; "*": all */
+    struct strlist exclude_databases, exclude_tables, exclude_table_data, schemas;
+    bool schema_only, globals; /* globals: default yes */
+    enum dump_format dump_format;
+    char *bin_dir;          /* where pg_dump lies, NULL: the usual places */
+    int64_t lock_timeout_s; /* 60 */
+    /* files */
+    char *path;
+    struct strlist include, exclude;
+    bool one_file_system, xattrs; /* default yes, yes */
+    bool allow_empty;             /* default no: an empty tree fails */
+    /* command */
+    struct strlist command, restore_command; /* argument vectors */
+};
+
+struct tier_rule {
+    bool on;
+    char *when; /* "at 02:00", "cron 0 2 * * *", "on Mon *-*-* 02:00", or "" for the default */
+    int keep;   /* KEEP_FOREVER when no keep was written */
+    struct origin at;
+};
+
+struct job {
+    char *name;
+    struct origin at;
+    struct source **sources; /* in the order written; borrowed from the config */
+    size_t source_count;
+    struct destination **destinations;
+    size_t destination_count;
+    struct tier_rule tiers[TIER_COUNT];
+    struct tier_rule verify;      /* same grammar, no keep; off by default */
+    char *timezone;               /* NULL: the daemon's */
+    int keep_last;                /* KEEP_UNSET */
+    int64_t keep_within_s;        /* 0: unset */
+    int keep_manual;              /* KEEP_FOREVER */
+    int max_delete;               /* sets that one pass may delete; default 10, 0: no bound */
+    int64_t jitter_s;             /* 0 */
+    int priority;                 /* higher goes first, 0..100, default 50 */
+    struct strlist before, after; /* argument vectors, empty: none */
+    enum failure_policy before_failure, after_failure; /* abort, report */
+    int64_t hook_timeout_s;                            /* 600 */
+    int retry_count;                                   /* 3 */
+    int64_t retry_delays_s[8];                         /* 300 600 1200; the last repeats */
+    int retry_delay_count;
+    int64_t run_timeout_s;      /* 0: none */
+    int64_t progress_timeout_s; /* 600 */
+    int64_t queue_alarm_s;      /* 3600: queued longer than this is an alarm */
+    int64_t rpo_s;              /* 0: twice the shortest interval */
+    char *ping;                 /* URL or NULL */
+    bool catch_up;              /* yes: due times missed while down are owed */
+    int nice;                   /* 10 */
+    enum io_class io_class;     /* idle */
+    int threads;                /* for compression; 0: number of processors, at most 4 */
+    int size_drop_percent; /* 50: an artifact smaller than this part of the median is suspect */
+    struct strlist restore_stop, restore_start, restore_check; /* argument vectors for restore */
+};
+
+struct access {
+    struct strlist view, operate, restore, admin; /* USER, @GROUP */
+};
+
+struct config {
+    int refs; /* config_ref / config_unref only */
+    char *file;
+    struct strlist files; /* every file read, in order */
+    char *timezone;       /* IANA name; NULL: the system's */
+    char *state_dir, *socket_path;
+    int parallel; /* runs at once, default 1 */
+    enum log_format log_format;
+    struct access access;
+    struct destination **destinations;
+    size_t destination_count;
+    struct source **sources;
+    size_t source_count;
+    struct job **jobs;
+    size_t job_count;
+};
+
+/* ERR_CONFIG with the first error's "FILE:LINE: ..." as text; errors (may be NULL) gets up to 20.
+ */
+int must_check config_load(const char *file, struct config **ret, struct strlist *errors,
+                           struct err *e);
+/* From memory, for tests and fuzzing; `name` stands where the file's name would. No conf.d. */
+int must_check config_parse(const char *name, const void *text, size_t len, struct config **ret,
+                            struct strlist *errors, struct err *e);
+struct config *config_ref(struct config *c);
+void config_unref(struct config *c); /* NULL-safe */
+
+struct job *config_job(const struct config *c, const char *name);                 /* or NULL */
+struct destination *config_destination(const struct config *c, const char *name); /* or NULL */
+struct source *config_source(const struct config *c, const char *name);           /* or NULL */
+
+/* The whole configuration in normal form, defaults left out; it parses to an equal model.
+ * Secrets appear only as references. */
+struct buf;
+int must_check config_print(const struct config *c, struct buf *out, struct err *e);
+
+#define CONFIG_FILE_DEFAULT "/etc/synbak/synbak.conf"
+#define STATE_DIR_DEFAULT   "/var/lib/synbak"
+#define SOCKET_DEFAULT      "/run/synbak/control.sock"

@@ -1,0 +1,84 @@
+/* store.h — an object store: put, get, list, stat, delete. Nothing else: no rename, link, append
+ * or lock, so that a directory, S3 and SFTP can all stand behind it.
+ *
+ * Object names are relative, '/'-separated, 1..1024 bytes, without empty, "." or ".." parts.
+ * An object exists whole and durable under its name, or not at all. All calls may block. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+
+struct store;
+struct store_put;
+
+enum { STORE_DIGEST_LEN = 32, STORE_NAME_MAX = 1024 };
+
+struct store_object {
+    char name[STORE_NAME_MAX + 1];
+    uint64_t size;
+    struct wall modified;
+};
+
+struct store_space {
+    uint64_t total_bytes, free_bytes; /* free to us */
+    uint64_t free_inodes;
+    bool known; /* false: the store cannot tell */
+};
+
+/* ERR_NOT_FOUND: no such directory (say: create it, or mount it). `create` makes it, mode 0700. */
+int must_check store_open_directory(const char *path, bool create, struct store **ret,
+                                    struct err *e);
+void store_close(struct store *s);
+const char *store_place(const struct store *s); /* for messages: "/var/backups/synbak" */
+
+/* Put, streamed, length unknown; the name is given at commit.
+ *
+ *   begin -> (write* seal)* -> commit | abort
+ *
+ * seal says: what was written since the last seal (at most 16 MiB) has this SHA-256. The store
+ * makes those bytes durable and reads them back against it, perhaps behind the caller's back; a
+ * mismatch or error shows at a later write, seal or commit (ERR_DAMAGED, ERR_NO_SPACE, ...).
+ * Everything written must be sealed before commit. A put has one thread; different puts may have
+ * different ones. After a failure only abort is allowed. */
+enum store_commit { STORE_REPLACE, STORE_FAIL_IF_EXISTS };
+int must_check store_put_begin(struct store *s, struct store_put **ret, struct err *e);
+int must_check store_put_write(struct store_put *p, const void *data, size_t len, struct err *e);
+int must_check store_put_seal(struct store_put *p, const uint8_t sha256[STORE_DIGEST_LEN],
+                              struct err *e);
+/* When it returns 0 the object is durable under its name and was read back. Frees the put, also on
+ * failure. ERR_EXISTS only with STORE_FAIL_IF_EXISTS. */
+int must_check store_put_commit(struct store_put *p, const char *name, enum store_commit how,
+                                struct err *e);
+void store_put_abort(struct store_put *p); /* NULL-safe; frees */
+
+/* A whole small object at once: begin, write, seal, commit. */
+int must_check store_put_bytes(struct store *s, const char *name, const void *data, size_t len,
+                               enum store_commit how, struct err *e);
+
+/* Up to len bytes from offset; fewer only at the object's end. ERR_NOT_FOUND. */
+int must_check store_get(struct store *s, const char *name, uint64_t offset, void *data, size_t len,
+                         size_t *ret_len, struct err *e);
+/* The whole object, bounded by out->max. */
+struct buf;
+int must_check store_get_bytes(struct store *s, const char *name, struct buf *out, struct err *e);
+
+/* Objects whose names begin with prefix, in byte order, `after` exclusive ("" at first), at most
+ * max; *ret_count < max means the end. With delimiter '/', deeper ones fold into one entry that
+ * ends in '/' (size 0). Objects that are being put are not listed. */
+int must_check store_list(struct store *s, const char *prefix, bool fold, const char *after,
+                          struct store_object *out, size_t max, size_t *ret_count, struct err *e);
+int must_check store_stat(struct store *s, const char *name, struct store_object *ret,
+                          struct err *e);
+/* Durable when it returns. ERR_NOT_FOUND if there was none. */
+int must_check store_delete(struct store *s, const char *name, struct err *e);
+int must_check store_space(struct store *s, struct store_space *ret, struct err *e);
+/* Remove the remains of puts that never committed and are older than age_s. Counts them. */
+int must_check store_sweep(struct store *s, int64_t age_s, size_t *ret_removed, struct err *e);
+/* A convenience for people, where the store has links: `name` -> `target`; else nothing. */
+int must_check store_point(struct store *s, const char *name, const char *target, struct err *e);
+/* For tools that read files: the path of an object on this machine, owned, or NULL (S3). */
+char *store_local_path(struct store *s, const char *name);
