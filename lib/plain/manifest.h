@@ -46,6 +46,11 @@ struct manifest {
 };
 
 void manifest_deinit(struct manifest *m);
+/* One artifact alone, the same form: it travels so in the results and jobs of workers. */
+void manifest_artifact_deinit(struct manifest_artifact *a);
+json_t *manifest_artifact_to_json(const struct manifest_artifact *a); /* new reference */
+int must_check manifest_artifact_from_json(const json_t *o, struct manifest_artifact *ret,
+                                           struct err *e); /* strict: hostile input */
 json_t *manifest_to_json(const struct manifest *m); /* new reference */
 int must_check manifest_from_json(const json_t *o, struct manifest *ret,
                                   struct err *e); /* strict: hostile input */

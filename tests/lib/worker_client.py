@@ -1,7 +1,6 @@
 """The parent's side of synbak-worker: spawn it with a socket at fd 3, send a job, collect what
 comes (lib/protocol/worker_msg.h)."""
 import json
-import os
 import socket
 import struct
 import subprocess
@@ -16,10 +15,11 @@ class Worker:
         self.ours, theirs = socket.socketpair()
         self.messages, self.buffer = [], b""
         fd = theirs.fileno()
-        # fd 3 may be our own end: dup2 in the child, after fork, is safe in either case
+        # bash moves the descriptor: inside Popen the number 3 may belong to its own pipe
+        move = "" if fd == 3 else f"3<&{fd} {fd}<&-"
         self.process = subprocess.Popen(
-            [*wrap, program(binary)], env=env, stdout=stdout, pass_fds=(3,),
-            preexec_fn=lambda: os.dup2(fd, 3), stderr=subprocess.PIPE)
+            ["/bin/bash", "-c", f'exec "$0" "$@" {move}', *wrap, program(binary)],
+            env=env, stdout=stdout, pass_fds=(fd,), stderr=subprocess.PIPE)
         theirs.close()
         defer(self.close)
         self.send({"type": "job", **job})
