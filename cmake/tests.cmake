@@ -3,7 +3,7 @@
 file(GLOB seam_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/seam_*.c)
 add_library(synbak_seam_fault STATIC ${seam_sources})
 file(GLOB testlib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/lib/*.c)
-list(FILTER testlib_sources EXCLUDE REGEX "/seam_")
+list(FILTER testlib_sources EXCLUDE REGEX "/(seam_|fuzz_driver)")
 add_library(synbak_testlib STATIC ${testlib_sources})
 target_link_libraries(synbak_testlib PUBLIC synbak_base)
 
@@ -19,6 +19,20 @@ foreach(source ${test_sources})
   target_compile_options(${name} PRIVATE -Wno-conversion)
   target_link_libraries(${name} PRIVATE synbak_testlib ${ALL_LIBS} synbak_seam_fault)
 endforeach()
+
+# tests/fuzz/fuzz_NAME.c -> build/tests/fuzz_NAME: the corpus and a fixed number of mutations; the
+# preset "fuzz" builds the same targets for libFuzzer.
+if(NOT SYNBAK_FUZZ)
+  file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+  foreach(source ${fuzz_sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source} ${CMAKE_SOURCE_DIR}/tests/lib/fuzz_driver.c)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_compile_definitions(${name} PRIVATE SYNBAK_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_compile_options(${name} PRIVATE -Wno-conversion -Wno-missing-prototypes)
+    target_link_libraries(${name} PRIVATE ${ALL_LIBS} synbak_seam)
+  endforeach()
+endif()
 
 # The programs once more with the fault-injecting seam, for kill and power-loss campaigns.
 synbak_program(synbakd-fault synbak_seam_fault daemon ${SYNBAKD_LIBS})

@@ -1,0 +1,22 @@
+# packages.sh — install_packages NAME...: from Debian's or Ubuntu's archive, only what is missing.
+# Sourced by etc/quickstart and tests/run.
+
+install_packages() {
+    local missing=() name
+    for name in "$@"; do
+        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "these packages are missing: ${missing[*]} (run this once with sudo, or install them)" >&2
+        return 1
+    fi
+    echo "installing ${missing[*]}"
+    # The PostgreSQL packages would make and start a cluster of their own; we start what we need.
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    fi
+    apt-get update -q >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+}
