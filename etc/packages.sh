@@ -1,5 +1,12 @@
-# packages.sh — install_packages NAME...: from Debian's or Ubuntu's archive, only what is missing.
-# Sourced by etc/quickstart and tests/run.
+# shellcheck shell=bash disable=SC2034
+# packages.sh — what the project needs from Debian's or Ubuntu's archive, and install_packages
+# NAME..., which installs what is missing of it. Sourced by etc/quickstart and tests/run.
+
+packages_build=(build-essential cmake ninja-build pkg-config libuv1-dev libpq-dev libssl-dev
+    libjansson-dev libsystemd-dev zlib1g-dev libisal-dev libarchive-dev libcurl4-openssl-dev)
+packages_demo=(python3 postgresql postgresql-client openssl util-linux)
+packages_test=(gzip tar acl attr iproute2 procps dbus systemd mandoc tzdata)
+packages_long=(clang)
 
 install_packages() {
     local missing=() name
