@@ -126,6 +126,21 @@ int io_setxattr(int fd, const char *name, const void *value, size_t size)
     return fsetxattr(fd, name, value, size, 0);
 }
 
+ssize_t io_listxattr(int fd, char *names, size_t size)
+{
+    return flistxattr(fd, names, size);
+}
+
+ssize_t io_getxattr(int fd, const char *name, void *value, size_t size)
+{
+    return fgetxattr(fd, name, value, size);
+}
+
+off_t io_seek(int fd, off_t offset, int whence)
+{
+    return lseek(fd, offset, whence);
+}
+
 int io_flock(int fd, int operation)
 {
     return flock(fd, operation);
@@ -144,6 +159,11 @@ int io_fstat(int fd, struct stat *st)
 int io_statvfs(int fd, struct statvfs *st)
 {
     return fstatvfs(fd, st);
+}
+
+int io_statfs(int fd, struct statfs *st)
+{
+    return fstatfs(fd, st);
 }
 
 DIR *io_opendir(int dirfd, const char *path)

@@ -11,6 +11,7 @@
 #include <linux/openat2.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -42,10 +43,14 @@ int io_fchmod(int fd, mode_t mode);                                             
 int io_chown(int dirfd, const char *path, uid_t uid, gid_t gid, int flags); /* (C) fchownat */
 int io_utimens(int dirfd, const char *path, const struct timespec times[2], int flags); /* (C) */
 int io_setxattr(int fd, const char *name, const void *value, size_t size); /* (C) fsetxattr */
+ssize_t io_listxattr(int fd, char *names, size_t size);                    /* flistxattr */
+ssize_t io_getxattr(int fd, const char *name, void *value, size_t size);   /* fgetxattr */
+off_t io_seek(int fd, off_t offset, int whence);                           /* lseek */
 int io_flock(int fd, int operation);
 int io_stat(int dirfd, const char *path, struct stat *st, int flags); /* fstatat */
 int io_fstat(int fd, struct stat *st);
 int io_statvfs(int fd, struct statvfs *st);
+int io_statfs(int fd, struct statfs *st);     /* fstatfs: the file system's type */
 DIR *io_opendir(int dirfd, const char *path); /* openat + fdopendir; NULL and errno */
 struct dirent *io_readdir(DIR *dir);          /* NULL at the end, or with errno != 0 */
 int io_closedir(DIR *dir);
