@@ -1,0 +1,37 @@
+/* destination.h — the STORE piece of a job, opened: the store, what its artifacts look like, and
+ * the secrets that open its sets. Shared by the verbs. */
+#pragma once
+
+#include "lib/base/json.h"
+#include "lib/plain/keyring.h"
+#include "lib/plain/set_source.h"
+#include "lib/store/marker.h"
+
+struct destination {
+    char *name; /* as in the configuration */
+    struct store *store;
+    struct secret key; /* text NULL: none */
+    struct secret *old_keys;
+    size_t old_key_count;
+    bool old_none;        /* a null among old_keys: there were times without a key */
+    struct keyring *ring; /* over key and old_keys */
+    char *key_hint;       /* "file:/etc/synbak/key" */
+    char *owner;          /* HEX32 or NULL */
+    char *known_id;       /* HEX32 or NULL */
+    bool gzip;
+    int level;
+    uint64_t volume_bytes;
+};
+
+/* Parse a STORE and open its store (which must exist). Claims nothing. */
+int must_check destination_open(const json_t *store, struct destination *ret, struct err *e);
+/* From a job with "store":STORE, or with "file":PATH and "key":SECRET|null (an export, or a set's
+ * folder). For a file *ret_job and *ret_id name its set; else they come from the job's "job" and
+ * "id". Both owned. */
+int must_check destination_open_set(const json_t *job, struct destination *ret, char **ret_job,
+                                    char **ret_id, struct err *e);
+/* marker_claim with what the job says. */
+int must_check destination_claim(struct destination *d, struct marker *ret, struct err *e);
+/* What the manifest's "readback" says of this store: "read". */
+const char *destination_readback(const struct destination *d);
+void destination_close(struct destination *d); /* wipes; safe on a zeroed one */
