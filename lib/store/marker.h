@@ -16,6 +16,8 @@ struct marker {
     struct wall created;
 };
 
+/* From the object's bytes; ERR_FORMAT. Does not block. */
+int must_check marker_parse(const void *data, size_t len, struct marker *ret, struct err *e);
 /* ERR_NOT_FOUND if there is none. ERR_FORMAT if it is not one. */
 int must_check marker_read(struct store *s, struct marker *ret, struct err *e);
 /* As marker_read, and ERR_FOREIGN unless the owner is ours ("synbakctl adopt DESTINATION"). With

@@ -1,0 +1,227 @@
+/* marker.c — the marker object: reading, first writing, and handing over. */
+#include "lib/store/marker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/io.h"
+#include "lib/base/json.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+
+enum { MARKER_SIZE_MAX = 4096, ID_LEN = 16 };
+
+static int get_hex(const json_t *o, const char *key, char out[33], struct err *e)
+{
+    const char *text;
+    uint8_t bytes[ID_LEN];
+
+    if (json_get_string(o, key, &text, e) < 0)
+        return -1;
+    if (strlen(text) != 2 * ID_LEN || hex_decode(text, bytes, ID_LEN) < 0)
+        return err_set(e, ERR_FORMAT, "\"%s\" is not 32 hex digits", key);
+    hex_encode(bytes, ID_LEN, out); /* in lower case, so that ids compare as text */
+    return 0;
+}
+
+int marker_parse(const void *data, size_t len, struct marker *ret, struct err *e)
+{
+    _cleanup_json_ json_t *o = NULL;
+    const char *created;
+    int64_t version;
+
+    if (json_read(data, len, &o, e) < 0 ||
+        json_get_i64(o, "version", 1, INT64_MAX, &version, e) < 0)
+        return -1;
+    if (version != 1)
+        return err_set(e, ERR_FORMAT, "version %lld is newer than this program knows",
+                       (long long)version);
+    if (get_hex(o, "id", ret->id, e) < 0 || get_hex(o, "owner", ret->owner, e) < 0 ||
+        get_hex(o, "salt", ret->salt, e) < 0 || json_get_string(o, "created", &created, e) < 0)
+        return -1;
+    if (clock_parse_iso8601(created, &ret->created) < 0)
+        return err_set(e, ERR_FORMAT, "\"created\" is not a time");
+    return 0;
+}
+
+int marker_read(struct store *s, struct marker *ret, struct err *e)
+{
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(MARKER_SIZE_MAX);
+
+    if (store_get_bytes(s, MARKER_NAME, &text, e) < 0) {
+        if (e != NULL && e->code == ERR_LIMIT)
+            e->code = ERR_FORMAT;
+        return -1;
+    }
+    if (marker_parse(text.data, text.len, ret, e) < 0)
+        return err_wrap(e, "%s: %s is damaged (remove it, then synbakctl adopt)", store_place(s),
+                        MARKER_NAME);
+    return 0;
+}
+
+static int marker_write(struct store *s, const struct marker *m, enum store_commit how,
+                        struct err *e)
+{
+    char created[32];
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(MARKER_SIZE_MAX);
+    _cleanup_json_ json_t *o =
+        json_pack("{s:i s:s s:s s:s s:s}", "version", 1, "id", m->id, "owner", m->owner, "salt",
+                  m->salt, "created", clock_iso8601(m->created, created));
+
+    if (o == NULL)
+        return err_set(e, ERR_INTERNAL, "%s: the marker's text is not UTF-8", store_place(s));
+    if (json_write(o, &text, e) < 0 || buf_append(&text, "\n", 1, e) < 0)
+        return -1;
+    return store_put_bytes(s, MARKER_NAME, text.data, text.len, how, e);
+}
+
+static int random_hex(char out[33], struct err *e)
+{
+    uint8_t bytes[ID_LEN];
+
+    if (io_random(bytes, sizeof(bytes)) != 0)
+        return err_sys(e, ERR_IO, errno, "random bytes");
+    hex_encode(bytes, sizeof(bytes), out);
+    return 0;
+}
+
+static int make_new(const char *owner, struct marker *ret, struct err *e)
+{
+    *ret = (struct marker){.created = clock_wall()};
+    if (strlen(owner) >= sizeof(ret->owner))
+        return err_set(e, ERR_INTERNAL, "\"%s\" cannot be an owner", owner);
+    memcpy(ret->owner, owner, strlen(owner) + 1);
+    if (random_hex(ret->id, e) < 0)
+        return -1;
+    return random_hex(ret->salt, e);
+}
+
+static int check_owner(struct store *s, const struct marker *m, const char *owner, struct err *e)
+{
+    if (strcmp(m->owner, owner) == 0)
+        return 0;
+    return err_set(e, ERR_FOREIGN,
+                   "%s belongs to another installation (owner %.8s…): two must not write and prune "
+                   "there; if that one is gone: synbakctl adopt DESTINATION",
+                   store_place(s), m->owner);
+}
+
+/* A folder JOB/ID/ with a manifest in it? */
+static int job_has_set(struct store *s, const char *job, bool *ret, struct err *e)
+{
+    enum { PAGE = 32 };
+    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
+    char after[STORE_NAME_MAX + 1] = "";
+    size_t count;
+
+    do {
+        if (store_list(s, job, true, after, page, PAGE, &count, e) < 0)
+            return -1;
+        for (size_t i = 0; i < count && !*ret; i++) {
+            char id[STORE_NAME_MAX + 1];
+            struct wall ignored;
+            size_t len = strlen(page[i].name) - strlen(job);
+            if (len < 2 || !str_ends(page[i].name, "/"))
+                continue;
+            memcpy(id, page[i].name + strlen(job), len - 1);
+            id[len - 1] = '\0';
+            *ret = clock_parse_set_id(id, &ignored) == 0;
+        }
+        if (count > 0)
+            memcpy(after, page[count - 1].name, sizeof(after));
+    } while (!*ret && count == PAGE);
+    return 0;
+}
+
+/* Without a marker, sets are a sign that something is wrong: a lost marker, another's backups. */
+static int holds_sets(struct store *s, bool *ret, struct err *e)
+{
+    enum { PAGE = 32 };
+    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
+    char after[STORE_NAME_MAX + 1] = "";
+    size_t count;
+
+    *ret = false;
+    do {
+        if (store_list(s, "", true, after, page, PAGE, &count, e) < 0)
+            return -1;
+        for (size_t i = 0; i < count && !*ret; i++)
+            if (str_ends(page[i].name, "/") && job_has_set(s, page[i].name, ret, e) < 0)
+                return -1;
+        if (count > 0)
+            memcpy(after, page[count - 1].name, sizeof(after));
+    } while (!*ret && count == PAGE);
+    return 0;
+}
+
+static int claim_unmarked(struct store *s, const char *owner, struct marker *ret, struct err *e)
+{
+    bool used;
+    struct err why = {0};
+
+    if (holds_sets(s, &used, e) < 0)
+        return -1;
+    if (used)
+        return err_set(e, ERR_FOREIGN,
+                       "%s holds backups but no %s: if they are yours, synbakctl adopt DESTINATION",
+                       store_place(s), MARKER_NAME);
+    if (make_new(owner, ret, e) < 0)
+        return -1;
+    if (marker_write(s, ret, STORE_FAIL_IF_EXISTS, &why) == 0)
+        return 0;
+    /* Somebody was faster; or it was we, and the answer was lost. What lies there decides. */
+    if (marker_read(s, ret, NULL) == 0)
+        return check_owner(s, ret, owner, e);
+    if (e != NULL)
+        *e = why;
+    return -1;
+}
+
+int marker_claim(struct store *s, const char *owner, const char *known_id, struct marker *ret,
+                 struct err *e)
+{
+    struct err why = {0};
+
+    if (marker_read(s, ret, &why) == 0) {
+        if (known_id != NULL && strcmp(ret->id, known_id) != 0)
+            return err_set(
+                e, ERR_NOT_MOUNTED,
+                "%s holds another destination than before (%.8s… instead of %.8s…): "
+                "mount the right one; if the change is meant: synbakctl adopt DESTINATION",
+                store_place(s), ret->id, known_id);
+        return check_owner(s, ret, owner, e);
+    }
+    if (why.code == ERR_NOT_FOUND && known_id != NULL)
+        return err_set(
+            e, ERR_NOT_MOUNTED,
+            "%s has lost its %s: it is probably not mounted (mount it; if its content is "
+            "gone for good: synbakctl adopt DESTINATION)",
+            store_place(s), MARKER_NAME);
+    if (why.code == ERR_NOT_FOUND)
+        return claim_unmarked(s, owner, ret, e);
+    if (e != NULL)
+        *e = why;
+    return -1;
+}
+
+int marker_adopt(struct store *s, const char *owner, struct marker *ret, struct err *e)
+{
+    struct err why = {0};
+
+    if (marker_read(s, ret, &why) == 0) {
+        /* id and salt stay: the sets that lie there name them */
+        struct marker fresh;
+        if (make_new(owner, &fresh, e) < 0)
+            return -1;
+        memcpy(ret->owner, fresh.owner, sizeof(ret->owner));
+    } else if (why.code == ERR_NOT_FOUND) {
+        if (make_new(owner, ret, e) < 0)
+            return -1;
+    } else {
+        if (e != NULL)
+            *e = why;
+        return -1;
+    }
+    return marker_write(s, ret, STORE_REPLACE, e);
+}

@@ -1,0 +1,27 @@
+/* readback.h — reading what was written back from the medium, a step behind the writer.
+ *
+ * A range that is added is written out, dropped from the page cache, read from the medium and
+ * compared with its digest, by a thread that starts once there is enough to be worth one. The
+ * writer waits only when READBACK_WAITING ranges are queued. One thread calls these functions. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+
+enum { READBACK_WAITING = 4, READBACK_DIGEST_LEN = 32 };
+
+struct readback;
+
+/* Borrows fd, which must be open for reading, until readback_free. */
+struct readback *readback_new(int fd);
+/* A failure may be of an earlier range: ERR_DAMAGED if the bytes differ, else ERR_IO and the like.
+ * e->errnum says which call failed. */
+int must_check readback_add(struct readback *rb, uint64_t offset, size_t len,
+                            const uint8_t sha256[READBACK_DIGEST_LEN], struct err *e);
+/* Has anything failed so far? Never blocks for long. */
+int must_check readback_check(struct readback *rb, struct err *e);
+/* Wait until every range is compared. */
+int must_check readback_finish(struct readback *rb, struct err *e);
+void readback_free(struct readback *rb); /* stops early if not finished; NULL-safe */
