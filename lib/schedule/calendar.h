@@ -23,13 +23,22 @@ int zone_offset(const struct zone *z, struct wall t); /* seconds east of UTC at 
 const char *zone_format(const struct zone *z, struct wall t, char out[48]);
 
 struct calendar; /* a compiled expression; owns nothing of the zone */
-/* `when` is the text of a tier_rule, `tier` gives the default of "" and the form of "at". */
+enum { CALENDAR_VERIFY = -1 };
+/* `when` is the text of a tier_rule, `tier` gives the default of "" and the form of "at":
+ *   hourly   ":00"           "at :15"
+ *   daily    "02:00"         "at 02:00"
+ *   weekly   "Sun 03:00"     "at Sun 03:00"
+ *   monthly  "1 04:00"       "at 31 04:00"     a day that the month lacks is its last
+ *   yearly   "01-01 05:00"   "at 02-29 04:00"  likewise
+ * For CALENDAR_VERIFY the text may begin with a tier's word ("monthly at 1 04:00"); without one
+ * it is read as weekly. ERR_CONFIG says which field is wrong. */
 int must_check calendar_compile(const char *when, int tier, struct calendar **ret, struct err *e);
 void calendar_free(struct calendar *c);
 /* First firing strictly after t; us == INT64_MAX if it never fires again before 2200. */
 struct wall calendar_next(const struct calendar *c, const struct zone *z, struct wall t);
-/* The shortest distance between firings over a leap year from t, in seconds: for the default rpo.
- */
+/* The shortest distance between firings over a leap year from t, in seconds of civil time (a
+ * daily schedule gives 24 h although one day of spring has 23): for the default rpo. 0: fires at
+ * most once. */
 int64_t calendar_interval(const struct calendar *c, const struct zone *z, struct wall t);
 
 /* Compile every calendar text and zone of a configuration, for `config check`: ERR_CONFIG with
