@@ -37,6 +37,7 @@ struct set {
     bool damaged;         /* that verification failed */
     bool in_use;          /* a restore or verification reads it now */
     enum set_state state; /* computed by sets_classify */
+    bool confirms;        /* likewise: small, and the proof that small is right from here on */
 };
 
 struct sets { /* of one job, all destinations; any order */
@@ -44,11 +45,14 @@ struct sets { /* of one job, all destinations; any order */
     size_t count;
 };
 
-void set_deinit(struct set *s);
+void set_deinit(struct set *s); /* both NULL-safe */
 void sets_deinit(struct sets *s);
+bool set_is_pre_restore(const struct set *s);
+const struct set_source *set_source_find(const struct set *s, const char *name); /* or NULL */
 /* Compute every set's state: damaged, fragment, incomplete, suspect (artifact under
  * drop_percent of the median of the last ten good ones of that source at that destination; three
- * suspects in a row of like size become good), else good. Walks by sequence number. */
+ * suspects in a row of like size, or an accepted one, are good and start a new level of size),
+ * else good. Walks by sequence number. Pre-restore sets count for no size and are never latest. */
 void sets_classify(struct sets *s, int drop_percent);
 /* The newest good set at that destination (NULL: any) by sequence number; NULL if none. */
 const struct set *sets_latest(const struct sets *s, const char *destination);

@@ -1,0 +1,124 @@
+/* retention.c — one pass over one destination: gather the sets, let each rule keep what it wants,
+ * and let the rest go, oldest first, as far as `max_delete` allows. */
+#include "lib/schedule/retention.h"
+
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/schedule/retention_keep.h"
+
+static void freep_zone(struct zone **z)
+{
+    zone_free(*z);
+}
+
+/* Newest first; pre-restore sets have no sequence number and come last. */
+static int compare_entries(const void *a, const void *b)
+{
+    const struct set *x = ((const struct retention_entry *)a)->set;
+    const struct set *y = ((const struct retention_entry *)b)->set;
+
+    if (set_is_pre_restore(x) != set_is_pre_restore(y))
+        return set_is_pre_restore(x) ? 1 : -1;
+    if (x->sequence != y->sequence)
+        return x->sequence > y->sequence ? -1 : 1;
+    return strcmp(y->id, x->id);
+}
+
+static void gather(struct retention_pass *p)
+{
+    const struct sets *sets = p->in->sets;
+
+    p->entries = mem_alloc((sets->count + 1) * sizeof(*p->entries));
+    for (size_t i = 0; i < sets->count; i++)
+        if (str_equal(sets->items[i].destination, p->in->destination))
+            p->entries[p->count++].set = &sets->items[i];
+    qsort(p->entries, p->count, sizeof(*p->entries), compare_entries);
+}
+
+/* A job without any keep rule keeps everything: silence must not delete. */
+static bool has_rule(const struct job *job)
+{
+    if (job->keep_last >= 0 || job->keep_within_s > 0 || job->keep_manual >= 0)
+        return true;
+    for (int tier = 0; tier < TIER_COUNT; tier++)
+        if (job->tiers[tier].on && job->tiers[tier].keep >= 0)
+            return true;
+    return false;
+}
+
+static void apply_rules(struct retention_pass *p)
+{
+    if (p->in->held)
+        for (size_t i = 0; i < p->count; i++)
+            retention_keep(&p->entries[i], "deletion is on hold");
+    retention_keep_marked(p);
+    retention_keep_floor(p);
+    retention_keep_tiers(p);
+    retention_keep_last(p);
+    retention_keep_within(p);
+    retention_keep_not_good(p);
+    retention_keep_confirming(p);
+    for (size_t i = 0; i < p->count && !has_rule(p->in->job); i++)
+        if (retention_counts(p->entries[i].set))
+            retention_keep(&p->entries[i], "the job has no rule that lets sets go");
+}
+
+static const char *why_it_goes(const struct retention_entry *entry)
+{
+    if (entry->because != NULL)
+        return entry->because;
+    if (set_is_pre_restore(entry->set))
+        return "made before a restore more than 14 days ago";
+    return "no rule of the job keeps it";
+}
+
+static void conclude(struct retention_pass *p, struct retention_plan *plan)
+{
+    size_t max = p->in->job->max_delete > 0 ? (size_t)p->in->job->max_delete : SIZE_MAX;
+
+    plan->verdicts = mem_alloc((p->count + 1) * sizeof(*plan->verdicts));
+    plan->count = p->count;
+    for (size_t i = p->count; i-- > 0;) { /* oldest first */
+        struct retention_entry *entry = &p->entries[i];
+        struct retention_verdict *v = &plan->verdicts[i];
+        v->set = entry->set;
+        if (entry->why != NULL) {
+            v->why = mem_printf("stays: %s", entry->why);
+        } else if (plan->removals < max) {
+            v->remove = true;
+            v->why = mem_printf("goes: %s", why_it_goes(entry));
+            plan->removals++;
+        } else {
+            plan->capped = true;
+            v->why = mem_printf("stays for now: one pass removes at most %zu sets (%s)", max,
+                                why_it_goes(entry));
+        }
+        free(entry->why);
+        free(entry->because);
+    }
+    free(p->entries);
+}
+
+int retention_decide(const struct retention_input *in, struct retention_plan *ret, struct err *e)
+{
+    _cleanup_(freep_zone) struct zone *zone = NULL;
+    struct retention_pass pass = {.in = in};
+
+    *ret = (struct retention_plan){0};
+    if (zone_load(in->timezone, &zone, e) < 0)
+        return err_wrap(e, "retention of job \"%s\"", in->job->name);
+    pass.zone = zone;
+    gather(&pass);
+    apply_rules(&pass);
+    conclude(&pass, ret);
+    return 0;
+}
+
+void retention_plan_deinit(struct retention_plan *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        free(p->verdicts[i].why);
+    free(p->verdicts);
+    *p = (struct retention_plan){0};
+}
