@@ -206,6 +206,7 @@ def run_all():
     print(f"1..{len(chosen)}", flush=True)
     try:
         for number, (name, function, limit) in enumerate(chosen, 1):
+            started = time.monotonic()
             try:
                 wrong = _run_one(function, limit)
             except Skipped as why:
@@ -214,7 +215,8 @@ def run_all():
             if wrong:
                 failed += 1
                 print("\n".join("# " + line for line in wrong.rstrip().splitlines()))
-            print(f"{'not ok' if wrong else 'ok'} {number} - {name}", flush=True)
+            print(f"{'not ok' if wrong else 'ok'} {number} - {name} "
+                  f"# {(time.monotonic() - started) * 1000:.0f} ms", flush=True)
     finally:
         _undo(_of_test)
         for problem in _undo(_of_file):
