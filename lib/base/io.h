@@ -40,6 +40,7 @@ int io_symlink(const char *target, int dirfd, const char *path); /* (C) */
 int io_link(int olddir, const char *oldpath, int newdir, const char *newpath, int flags); /* (C) */
 int io_mknod(int dirfd, const char *path, mode_t mode, dev_t dev);                        /* (C) */
 int io_fchmod(int fd, mode_t mode);                                                       /* (C) */
+int io_chmod(int dirfd, const char *path, mode_t mode); /* (C) fchmodat, follows links */
 int io_chown(int dirfd, const char *path, uid_t uid, gid_t gid, int flags); /* (C) fchownat */
 int io_utimens(int dirfd, const char *path, const struct timespec times[2], int flags); /* (C) */
 int io_setxattr(int fd, const char *name, const void *value, size_t size); /* (C) fsetxattr */

@@ -111,6 +111,11 @@ int io_fchmod(int fd, mode_t mode)
     return fchmod(fd, mode);
 }
 
+int io_chmod(int dirfd, const char *path, mode_t mode)
+{
+    return fchmodat(dirfd, path, mode, 0);
+}
+
 int io_chown(int dirfd, const char *path, uid_t uid, gid_t gid, int flags)
 {
     return fchownat(dirfd, path, uid, gid, flags);
