@@ -1,0 +1,183 @@
+/* What no single line can tell: names that lead nowhere, places that lie in each other. */
+#include <string.h>
+#include <sys/un.h>
+
+#include "lib/base/mem.h"
+#include "lib/config/loader.h"
+
+/* ---- names ---- */
+
+static void note_dangling(struct loader *l, const struct job *j, int line, const char *what,
+                          const char *name, const char *const *known, size_t count)
+{
+    const char *nearest;
+
+    if (l->errors.count >= CONFIG_ERRORS_MAX)
+        return;
+    nearest = str_nearest(name, known, count);
+    if (nearest != NULL)
+        loader_error(l, j->at.file, line, "[job %s]: no [%s %.80s]; did you mean \"%s\"?", j->name,
+                     what, name, nearest);
+    else
+        loader_error(l, j->at.file, line, "[job %s]: no [%s %.80s] is written anywhere", j->name,
+                     what, name);
+}
+
+static void resolve_sources(struct loader *l, struct job *j, const struct names *names)
+{
+    const struct config *c = l->config;
+    const char **known = mem_alloc(c->source_count * sizeof(*known));
+
+    for (size_t i = 0; i < c->source_count; i++)
+        known[i] = c->sources[i]->name;
+    j->sources = mem_alloc(names->list.count * sizeof(struct source *));
+    for (size_t i = 0; i < names->list.count; i++) {
+        struct source *s = config_source(c, names->list.items[i]);
+        if (s != NULL)
+            j->sources[j->source_count++] = s;
+        else
+            note_dangling(l, j, names->line, "source", names->list.items[i], known,
+                          c->source_count);
+    }
+    free(known);
+}
+
+static void resolve_destinations(struct loader *l, struct job *j, const struct names *names)
+{
+    const struct config *c = l->config;
+    const char **known = mem_alloc(c->destination_count * sizeof(*known));
+
+    for (size_t i = 0; i < c->destination_count; i++)
+        known[i] = c->destinations[i]->name;
+    j->destinations = mem_alloc(names->list.count * sizeof(struct destination *));
+    for (size_t i = 0; i < names->list.count; i++) {
+        struct destination *d = config_destination(c, names->list.items[i]);
+        if (d != NULL)
+            j->destinations[j->destination_count++] = d;
+        else
+            note_dangling(l, j, names->line, "destination", names->list.items[i], known,
+                          c->destination_count);
+    }
+    free(known);
+}
+
+/* ---- places ---- */
+
+/* The part of `path` below `folder` ("" if they are the same), or NULL if it is not inside. */
+static const char *below(const char *path, const char *folder)
+{
+    size_t len = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+
+    if (strncmp(path, folder, len) != 0 || (path[len] != '/' && path[len] != '\0'))
+        return NULL;
+    return path[len] == '/' ? path + len + 1 : "";
+}
+
+/* Whether an exclude names the place itself, or a folder above it, letter by letter. */
+static bool is_excluded(const struct source *s, const char *inside)
+{
+    for (size_t i = 0; i < s->exclude.count; i++) {
+        const char *pattern = s->exclude.items[i];
+        size_t len;
+
+        pattern += pattern[0] == '/';
+        len = strlen(pattern);
+        if (len > 0 && pattern[len - 1] == '/')
+            len--;
+        if (len > 0 && strncmp(inside, pattern, len) == 0 &&
+            (inside[len] == '/' || inside[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static void check_overlap(struct loader *l, const struct job *j, const struct source *s,
+                          const struct destination *d)
+{
+    const char *inside;
+
+    if (s->type != SOURCE_FILES || s->path == NULL || d->path == NULL)
+        return;
+    inside = below(d->path, s->path);
+    if (inside != NULL && (inside[0] == '\0' || !is_excluded(s, inside)))
+        loader_error(l, d->at.file, d->at.line,
+                     "[destination %s]: %s lies inside source \"%s\" of job \"%s\": backups would "
+                     "hold themselves; move it, or exclude it by its path in the source",
+                     d->name, d->path, s->name, j->name);
+    else if (inside == NULL && below(s->path, d->path) != NULL)
+        loader_error(l, s->at.file, s->at.line,
+                     "[source %s]: %s lies inside destination \"%s\" of job \"%s\"", s->name,
+                     s->path, d->name, j->name);
+}
+
+static void check_destinations(struct loader *l)
+{
+    const struct config *c = l->config;
+
+    for (size_t i = 0; i < c->destination_count; i++) {
+        const struct destination *d = c->destinations[i];
+        if (d->path == NULL)
+            continue;
+        if (strcmp(d->path, "/") == 0)
+            loader_error(l, d->at.file, d->at.line, "[destination %s]: path is the root folder",
+                         d->name);
+        for (size_t k = 0; k < i; k++) {
+            const struct destination *other = c->destinations[k];
+            if (other->path == NULL)
+                continue;
+            if (strcmp(d->path, other->path) == 0)
+                loader_error(l, d->at.file, d->at.line,
+                             "[destination %s]: %s is the path of destination \"%s\" too", d->name,
+                             d->path, other->name);
+            else if (below(d->path, other->path) != NULL || below(other->path, d->path) != NULL)
+                loader_error(l, d->at.file, d->at.line,
+                             "[destination %s]: %s and %s of destination \"%s\" lie in each other",
+                             d->name, d->path, other->path, other->name);
+        }
+    }
+}
+
+static void check_sources(struct loader *l)
+{
+    const struct config *c = l->config;
+
+    for (size_t i = 0; i < c->source_count; i++) {
+        const struct source *s = c->sources[i];
+        bool all = strlist_contains(&s->databases, "*");
+        if (all && s->databases.count > 1)
+            loader_error(l, s->at.file, s->at.line,
+                         "[source %s]: databases is either * or a list of names", s->name);
+        if (s->exclude_databases.count > 0 && !all)
+            loader_error(l, s->at.file, s->at.line,
+                         "[source %s]: exclude_databases is for databases = * only", s->name);
+    }
+}
+
+static void check_daemon(struct loader *l)
+{
+    const struct config *c = l->config;
+    struct sockaddr_un address;
+
+    if (c->socket_path != NULL && strlen(c->socket_path) >= sizeof(address.sun_path))
+        loader_error(l, l->daemon_at.file, l->daemon_at.line,
+                     "[daemon]: socket: the path is longer than the %zu bytes that a socket's "
+                     "name may have",
+                     sizeof(address.sun_path) - 1);
+}
+
+void loader_finish(struct loader *l)
+{
+    const struct config *c = l->config;
+
+    check_daemon(l);
+    check_destinations(l);
+    check_sources(l);
+    for (size_t i = 0; i < c->job_count; i++) {
+        struct job *j = c->jobs[i];
+        resolve_sources(l, j, &l->job_names[i].sources);
+        resolve_destinations(l, j, &l->job_names[i].destinations);
+        for (size_t s = 0; s < j->source_count; s++)
+            for (size_t d = 0; d < j->destination_count; d++)
+                check_overlap(l, j, j->sources[s], j->destinations[d]);
+    }
+}

@@ -1,0 +1,84 @@
+/* option.h — the table of all options, made from options.def.
+ *
+ * One row says where an option is written, how its value reads, where it lies in the model, what
+ * it is when left out, and its documentation. Checker, printer, --help and synbak.conf(5) are
+ * loops over this table. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/config/config.h"
+
+enum section_kind {
+    SECTION_DAEMON,
+    SECTION_ACCESS,
+    SECTION_DESTINATION,
+    SECTION_SOURCE,
+    SECTION_JOB,
+    SECTION_COUNT
+};
+
+enum option_type {              /* what the field is, and how the value is written */
+                   OPTION_TEXT, /* char *: any text */
+                   OPTION_PATH, /* char *: absolute path, without .. and //, no slash at the end */
+                   OPTION_URI,  /* char *: PostgreSQL connection string; its password is redacted */
+                   OPTION_URL,  /* char *: http:// or https:// */
+                   OPTION_ZONE, /* char *: IANA name of a time zone */
+                   OPTION_WORDS,   /* struct strlist: words, "quoted" where they hold blanks */
+                   OPTION_COMMAND, /* struct strlist: an argument vector */
+                   OPTION_PEOPLE,  /* struct strlist: USER and @GROUP */
+                   OPTION_SWITCH,  /* bool: yes or no */
+                   OPTION_CHOICE,  /* enum: one of .words */
+                   OPTION_NUMBER,  /* int in [min, max] */
+                   OPTION_PERCENT, /* int in [min, max], "20%" */
+                   OPTION_SPAN,    /* int64_t: seconds in [min, max], "15min" */
+                   OPTION_SPANS,   /* struct job: retry_delays_s and its count */
+                   OPTION_SIZE,    /* int64_t: bytes in [min, max], "64M" */
+                   OPTION_KEEP,    /* int: "keep N" or KEEP_FOREVER */
+                   OPTION_COUNT_OR_NONE, /* int: N or KEEP_UNSET */
+                   OPTION_TIER, /* struct tier_rule: [at TIME | cron FIELDS | on CALENDAR][, keep N]
+                                 */
+                   OPTION_VERIFY, /* struct tier_rule: WORD | at TIME | cron FIELDS | on CALENDAR */
+                   OPTION_SECRET, /* struct secret_ref */
+                   OPTION_OLD_KEYS,    /* struct destination: old_keys and their count */
+                   OPTION_COMPRESSION, /* struct destination: compression and its level */
+                   OPTION_SOURCES,     /* struct job: names, resolved when all is read */
+                   OPTION_DESTINATIONS /* struct job: likewise */
+};
+
+struct option {
+    enum section_kind section;
+    const char *key;
+    enum option_type type;
+    size_t offset;        /* in the section's struct */
+    bool needed;          /* leaving it out is an error */
+    unsigned only;        /* sources: bit mask of the source types that have it; 0: all */
+    int64_t min, max;     /* of numbers */
+    const char *words;    /* OPTION_CHOICE: in the order of the enum, "a|b|c" */
+    const char *fallback; /* value when left out, read like a written one; NULL: empty */
+    const char *form;     /* how the value is written, for help: "PATH" */
+    const char *help;     /* one line, lower case, no full stop */
+    const char *man;      /* sentences for synbak.conf(5); NULL: help is enough */
+    const char *example;  /* a value that differs from the fallback */
+};
+
+extern const struct option option_table[];
+extern const size_t option_count;
+
+enum { OPTION_TABLE_MAX = 128 };
+
+const char *section_word(enum section_kind s); /* "destination" */
+bool section_has_name(enum section_kind s);    /* [job NAME], but [daemon] */
+int section_from_word(const char *word);       /* -1 if none */
+const char *section_nearest(const char *word); /* NULL if none is near */
+
+/* NULL if the section has no such option. */
+const struct option *option_find(enum section_kind s, const char *key);
+/* The option of that section whose name is nearest, or NULL. */
+const struct option *option_nearest(enum section_kind s, const char *key);
+/* Sections in which the key would be right, other than s: -1 if there is none. */
+int option_other_section(enum section_kind s, const char *key);
+size_t option_index(const struct option *o);
+const char *source_type_word(enum source_type t); /* "postgresql" */

@@ -1,0 +1,419 @@
+/* One line per type in each of the four switches; what is more than a line has a function above.
+ * Fields are reached by offset, so the table in options.def and the structs in config.h must agree
+ * on their types: the round trip of every option is a test. */
+#include "lib/config/value.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/config/ini.h"
+#include "lib/config/rule.h"
+#include "lib/config/unit.h"
+#include "lib/config/uri.h"
+
+static void *field_of(const struct option *o, void *base)
+{
+    return (char *)base + o->offset;
+}
+
+/* ---- reading ---- */
+
+static int check_path(const char *s, struct err *e)
+{
+    if (s[0] != '/')
+        return err_set(e, ERR_CONFIG, "\"%.200s\" is not an absolute path", s);
+    for (const char *p = s; (p = strstr(p, "/..")) != NULL; p += 3)
+        if (p[3] == '\0' || p[3] == '/')
+            return err_set(e, ERR_CONFIG, "\"%.200s\" has \"..\" in it; write the path out", s);
+    if (strlen(s) >= PATH_MAX)
+        return err_set(e, ERR_CONFIG, "the path is longer than %d bytes", PATH_MAX - 1);
+    return 0;
+}
+
+/* Two spellings of a path must compare equal: no //, no /./, no slash at the end. */
+static void tidy_path(char *s)
+{
+    char *out = s;
+
+    for (const char *p = s; *p != '\0';) {
+        size_t len = 1 + strcspn(p + 1, "/");
+        if (len > 1 && !(len == 2 && p[1] == '.')) {
+            memmove(out, p, len);
+            out += len;
+        }
+        p += len;
+    }
+    if (out == s)
+        *out++ = '/';
+    *out = '\0';
+}
+
+static int check_url(const char *s, struct err *e)
+{
+    bool http = str_starts(s, "http://") || str_starts(s, "https://");
+
+    if (!http || strstr(s, "//")[2] == '\0' || strpbrk(s, " \t\"<>") != NULL)
+        return err_set(e, ERR_CONFIG, "not a web address (https://...)");
+    return 0;
+}
+
+static int check_zone(const char *s, struct err *e)
+{
+    bool clean = isalpha((unsigned char)s[0]) && strstr(s, "..") == NULL && strlen(s) < 64;
+
+    for (const char *p = s; *p != '\0'; p++)
+        clean = clean && (isalnum((unsigned char)*p) || strchr("/_+-", *p) != NULL);
+    if (!clean)
+        return err_set(e, ERR_CONFIG, "\"%.80s\" is not a time zone such as Europe/Berlin", s);
+    return 0;
+}
+
+static int parse_text(const struct option *o, char *s, char **field, struct err *e)
+{
+    int r = 0;
+
+    switch (o->type) {
+    case OPTION_PATH:
+        r = check_path(s, e);
+        break;
+    case OPTION_URL:
+        r = check_url(s, e);
+        break;
+    case OPTION_ZONE:
+        r = check_zone(s, e);
+        break;
+    case OPTION_URI:
+        r = uri_check(s, e);
+        break;
+    default:
+        break;
+    }
+    if (r < 0)
+        return -1;
+    free(*field); /* the fallback */
+    *field = mem_strdup(s);
+    if (o->type == OPTION_PATH)
+        tidy_path(*field);
+    return 0;
+}
+
+static int parse_words(const struct option *o, const char *raw, struct strlist *field,
+                       struct err *e)
+{
+    struct strlist words = {0};
+
+    if (strlist_split(&words, raw, e) < 0) {
+        if (e != NULL)
+            e->code = ERR_CONFIG;
+        goto fail;
+    }
+    for (size_t i = 0; i < words.count; i++) {
+        const char *w = words.items[i];
+        if (w[0] == '\0' && (o->type != OPTION_COMMAND || i == 0)) {
+            (void)err_set(e, ERR_CONFIG, "an empty word (\"\")");
+            goto fail;
+        }
+        if (o->type == OPTION_PEOPLE && strcmp(w, "@") == 0) {
+            (void)err_set(e, ERR_CONFIG, "\"@\" without the name of a group");
+            goto fail;
+        }
+    }
+    if (o->type == OPTION_COMMAND && words.items[0][0] != '/' &&
+        strchr(words.items[0], '/') != NULL) {
+        (void)err_set(e, ERR_CONFIG,
+                      "program \"%.200s\": neither an absolute path nor a name to look up in PATH",
+                      words.items[0]);
+        goto fail;
+    }
+    *field = words;
+    return 0;
+fail:
+    strlist_deinit(&words);
+    return -1;
+}
+
+static int parse_switch(const char *s, bool *field, struct err *e)
+{
+    static const char *const on[] = {"yes", "true", "on", "1"};
+    static const char *const off[] = {"no", "false", "off", "0"};
+
+    for (size_t i = 0; i < ARRAY_LEN(on); i++)
+        if (strcmp(s, on[i]) == 0 || strcmp(s, off[i]) == 0) {
+            *field = strcmp(s, on[i]) == 0;
+            return 0;
+        }
+    return err_set(e, ERR_CONFIG, "\"%.80s\" is neither yes nor no", s);
+}
+
+static int parse_choice(const struct option *o, const char *s, void *field, struct err *e)
+{
+    size_t len = strlen(s);
+    int at = 0;
+
+    for (const char *w = o->words; w != NULL; at++) {
+        const char *end = strchr(w, '|');
+        size_t n = end != NULL ? (size_t)(end - w) : strlen(w);
+        if (n == len && memcmp(w, s, n) == 0) {
+            memcpy(field, &at, sizeof(at)); /* enums are int-sized here */
+            return 0;
+        }
+        w = end != NULL ? end + 1 : NULL;
+    }
+    return err_set(e, ERR_CONFIG, "\"%.80s\" is not %s%s", s,
+                   strchr(o->words, '|') ? "one of " : "", o->words);
+}
+
+static int parse_number(const struct option *o, const char *s, int *field, struct err *e)
+{
+    int64_t n;
+
+    if (str_to_i64(s, o->min, o->max, &n, e) < 0)
+        return -1;
+    *field = (int)n;
+    return 0;
+}
+
+static int parse_percent(const struct option *o, char *s, int *field, struct err *e)
+{
+    size_t len = strlen(s);
+
+    if (len > 1 && s[len - 1] == '%')
+        s[len - 1] = '\0';
+    return parse_number(o, s, field, e);
+}
+
+static int in_range(const struct option *o, const char *s, int64_t n, struct err *e)
+{
+    if (n >= o->min && n <= o->max)
+        return 0;
+    struct buf low = BUF_INIT(64), high = BUF_INIT(64);
+    bool size = o->type == OPTION_SIZE;
+    if ((size ? unit_print_size(o->min, &low, e) : unit_print_span(o->min, &low, e)) == 0 &&
+        (size ? unit_print_size(o->max, &high, e) : unit_print_span(o->max, &high, e)) == 0)
+        (void)err_set(e, ERR_CONFIG, "\"%.80s\" is not between %s and %s", s, (char *)low.data,
+                      (char *)high.data);
+    buf_deinit(&low);
+    buf_deinit(&high);
+    return -1;
+}
+
+static int parse_span(const struct option *o, const char *s, int64_t *field, struct err *e)
+{
+    int64_t n;
+
+    if (str_to_seconds(s, &n, e) < 0 || in_range(o, s, n, e) < 0)
+        return -1;
+    *field = n;
+    return 0;
+}
+
+static int parse_size(const struct option *o, const char *s, int64_t *field, struct err *e)
+{
+    uint64_t n;
+
+    if (str_to_bytes(s, &n, e) < 0 || in_range(o, s, n > INT64_MAX ? INT64_MAX : (int64_t)n, e) < 0)
+        return -1;
+    *field = (int64_t)n;
+    return 0;
+}
+
+static int parse_spans(const struct option *o, const char *raw, struct job *j, struct err *e)
+{
+    struct strlist words = {0};
+    int64_t spans[ARRAY_LEN(j->retry_delays_s)];
+    int r = strlist_split(&words, raw, e);
+
+    if (r == 0 && words.count > ARRAY_LEN(spans))
+        r = err_set(e, ERR_CONFIG, "more than %zu times", ARRAY_LEN(spans));
+    for (size_t i = 0; r == 0 && i < words.count; i++)
+        r = parse_span(o, words.items[i], &spans[i], e);
+    if (r == 0) {
+        memcpy(j->retry_delays_s, spans, words.count * sizeof(spans[0]));
+        j->retry_delay_count = (int)words.count;
+    }
+    strlist_deinit(&words);
+    return r;
+}
+
+static int parse_old_keys(const char *raw, struct destination *d, struct err *e)
+{
+    struct strlist words = {0};
+    struct secret_ref *refs = NULL;
+    size_t count = 0;
+    int r = strlist_split(&words, raw, e);
+
+    if (r == 0)
+        refs = mem_alloc(words.count * sizeof(*refs));
+    while (r == 0 && count < words.count) {
+        r = secret_ref_parse(words.items[count], &refs[count], e);
+        if (r == 0 && refs[count++].kind == SECRET_NONE)
+            r = err_set(e, ERR_CONFIG, "\"none\" is not a key");
+    }
+    strlist_deinit(&words);
+    if (r == 0) {
+        d->old_keys = refs;
+        d->old_key_count = count;
+        return 0;
+    }
+    while (count > 0)
+        secret_ref_deinit(&refs[--count]);
+    free(refs);
+    return -1;
+}
+
+static int parse_compression(const char *s, struct destination *d, struct err *e)
+{
+    int64_t level = 1;
+
+    if (strcmp(s, "none") == 0) {
+        d->compression = COMPRESSION_NONE;
+        d->compression_level = 1;
+        return 0;
+    }
+    if (strcmp(s, "gzip") != 0 && !str_starts(s, "gzip:"))
+        return err_set(e, ERR_CONFIG, "\"%.80s\" is neither none nor gzip nor gzip:LEVEL", s);
+    if (s[4] == ':' && str_to_i64(s + 5, 1, 9, &level, e) < 0)
+        return err_wrap(e, "level");
+    d->compression = COMPRESSION_GZIP;
+    d->compression_level = (int)level;
+    return 0;
+}
+
+static int parse_scalar(const struct option *o, char *s, void *base, struct err *e)
+{
+    void *field = field_of(o, base);
+
+    switch (o->type) {
+    case OPTION_SWITCH:
+        return parse_switch(s, field, e);
+    case OPTION_CHOICE:
+        return parse_choice(o, s, field, e);
+    case OPTION_NUMBER:
+    case OPTION_COUNT_OR_NONE:
+        return parse_number(o, s, field, e);
+    case OPTION_PERCENT:
+        return parse_percent(o, s, field, e);
+    case OPTION_SPAN:
+        return parse_span(o, s, field, e);
+    case OPTION_SIZE:
+        return parse_size(o, s, field, e);
+    case OPTION_KEEP:
+        return rule_parse_keep(s, field, e);
+    case OPTION_TIER:
+        return rule_parse_tier(s, field, e);
+    case OPTION_VERIFY:
+        return rule_parse_verify(s, field, e);
+    case OPTION_SECRET:
+        return secret_ref_parse(s, field, e);
+    case OPTION_COMPRESSION:
+        return parse_compression(s, base, e);
+    default:
+        return parse_text(o, s, field, e);
+    }
+}
+
+int value_parse(const struct option *o, const char *raw, void *base, struct err *e)
+{
+    char *text = NULL;
+    int r;
+
+    value_free(o, base);
+    value_init(o, base);
+    if (ini_unquote(raw, &text, e) < 0)
+        return -1;
+    if (text[0] == '\0' && o->type != OPTION_TIER)
+        r = err_set(e, ERR_CONFIG, "no value; leave the line out for the default");
+    else if (o->type == OPTION_WORDS || o->type == OPTION_COMMAND || o->type == OPTION_PEOPLE)
+        r = parse_words(o, raw, field_of(o, base), e);
+    else if (o->type == OPTION_SPANS)
+        r = parse_spans(o, raw, base, e);
+    else if (o->type == OPTION_OLD_KEYS)
+        r = parse_old_keys(raw, base, e);
+    else
+        r = parse_scalar(o, text, base, e);
+    if (r < 0 && e != NULL)
+        e->code = ERR_CONFIG;
+    mem_wipe(text, strlen(text));
+    free(text);
+    return r;
+}
+
+/* ---- what is left out ---- */
+
+void value_init(const struct option *o, void *base)
+{
+    void *field = field_of(o, base);
+
+    switch (o->type) {
+    case OPTION_TIER:
+    case OPTION_VERIFY:
+        *(struct tier_rule *)field =
+            (struct tier_rule){.when = mem_strdup(""), .keep = KEEP_FOREVER};
+        return;
+    case OPTION_COUNT_OR_NONE:
+        *(int *)field = KEEP_UNSET;
+        return;
+    case OPTION_KEEP:
+        *(int *)field = KEEP_FOREVER;
+        return;
+    default:
+        break;
+    }
+    if (o->fallback == NULL)
+        return;
+    _cleanup_free_ char *text = mem_strdup(o->fallback);
+    int r = o->type == OPTION_SPANS ? parse_spans(o, text, base, NULL)
+                                    : parse_scalar(o, text, base, NULL);
+    if (r < 0)
+        abort(); /* options.def is wrong: test_config_value reads every fallback */
+}
+
+void value_free(const struct option *o, void *base)
+{
+    void *field = field_of(o, base);
+
+    switch (o->type) {
+    case OPTION_TEXT:
+    case OPTION_PATH:
+    case OPTION_URI:
+    case OPTION_URL:
+    case OPTION_ZONE: {
+        char **text = field;
+        if (*text != NULL)
+            mem_wipe(*text, strlen(*text));
+        free(TAKE(*text));
+        break;
+    }
+    case OPTION_WORDS:
+    case OPTION_COMMAND:
+    case OPTION_PEOPLE:
+        strlist_deinit(field);
+        break;
+    case OPTION_TIER:
+    case OPTION_VERIFY:
+        free(((struct tier_rule *)field)->when);
+        *(struct tier_rule *)field = (struct tier_rule){0};
+        break;
+    case OPTION_SECRET:
+        secret_ref_deinit(field);
+        break;
+    case OPTION_OLD_KEYS: {
+        struct destination *d = base;
+        for (size_t i = 0; i < d->old_key_count; i++)
+            secret_ref_deinit(&d->old_keys[i]);
+        free(TAKE(d->old_keys));
+        d->old_key_count = 0;
+        break;
+    }
+    case OPTION_SOURCES:
+        free(TAKE(((struct job *)base)->sources));
+        break;
+    case OPTION_DESTINATIONS:
+        free(TAKE(((struct job *)base)->destinations));
+        break;
+    default:
+        break; /* no memory of its own */
+    }
+}
