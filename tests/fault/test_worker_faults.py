@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""kill -9, a full disk, a broken disk, at every call of a worker that changes something.
+
+Each campaign first counts the calls of one clean piece of work, then does it again for each N
+with the fault at call N. After each: the set that was committed before still verifies; the new one is whole or
+is not there; doing it again succeeds (rules R2 and R4 of docs/architecture.md)."""
+import os
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import harness  # noqa: E402
+from harness import Failed, check, equal, note, run_all, temp_dir, test, write_file  # noqa: E402
+from worker_client import Worker, work  # noqa: E402
+
+OWNER = "ab" * 16
+SHORT_STEPS = 40  # how many N of a campaign the short form tries
+
+
+class Work:
+    """One destination, one small tree; sets are made by archive and commit."""
+
+    def __init__(self):
+        self.dir = temp_dir()
+        self.place, self.tree = f"{self.dir}/place", f"{self.dir}/tree"
+        os.mkdir(self.place, 0o700)
+        os.makedirs(f"{self.tree}/folder")
+        write_file(f"{self.tree}/folder/file", os.urandom(300_000))
+        write_file(f"{self.tree}/text", "a line\n" * 1000)
+
+    def store(self):
+        return {"destination": "local", "type": "directory", "path": self.place, "owner": OWNER, "known_id": None,
+                "key": None, "key_hint": "none", "old_keys": [], "gzip": True, "level": 1, "volume_bytes": 1 << 20}
+
+    def source(self):
+        return {"name": "tree", "type": "files", "path": self.tree, "include": [], "exclude": [],
+                "one_file_system": True, "xattrs": True, "allow_empty": False, "had_files": False}
+
+    def archive_job(self, identity):
+        return {"verb": "archive", "job": "j", "id": identity, "source": self.source(), "stores": [self.store()],
+                "threads": 1}
+
+    def commit_job(self, identity, read, sequence):
+        return {"verb": "commit", "job": "j", "id": identity, "sequence": sequence, "tiers": ["daily"], "reason": "test",
+                "started": "2026-01-01T00:00:00Z", "fragment": False, "host": "h", "stores": [self.store()],
+                "sources": [{"name": "tree", "type": "files", "whole": read["whole"], "problems": read["problems"],
+                             "artifacts": {d["destination"]: d["artifacts"] for d in read["destinations"]}}]}
+
+    def make(self, identity, sequence, **options):
+        read = work(self.archive_job(identity), **options)
+        work(self.commit_job(identity, read, sequence), **options)
+        return read
+
+    def verify(self, identity):
+        result = work({"verb": "verify", "store": self.store(), "job": "j", "id": identity})
+        equal(result["damaged"], [], identity)
+
+    def sets(self):
+        result = work({"verb": "scan", "store": self.store(), "jobs": ["j"], "sweep_age_s": 0, "in_progress": []})
+        equal(result["damaged"], [])
+        return {s["id"] for s in result["sets"].get("j", [])}
+
+
+def environment(fault):
+    return {**os.environ, "SYNBAK_FAULT": fault}
+
+
+def attempt(job, fault):
+    """The result message, or None when the worker died without one."""
+    worker = Worker(job, binary="synbak-worker-fault", env=environment(fault))
+    try:
+        return worker.finish()
+    except Failed as why:
+        if "no result" in str(why):
+            return None
+        raise
+    finally:
+        worker.close()
+
+
+def count_calls(job, folder):
+    counts = f"{folder}/count"
+    message = attempt(job, f"count:{counts}")
+    check(message is not None and message["ok"], str(message))
+    with open(counts, encoding="ascii") as f:
+        return sum(int(line.split()[-1]) for line in f)
+
+
+def numbers(total):
+    if harness.long() or total <= SHORT_STEPS:
+        return range(1, total + 1)
+    return sorted({1 + i * (total - 1) // (SHORT_STEPS - 1) for i in range(SHORT_STEPS)})
+
+
+def campaign(name, prepare, faults, after):
+    """prepare(w) -> job, in a fresh Work each time; after(w, message, fault) checks."""
+    w = Work()
+    total = count_calls(prepare(w), w.dir)
+    tried = 0
+    for fault in faults:
+        for n in numbers(total):
+            w = Work()
+            job = prepare(w)
+            after(w, attempt(job, fault.format(n=n)), fault.format(n=n))
+            shutil.rmtree(w.dir)
+            tried += 1
+    note(f"{name}: {total} calls, {tried} faults")
+
+
+FAULTS = ("kill:{n}", "fail:{n}:EIO", "fail-from:{n}:ENOSPC")
+
+
+@test(limit=300)
+def commit_at_every_call():
+    def prepare(w):
+        w.make("20260101_000000", 1)
+        w.read = work(w.archive_job("20260102_000000"))
+        return w.commit_job("20260102_000000", w.read, 2)
+
+    def after(w, message, fault):
+        ids = w.sets() if os.path.exists(f"{w.place}/j/20260102_000000/manifest.json") else None
+        w.verify("20260101_000000")
+        if ids and "20260102_000000" in ids:
+            w.verify("20260102_000000")
+        else:
+            failed = message is None or not message["ok"] or not message["result"]["destinations"][0]["ok"]
+            check(failed, f"{fault}: success without a set: {message}")
+            w.make("20260103_000000", 2)
+            w.verify("20260103_000000")
+    campaign("commit", prepare, FAULTS, after)
+
+
+@test(limit=300)
+def archive_at_every_call():
+    def prepare(w):
+        w.make("20260101_000000", 1)
+        return w.archive_job("20260102_000000")
+
+    def after(w, message, fault):
+        w.verify("20260101_000000")
+        equal(w.sets(), {"20260101_000000"}, fault)
+        if message is not None and message["ok"] and message["result"]["destinations"][0]["ok"]:
+            work(w.commit_job("20260102_000000", message["result"], 2))
+            w.verify("20260102_000000")
+        else:
+            w.make("20260103_000000", 2)
+            w.verify("20260103_000000")
+    campaign("archive", prepare, FAULTS, after)
+
+
+@test(limit=300)
+def prune_at_every_call():
+    def prepare(w):
+        w.make("20260101_000000", 1)
+        w.make("20260102_000000", 2)
+        return {"verb": "prune", "store": w.store(), "job": "j", "ids": ["20260101_000000"]}
+
+    def after(w, message, fault):
+        w.verify("20260102_000000")
+        left = w.sets()
+        check(left in ({"20260102_000000"}, {"20260101_000000", "20260102_000000"}), fault)
+        if "20260101_000000" in left:
+            w.verify("20260101_000000")
+            work({"verb": "prune", "store": w.store(), "job": "j", "ids": ["20260101_000000"]})
+            equal(w.sets(), {"20260102_000000"})
+    campaign("prune", prepare, FAULTS, after)
+
+
+@test(limit=300)
+def mark_at_every_call():
+    def prepare(w):
+        w.make("20260101_000000", 1)
+        return {"verb": "mark", "store": w.store(), "job": "j", "id": "20260101_000000", "kind": "pin",
+                "reason": "keep", "until": None}
+
+    def after(w, message, fault):
+        w.verify("20260101_000000")
+        equal(w.sets(), {"20260101_000000"}, fault)
+        again = work({"verb": "mark", "store": w.store(), "job": "j", "id": "20260101_000000", "kind": "pin",
+                      "reason": "keep", "until": None})
+        equal(again, {})
+    campaign("mark", prepare, FAULTS, after)
+
+
+if __name__ == "__main__":
+    run_all()
