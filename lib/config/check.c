@@ -137,6 +137,32 @@ static void check_destinations(struct loader *l)
     }
 }
 
+/* Such a pattern would match nothing, so that an exclude silently does not hold. */
+static bool is_bad_pattern(const char *pattern)
+{
+    bool names = false;
+
+    for (const char *p = pattern; *p != '\0';) {
+        size_t len = strcspn(p, "/");
+        if ((len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.'))
+            return true;
+        names = names || len > 0;
+        p += len + (p[len] == '/');
+    }
+    return !names;
+}
+
+static void check_patterns(struct loader *l, const struct source *s, const char *key,
+                           const struct strlist *patterns)
+{
+    for (size_t i = 0; i < patterns->count; i++)
+        if (is_bad_pattern(patterns->items[i]))
+            loader_error(l, s->at.file, s->at.line,
+                         "[source %s]: %s: \"%.80s\" can match nothing: no \".\" and \"..\", and a "
+                         "name in it",
+                         s->name, key, patterns->items[i]);
+}
+
 static void check_sources(struct loader *l)
 {
     const struct config *c = l->config;
@@ -144,6 +170,8 @@ static void check_sources(struct loader *l)
     for (size_t i = 0; i < c->source_count; i++) {
         const struct source *s = c->sources[i];
         bool all = strlist_contains(&s->databases, "*");
+        check_patterns(l, s, "include", &s->include);
+        check_patterns(l, s, "exclude", &s->exclude);
         if (all && s->databases.count > 1)
             loader_error(l, s->at.file, s->at.line,
                          "[source %s]: databases is either * or a list of names", s->name);

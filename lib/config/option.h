@@ -20,32 +20,32 @@ enum section_kind {
     SECTION_COUNT
 };
 
-enum option_type {              /* what the field is, and how the value is written */
-                   OPTION_TEXT, /* char *: any text */
-                   OPTION_PATH, /* char *: absolute path, without .. and //, no slash at the end */
-                   OPTION_URI,  /* char *: PostgreSQL connection string; its password is redacted */
-                   OPTION_URL,  /* char *: http:// or https:// */
-                   OPTION_ZONE, /* char *: IANA name of a time zone */
-                   OPTION_WORDS,   /* struct strlist: words, "quoted" where they hold blanks */
-                   OPTION_COMMAND, /* struct strlist: an argument vector */
-                   OPTION_PEOPLE,  /* struct strlist: USER and @GROUP */
-                   OPTION_SWITCH,  /* bool: yes or no */
-                   OPTION_CHOICE,  /* enum: one of .words */
-                   OPTION_NUMBER,  /* int in [min, max] */
-                   OPTION_PERCENT, /* int in [min, max], "20%" */
-                   OPTION_SPAN,    /* int64_t: seconds in [min, max], "15min" */
-                   OPTION_SPANS,   /* struct job: retry_delays_s and its count */
-                   OPTION_SIZE,    /* int64_t: bytes in [min, max], "64M" */
-                   OPTION_KEEP,    /* int: "keep N" or KEEP_FOREVER */
-                   OPTION_COUNT_OR_NONE, /* int: N or KEEP_UNSET */
-                   OPTION_TIER, /* struct tier_rule: [at TIME | cron FIELDS | on CALENDAR][, keep N]
-                                 */
-                   OPTION_VERIFY, /* struct tier_rule: WORD | at TIME | cron FIELDS | on CALENDAR */
-                   OPTION_SECRET, /* struct secret_ref */
-                   OPTION_OLD_KEYS,    /* struct destination: old_keys and their count */
-                   OPTION_COMPRESSION, /* struct destination: compression and its level */
-                   OPTION_SOURCES,     /* struct job: names, resolved when all is read */
-                   OPTION_DESTINATIONS /* struct job: likewise */
+/* What the field is, and how the value is written. */
+enum option_type {
+    OPTION_TEXT,          /* char *: any text */
+    OPTION_PATH,          /* char *: absolute path, without .. and //, no slash at the end */
+    OPTION_URI,           /* char *: PostgreSQL connection string; its password is redacted */
+    OPTION_URL,           /* char *: http:// or https:// */
+    OPTION_ZONE,          /* char *: IANA name of a time zone */
+    OPTION_WORDS,         /* struct strlist: words, "quoted" where they hold blanks */
+    OPTION_COMMAND,       /* struct strlist: an argument vector */
+    OPTION_PEOPLE,        /* struct strlist: USER and @GROUP */
+    OPTION_SWITCH,        /* bool: yes or no */
+    OPTION_CHOICE,        /* enum: one of .words */
+    OPTION_NUMBER,        /* int in [min, max] */
+    OPTION_PERCENT,       /* int in [min, max], "20%" */
+    OPTION_SPAN,          /* int64_t: seconds in [min, max], "15min" */
+    OPTION_SPANS,         /* struct job: retry_delays_s and its count */
+    OPTION_SIZE,          /* int64_t: bytes in [min, max], "64M" */
+    OPTION_KEEP,          /* int: "keep N" or KEEP_FOREVER */
+    OPTION_COUNT_OR_NONE, /* int: N or KEEP_UNSET */
+    OPTION_TIER,          /* struct tier_rule: rule.h */
+    OPTION_VERIFY,        /* struct tier_rule: rule.h */
+    OPTION_SECRET,        /* struct secret_ref */
+    OPTION_OLD_KEYS,      /* struct destination: old_keys and their count */
+    OPTION_COMPRESSION,   /* struct destination: compression and its level */
+    OPTION_SOURCES,       /* struct job: names, resolved when all is read */
+    OPTION_DESTINATIONS   /* struct job: likewise */
 };
 
 struct option {

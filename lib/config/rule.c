@@ -90,21 +90,28 @@ int rule_parse_tier(const char *text, struct tier_rule *rule, struct err *e)
     return 0;
 }
 
+/* The text behind a tier's word, or the text itself. */
+static const char *after_tier(const char *text)
+{
+    for (int tier = 0; tier < TIER_COUNT; tier++) {
+        const char *rest = after_word(text, tier_word(tier));
+        if (strcmp(text, tier_word(tier)) == 0)
+            return "";
+        if (rest != NULL)
+            return rest;
+    }
+    return text;
+}
+
 int rule_parse_verify(const char *text, struct tier_rule *rule, struct err *e)
 {
-    /* Away from the usual time of backups. */
-    static const char *const usual[TIER_COUNT] = {"on *-*-* *:00", "on *-*-* 05:00",
-                                                  "on Sun *-*-* 05:00", "on *-*-01 05:00",
-                                                  "on *-01-01 05:00"};
-    int tier = tier_from_word(text);
+    static const char forms[] = "hourly, daily, weekly, monthly, yearly, each alone or followed by "
+                                "at TIME; cron FIELDS; on CALENDAR (example: weekly at Sun 05:00)";
+    const char *when = after_tier(text);
 
-    if (tier >= 0 && tier < TIER_COUNT)
-        text = usual[tier];
     if (find_keep(text) != NULL)
         return err_set(e, ERR_CONFIG, "verify keeps nothing; leave the keep part out");
-    if (check_when(text,
-                   "hourly, daily, weekly, monthly, yearly, at TIME, cron FIELDS, on CALENDAR",
-                   e) < 0)
+    if (when[0] != '\0' && check_when(when, forms, e) < 0)
         return -1;
     free(rule->when);
     rule->when = squeeze(text, strlen(text));

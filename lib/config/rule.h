@@ -1,7 +1,7 @@
 /* rule.h — the texts of tier rules: what fires is split from what is kept. Pure.
  *
  *   TIER   = [WHEN][, keep N]    "at 02:00, keep 30"   "cron 0 2 * * 1,3"   "keep 24"   ""
- *   VERIFY = TIERWORD | WHEN     "weekly"   "on Sun *-*-* 05:00"
+ *   VERIFY = TIERWORD [WHEN] | WHEN    "weekly"   "weekly at Sun 05:00"   "on Sun *-*-* 05:00"
  *   WHEN   = at TIME | cron FIELDS | on CALENDAR
  *
  * Only a `, keep N` at the very end is split off, because cron fields have commas of their own.
