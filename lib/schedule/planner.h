@@ -1,9 +1,12 @@
 /* planner.h — the deciding core: a function from (state, event, now) to actions.
  *
  * No clock, no I/O, no libuv. The daemon feeds events and performs the actions in the order given;
- * each action's record is journalled before its effect. After a restart the daemon replays its
- * journal as events into a fresh planner, then sends EVENT_STARTED. A year of schedules is a
- * unit test that takes milliseconds (tests/trace).
+ * each action's record is journalled before its effect. After a restart the daemon sends
+ * EVENT_CONFIG, replays its journal as events (each with the time it was written) into a fresh
+ * planner, finishes the runs that were cut off as OUTCOME_FAILED, then sends EVENT_STARTED; until
+ * that, no action comes. What the replay names counts from its first record on; a job that it does
+ * not name is new and owes nothing. A year of schedules is a unit test that takes milliseconds
+ * (tests/trace).
  *
  *   run:  queued -> running -> finished          queued -> finished (cancelled)
  *   owed: a tier that fell due is owed until a good set carries it.
@@ -13,7 +16,10 @@
  * one run follows at once; a failed or incomplete run is retried by the job's `retry` only, then
  * its tiers stay owed until the next due time; catching up after downtime is one run; manual runs
  * queue and are never skipped; one run of a job at a time; `parallel` runs at once, higher priority
- * first, then older first; a paused job starts nothing (what falls due stays owed). */
+ * first, then older first; a paused job starts nothing (what falls due stays owed). A suspect run
+ * leaves its tiers owed without a retry, a run cancelled by a person likewise; one that a stop of
+ * the daemon cut off is retried. Manual runs carry what is owed too, those of some sources
+ * (fragment) never. Pre-restore runs go first and also while the job is paused. */
 #pragma once
 
 #include "lib/schedule/calendar.h"
@@ -42,9 +48,9 @@ struct event {
         EVENT_PAUSE,      /* job, until (us == 0: until resumed) */
         EVENT_RESUME,     /* job */
         EVENT_RUN_QUEUED, /* replay only: run, job, tiers, kind */
-        EVENT_RUN_STARTED,  /* replay only: run, tiers */
-        EVENT_RUN_FINISHED, /* run, outcome, tiers satisfied are those it carried when good/suspect
-                             */
+        EVENT_RUN_STARTED, /* replay only: run, tiers */
+        EVENT_JOB_KNOWN, /* replay only: job was configured then (an adopted or checkpointed one) */
+        EVENT_RUN_FINISHED, /* run, outcome; a good one satisfies the tiers it carried */
         EVENT_CLOCK_JUMPED, /* the wall clock moved against the monotonic one: recompute, no storm
                              */
         EVENT_STOP,         /* start nothing more; cancel what runs */
