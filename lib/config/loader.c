@@ -148,7 +148,7 @@ static void open_section(struct loader *l, int line, const struct ini_item *item
 }
 
 /* Whether the section's type, where it has one, has this option. */
-static bool has_option(const struct loader *l, const struct option *o)
+static bool has_option(const struct loader *l, const struct config_option *o)
 {
     const struct source *s = l->section;
 
@@ -161,14 +161,14 @@ static void close_section(struct loader *l)
 
     if (l->section == NULL)
         return;
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *o = &option_table[i];
+    for (size_t i = 0; i < config_option_count; i++) {
+        const struct config_option *o = &config_option_table[i];
         if (o->section != l->kind)
             continue;
         if (l->lines[i] > 0 && !has_option(l, o)) {
             const struct source *s = l->section;
             loader_error(l, l->file, l->lines[i], "%s: \"%s\" is no option of type %s",
-                         head(l, text), o->key, source_type_word(s->type));
+                         head(l, text), o->key, config_source_type_word(s->type));
         }
         if (l->lines[i] > 0 || !o->needed || (o->only != 0 && !l->type_known) || !has_option(l, o))
             continue;
@@ -187,8 +187,8 @@ static void close_section(struct loader *l)
 
 static void unknown_key(struct loader *l, int line, const char *key)
 {
-    const struct option *near = option_nearest(l->kind, key);
-    int other = option_other_section(l->kind, key);
+    const struct config_option *near = config_option_nearest(l->kind, key);
+    int other = config_option_other_section(l->kind, key);
     char text[96];
 
     if (near != NULL)
@@ -217,7 +217,7 @@ static int read_names(struct names *names, const char *raw, int line, struct err
     return 0;
 }
 
-static int read_value(struct loader *l, const struct option *o, const char *raw, int line,
+static int read_value(struct loader *l, const struct config_option *o, const char *raw, int line,
                       struct err *e)
 {
     struct job_names *names =
@@ -240,7 +240,7 @@ static int read_value(struct loader *l, const struct option *o, const char *raw,
 
 static void read_key(struct loader *l, int line, const struct ini_item *item)
 {
-    const struct option *o;
+    const struct config_option *o;
     struct err e = {0};
     char text[96];
 
@@ -249,12 +249,12 @@ static void read_key(struct loader *l, int line, const struct ini_item *item)
             loader_error(l, l->file, line, "\"%s\" stands before the first [section]", item->name);
         return;
     }
-    o = option_find(l->kind, item->name);
+    o = config_option_find(l->kind, item->name);
     if (o == NULL) {
         unknown_key(l, line, item->name);
         return;
     }
-    int *seen = &l->lines[option_index(o)];
+    int *seen = &l->lines[config_option_index(o)];
     if (*seen > 0) {
         loader_error(l, l->file, line, "%s: \"%s\" stands already in line %d", head(l, text),
                      o->key, *seen);

@@ -17,11 +17,11 @@
      .offset = offsetof(STRUCT_##section_, field_),                                                \
      __VA_ARGS__},
 
-const struct option option_table[] = {
+const struct config_option config_option_table[] = {
 #include "lib/config/options.def"
 };
-const size_t option_count = ARRAY_LEN(option_table);
-_Static_assert(ARRAY_LEN(option_table) <= OPTION_TABLE_MAX, "raise OPTION_TABLE_MAX");
+const size_t config_option_count = ARRAY_LEN(config_option_table);
+_Static_assert(ARRAY_LEN(config_option_table) <= OPTION_TABLE_MAX, "raise OPTION_TABLE_MAX");
 
 static const struct {
     const char *word;
@@ -59,40 +59,40 @@ const char *section_nearest(const char *word)
     return str_nearest(word, words, SECTION_COUNT);
 }
 
-const struct option *option_find(enum section_kind s, const char *key)
+const struct config_option *config_option_find(enum section_kind s, const char *key)
 {
-    for (size_t i = 0; i < option_count; i++)
-        if (option_table[i].section == s && strcmp(option_table[i].key, key) == 0)
-            return &option_table[i];
+    for (size_t i = 0; i < config_option_count; i++)
+        if (config_option_table[i].section == s && strcmp(config_option_table[i].key, key) == 0)
+            return &config_option_table[i];
     return NULL;
 }
 
-const struct option *option_nearest(enum section_kind s, const char *key)
+const struct config_option *config_option_nearest(enum section_kind s, const char *key)
 {
     const char *keys[OPTION_TABLE_MAX], *nearest;
     size_t count = 0;
 
-    for (size_t i = 0; i < option_count; i++)
-        if (option_table[i].section == s)
-            keys[count++] = option_table[i].key;
+    for (size_t i = 0; i < config_option_count; i++)
+        if (config_option_table[i].section == s)
+            keys[count++] = config_option_table[i].key;
     nearest = str_nearest(key, keys, count);
-    return nearest != NULL ? option_find(s, nearest) : NULL;
+    return nearest != NULL ? config_option_find(s, nearest) : NULL;
 }
 
-int option_other_section(enum section_kind s, const char *key)
+int config_option_other_section(enum section_kind s, const char *key)
 {
-    for (size_t i = 0; i < option_count; i++)
-        if (option_table[i].section != s && strcmp(option_table[i].key, key) == 0)
-            return (int)option_table[i].section;
+    for (size_t i = 0; i < config_option_count; i++)
+        if (config_option_table[i].section != s && strcmp(config_option_table[i].key, key) == 0)
+            return (int)config_option_table[i].section;
     return -1;
 }
 
-size_t option_index(const struct option *o)
+size_t config_option_index(const struct config_option *o)
 {
-    return (size_t)(o - option_table);
+    return (size_t)(o - config_option_table);
 }
 
-const char *source_type_word(enum source_type t)
+const char *config_source_type_word(enum source_type t)
 {
     static const char *const words[] = {"postgresql", "files", "command"};
 

@@ -48,7 +48,7 @@ enum option_type {
     OPTION_DESTINATIONS   /* struct job: likewise */
 };
 
-struct option {
+struct config_option {
     enum section_kind section;
     const char *key;
     enum option_type type;
@@ -64,8 +64,8 @@ struct option {
     const char *example;  /* a value that differs from the fallback */
 };
 
-extern const struct option option_table[];
-extern const size_t option_count;
+extern const struct config_option config_option_table[];
+extern const size_t config_option_count;
 
 enum { OPTION_TABLE_MAX = 128 };
 
@@ -75,10 +75,10 @@ int section_from_word(const char *word);       /* -1 if none */
 const char *section_nearest(const char *word); /* NULL if none is near */
 
 /* NULL if the section has no such option. */
-const struct option *option_find(enum section_kind s, const char *key);
+const struct config_option *config_option_find(enum section_kind s, const char *key);
 /* The option of that section whose name is nearest, or NULL. */
-const struct option *option_nearest(enum section_kind s, const char *key);
+const struct config_option *config_option_nearest(enum section_kind s, const char *key);
 /* Sections in which the key would be right, other than s: -1 if there is none. */
-int option_other_section(enum section_kind s, const char *key);
-size_t option_index(const struct option *o);
-const char *source_type_word(enum source_type t); /* "postgresql" */
+int config_option_other_section(enum section_kind s, const char *key);
+size_t config_option_index(const struct config_option *o);
+const char *config_source_type_word(enum source_type t); /* "postgresql" */

@@ -10,7 +10,7 @@
 enum { OPTION_TEXT_MAX = 128 << 10 };
 
 /* The value of an option as it is when nothing was written. */
-static int print_fallback(const struct option *o, struct buf *out, struct err *e)
+static int print_fallback(const struct config_option *o, struct buf *out, struct err *e)
 {
     void *blank = section_new(o->section, NULL);
     int r = value_print(o, blank, false, out, e);
@@ -19,14 +19,14 @@ static int print_fallback(const struct option *o, struct buf *out, struct err *e
     return r;
 }
 
-static bool applies(const struct option *o, const void *base)
+static bool applies(const struct config_option *o, const void *base)
 {
     const struct source *s = base;
 
     return o->only == 0 || (o->only & 1u << s->type) != 0;
 }
 
-static bool is_written(const struct option *o, const void *base, const struct buf *value,
+static bool is_written(const struct config_option *o, const void *base, const struct buf *value,
                        const struct buf *fallback)
 {
     bool differs = value->len != fallback->len ||
@@ -37,8 +37,8 @@ static bool is_written(const struct option *o, const void *base, const struct bu
     return differs || o->needed;
 }
 
-static int print_option(const struct option *o, const void *base, bool redact, struct buf *out,
-                        struct err *e)
+static int print_option(const struct config_option *o, const void *base, bool redact,
+                        struct buf *out, struct err *e)
 {
     struct buf value = BUF_INIT(OPTION_TEXT_MAX), fallback = BUF_INIT(OPTION_TEXT_MAX);
     int r = -1;
@@ -66,9 +66,9 @@ static int print_section(enum section_kind kind, const char *name, const void *b
                    name != NULL ? name : "") < 0)
         return -1;
     head = out->len;
-    for (size_t i = 0; i < option_count; i++)
-        if (option_table[i].section == kind && applies(&option_table[i], base) &&
-            print_option(&option_table[i], base, redact, out, e) < 0)
+    for (size_t i = 0; i < config_option_count; i++)
+        if (config_option_table[i].section == kind && applies(&config_option_table[i], base) &&
+            print_option(&config_option_table[i], base, redact, out, e) < 0)
             return -1;
     if (out->len == head && name == NULL) { /* [daemon] with nothing in it */
         out->len = start;

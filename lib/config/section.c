@@ -27,9 +27,9 @@ void *section_new(enum section_kind kind, const char *name)
 {
     void *base = mem_alloc(size_of(kind));
 
-    for (size_t i = 0; i < option_count; i++)
-        if (same_struct(option_table[i].section, kind))
-            value_init(&option_table[i], base);
+    for (size_t i = 0; i < config_option_count; i++)
+        if (same_struct(config_option_table[i].section, kind))
+            value_init(&config_option_table[i], base);
     if (kind == SECTION_DESTINATION)
         ((struct destination *)base)->name = mem_strdup(name);
     if (kind == SECTION_SOURCE)
@@ -43,9 +43,9 @@ void section_free(enum section_kind kind, void *base)
 {
     if (base == NULL)
         return;
-    for (size_t i = 0; i < option_count; i++)
-        if (same_struct(option_table[i].section, kind))
-            value_free(&option_table[i], base);
+    for (size_t i = 0; i < config_option_count; i++)
+        if (same_struct(config_option_table[i].section, kind))
+            value_free(&config_option_table[i], base);
     if (kind == SECTION_DESTINATION)
         free(((struct destination *)base)->name);
     if (kind == SECTION_SOURCE)

@@ -13,7 +13,7 @@
 #include "lib/config/unit.h"
 #include "lib/config/uri.h"
 
-static void *field_of(const struct option *o, void *base)
+static void *field_of(const struct config_option *o, void *base)
 {
     return (char *)base + o->offset;
 }
@@ -70,7 +70,7 @@ static int check_zone(const char *s, struct err *e)
     return 0;
 }
 
-static int parse_text(const struct option *o, char *s, char **field, struct err *e)
+static int parse_text(const struct config_option *o, char *s, char **field, struct err *e)
 {
     int r = 0;
 
@@ -99,7 +99,7 @@ static int parse_text(const struct option *o, char *s, char **field, struct err 
     return 0;
 }
 
-static int parse_words(const struct option *o, const char *raw, struct strlist *field,
+static int parse_words(const struct config_option *o, const char *raw, struct strlist *field,
                        struct err *e)
 {
     struct strlist words = {0};
@@ -147,7 +147,7 @@ static int parse_switch(const char *s, bool *field, struct err *e)
     return err_set(e, ERR_CONFIG, "\"%.80s\" is neither yes nor no", s);
 }
 
-static int parse_choice(const struct option *o, const char *s, void *field, struct err *e)
+static int parse_choice(const struct config_option *o, const char *s, void *field, struct err *e)
 {
     size_t len = strlen(s);
     int at = 0;
@@ -165,7 +165,7 @@ static int parse_choice(const struct option *o, const char *s, void *field, stru
                    strchr(o->words, '|') ? "one of " : "", o->words);
 }
 
-static int parse_number(const struct option *o, const char *s, int *field, struct err *e)
+static int parse_number(const struct config_option *o, const char *s, int *field, struct err *e)
 {
     int64_t n;
 
@@ -175,7 +175,7 @@ static int parse_number(const struct option *o, const char *s, int *field, struc
     return 0;
 }
 
-static int parse_percent(const struct option *o, char *s, int *field, struct err *e)
+static int parse_percent(const struct config_option *o, char *s, int *field, struct err *e)
 {
     size_t len = strlen(s);
 
@@ -184,7 +184,7 @@ static int parse_percent(const struct option *o, char *s, int *field, struct err
     return parse_number(o, s, field, e);
 }
 
-static int in_range(const struct option *o, const char *s, int64_t n, struct err *e)
+static int in_range(const struct config_option *o, const char *s, int64_t n, struct err *e)
 {
     if (n >= o->min && n <= o->max)
         return 0;
@@ -199,7 +199,7 @@ static int in_range(const struct option *o, const char *s, int64_t n, struct err
     return -1;
 }
 
-static int parse_span(const struct option *o, const char *s, int64_t *field, struct err *e)
+static int parse_span(const struct config_option *o, const char *s, int64_t *field, struct err *e)
 {
     int64_t n;
 
@@ -209,7 +209,7 @@ static int parse_span(const struct option *o, const char *s, int64_t *field, str
     return 0;
 }
 
-static int parse_size(const struct option *o, const char *s, int64_t *field, struct err *e)
+static int parse_size(const struct config_option *o, const char *s, int64_t *field, struct err *e)
 {
     uint64_t n;
 
@@ -219,7 +219,7 @@ static int parse_size(const struct option *o, const char *s, int64_t *field, str
     return 0;
 }
 
-static int parse_spans(const struct option *o, const char *raw, struct job *j, struct err *e)
+static int parse_spans(const struct config_option *o, const char *raw, struct job *j, struct err *e)
 {
     struct strlist words = {0};
     int64_t spans[ARRAY_LEN(j->retry_delays_s)];
@@ -281,7 +281,7 @@ static int parse_compression(const char *s, struct destination *d, struct err *e
     return 0;
 }
 
-static int parse_scalar(const struct option *o, char *s, void *base, struct err *e)
+static int parse_scalar(const struct config_option *o, char *s, void *base, struct err *e)
 {
     void *field = field_of(o, base);
 
@@ -314,7 +314,7 @@ static int parse_scalar(const struct option *o, char *s, void *base, struct err 
     }
 }
 
-int value_parse(const struct option *o, const char *raw, void *base, struct err *e)
+int value_parse(const struct config_option *o, const char *raw, void *base, struct err *e)
 {
     char *text = NULL;
     int r;
@@ -342,7 +342,7 @@ int value_parse(const struct option *o, const char *raw, void *base, struct err 
 
 /* ---- what is left out ---- */
 
-void value_init(const struct option *o, void *base)
+void value_init(const struct config_option *o, void *base)
 {
     void *field = field_of(o, base);
 
@@ -370,7 +370,7 @@ void value_init(const struct option *o, void *base)
         abort(); /* options.def is wrong: test_config_value reads every fallback */
 }
 
-void value_free(const struct option *o, void *base)
+void value_free(const struct config_option *o, void *base)
 {
     void *field = field_of(o, base);
 

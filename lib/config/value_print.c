@@ -71,7 +71,8 @@ static int print_spans(const struct job *j, struct buf *out, struct err *e)
     return 0;
 }
 
-static int print_names(const struct option *o, const struct job *j, struct buf *out, struct err *e)
+static int print_names(const struct config_option *o, const struct job *j, struct buf *out,
+                       struct err *e)
 {
     bool sources = o->type == OPTION_SOURCES;
     size_t count = sources ? j->source_count : j->destination_count;
@@ -83,7 +84,7 @@ static int print_names(const struct option *o, const struct job *j, struct buf *
     return 0;
 }
 
-static int print_int(const struct option *o, int value, struct buf *out, struct err *e)
+static int print_int(const struct config_option *o, int value, struct buf *out, struct err *e)
 {
     switch (o->type) {
     case OPTION_PERCENT:
@@ -99,14 +100,14 @@ static int print_int(const struct option *o, int value, struct buf *out, struct 
     }
 }
 
-static int print_i64(const struct option *o, int64_t value, struct buf *out, struct err *e)
+static int print_i64(const struct config_option *o, int64_t value, struct buf *out, struct err *e)
 {
     if (value == 0 && o->fallback == NULL)
         return 0; /* 0 stands for unset */
     return o->type == OPTION_SIZE ? unit_print_size(value, out, e) : unit_print_span(value, out, e);
 }
 
-int value_print(const struct option *o, const void *base, bool redact, struct buf *out,
+int value_print(const struct config_option *o, const void *base, bool redact, struct buf *out,
                 struct err *e)
 {
     const void *field = (const char *)base + o->offset;

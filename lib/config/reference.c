@@ -1,0 +1,176 @@
+#include "lib/config/reference.h"
+
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/config/option.h"
+
+static const char *const section_texts[SECTION_COUNT] = {
+    [SECTION_DAEMON] = "The daemon as a whole.",
+    [SECTION_ACCESS] = "Who may use the control socket beside root. Each option is a list of users "
+                       "and of `@groups`.",
+    [SECTION_DESTINATION] = "A place where backups lie. No two destinations share a path, and none "
+                            "lies inside a source that is backed up to it.",
+    [SECTION_SOURCE] = "Something to back up. A source that no job names is no error.",
+    [SECTION_JOB] = "What is backed up together, where to, when, and how long it is kept."};
+
+/* What an option is when left out, as one writes it; NULL where the help says so itself. */
+static const char *default_of(const struct config_option *o)
+{
+    if (o->type == OPTION_COMPRESSION)
+        return "gzip";
+    return o->fallback;
+}
+
+static const char *form_of(const struct config_option *o, char **owned)
+{
+    if (o->words == NULL || strcmp(o->form, "TYPE") == 0)
+        return o->form;
+    struct buf words = BUF_INIT(1024);
+    for (const char *p = o->words; *p != '\0'; p++)
+        if (buf_append(&words, *p == '|' ? " | " : p, *p == '|' ? 3 : 1, NULL) < 0)
+            abort(); /* no list of words is that long */
+    return *owned = buf_take_string(&words);
+}
+
+static const char *only_text(const struct config_option *o)
+{
+    for (int t = SOURCE_POSTGRESQL; o->only != 0 && t <= SOURCE_COMMAND; t++)
+        if (o->only == 1u << t)
+            return config_source_type_word((enum source_type)t);
+    return NULL;
+}
+
+/* ---- text ---- */
+
+static int text_option(const struct config_option *o, struct buf *out, struct err *e)
+{
+    _cleanup_free_ char *words = NULL;
+    const char *only = only_text(o), *fallback = default_of(o);
+
+    if (buf_printf(out, e, "  %s = %s\n      %s", o->key, form_of(o, &words), o->help) < 0)
+        return -1;
+    if (only != NULL && buf_printf(out, e, "; type %s", only) < 0)
+        return -1;
+    if (o->needed)
+        return buf_printf(out, e, "; must be written\n");
+    return fallback != NULL ? buf_printf(out, e, "; default: %s\n", fallback)
+                            : buf_printf(out, e, "\n");
+}
+
+static int text_section(enum section_kind kind, struct buf *out, struct err *e)
+{
+    if (buf_printf(out, e, "%s[%s%s]\n", out->len > 0 ? "\n" : "", section_word(kind),
+                   section_has_name(kind) ? " NAME" : "") < 0)
+        return -1;
+    for (size_t i = 0; i < config_option_count; i++)
+        if (config_option_table[i].section == kind &&
+            text_option(&config_option_table[i], out, e) < 0)
+            return -1;
+    return 0;
+}
+
+/* ---- mdoc ---- */
+
+/* Whether a sentence ends before this blank: mdoc wants each on a line of its own. */
+static bool ends_sentence(const char *text, const char *blank)
+{
+    return blank > text && blank[-1] == '.' && blank[1] >= 'A' && blank[1] <= 'Z';
+}
+
+static int man_text(const char *text, struct buf *out, struct err *e)
+{
+    bool typed = false, line_start = true;
+
+    for (const char *p = text; *p != '\0'; p++) {
+        const char *s = NULL;
+        if (*p == '`') {
+            typed = !typed;
+            s = typed ? "\\fB" : "\\fR";
+        } else if (*p == '\\') {
+            s = "\\e";
+        } else if (*p == '-') {
+            s = "\\-";
+        } else if (*p == '~') {
+            s = "\\(ti";
+        } else if (line_start && (*p == '.' || *p == '\'')) {
+            s = *p == '.' ? "\\&." : "\\&'";
+        } else if (*p == ' ' && ends_sentence(text, p)) {
+            s = "\n";
+        }
+        line_start = s != NULL && s[0] == '\n';
+        if ((s != NULL ? buf_append(out, s, strlen(s), e) : buf_append(out, p, 1, e)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The form in an .It line: as one argument, since "|" alone is punctuation there. */
+static int man_form(const char *form, struct buf *out, struct err *e)
+{
+    if (buf_printf(out, e, " = Ar \"") < 0 || man_text(form, out, e) < 0)
+        return -1;
+    return buf_printf(out, e, "\"\n");
+}
+
+static int man_help(const struct config_option *o, struct buf *out, struct err *e)
+{
+    _cleanup_free_ char *sentence = mem_printf("%s.", o->help);
+
+    if (sentence[0] >= 'a' && sentence[0] <= 'z')
+        sentence[0] = (char)(sentence[0] - 'a' + 'A');
+    if (man_text(sentence, out, e) < 0 || buf_append(out, "\n", 1, e) < 0)
+        return -1;
+    if (o->man != NULL && (man_text(o->man, out, e) < 0 || buf_append(out, "\n", 1, e) < 0))
+        return -1;
+    return 0;
+}
+
+static int man_option(const struct config_option *o, struct buf *out, struct err *e)
+{
+    _cleanup_free_ char *words = NULL, *fallback = NULL, *example = NULL;
+    const char *only = only_text(o);
+
+    if (buf_printf(out, e, ".It Ic %s", o->key) < 0 || man_form(form_of(o, &words), out, e) < 0 ||
+        man_help(o, out, e) < 0)
+        return -1;
+    if (only != NULL && buf_printf(out, e, "For type\n.Cm %s .\n", only) < 0)
+        return -1;
+    if (o->needed && buf_printf(out, e, "Must be written.\n") < 0)
+        return -1;
+    if (default_of(o) != NULL)
+        fallback = mem_printf("Default: `%s`.", default_of(o));
+    if (fallback != NULL && (man_text(fallback, out, e) < 0 || buf_append(out, "\n", 1, e) < 0))
+        return -1;
+    if (o->example == NULL)
+        return 0;
+    example = mem_printf("Example: `%s = %s`", o->key, o->example);
+    if (man_text(example, out, e) < 0)
+        return -1;
+    return buf_append(out, "\n", 1, e);
+}
+
+static int man_section(enum section_kind kind, struct buf *out, struct err *e)
+{
+    if (buf_printf(out, e, ".Ss [%s%s]\n", section_word(kind),
+                   section_has_name(kind) ? " NAME" : "") < 0 ||
+        man_text(section_texts[kind], out, e) < 0 ||
+        buf_printf(out, e, "\n.Bl -tag -width Ds\n") < 0)
+        return -1;
+    for (size_t i = 0; i < config_option_count; i++)
+        if (config_option_table[i].section == kind &&
+            man_option(&config_option_table[i], out, e) < 0)
+            return -1;
+    return buf_printf(out, e, ".El\n");
+}
+
+int config_reference(enum reference_form form, struct buf *out, struct err *e)
+{
+    for (int kind = 0; kind < SECTION_COUNT; kind++) {
+        int r = form == REFERENCE_MAN ? man_section((enum section_kind)kind, out, e)
+                                      : text_section((enum section_kind)kind, out, e);
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
