@@ -123,7 +123,7 @@ int io_chown(int dirfd, const char *path, uid_t uid, gid_t gid, int flags)
 
 int io_utimens(int dirfd, const char *path, const struct timespec times[2], int flags)
 {
-    return utimensat(dirfd, path, times, flags);
+    return path == NULL ? futimens(dirfd, times) : utimensat(dirfd, path, times, flags);
 }
 
 int io_setxattr(int fd, const char *name, const void *value, size_t size)

@@ -42,7 +42,8 @@ int io_mknod(int dirfd, const char *path, mode_t mode, dev_t dev);              
 int io_fchmod(int fd, mode_t mode);                                                       /* (C) */
 int io_chmod(int dirfd, const char *path, mode_t mode); /* (C) fchmodat, follows links */
 int io_chown(int dirfd, const char *path, uid_t uid, gid_t gid, int flags); /* (C) fchownat */
-int io_utimens(int dirfd, const char *path, const struct timespec times[2], int flags); /* (C) */
+/* (C) path NULL: dirfd itself */
+int io_utimens(int dirfd, const char *path, const struct timespec times[2], int flags);
 int io_setxattr(int fd, const char *name, const void *value, size_t size); /* (C) fsetxattr */
 ssize_t io_listxattr(int fd, char *names, size_t size);                    /* flistxattr */
 ssize_t io_getxattr(int fd, const char *name, void *value, size_t size);   /* fgetxattr */

@@ -300,7 +300,9 @@ int io_chown(int dirfd, const char *path, uid_t uid, gid_t gid, int flags)
 
 int io_utimens(int dirfd, const char *path, const struct timespec times[2], int flags)
 {
-    return fails("utimens", COUNTED) ? -1 : utimensat(dirfd, path, times, flags);
+    if (fails("utimens", COUNTED))
+        return -1;
+    return path == NULL ? futimens(dirfd, times) : utimensat(dirfd, path, times, flags);
 }
 
 int io_setxattr(int fd, const char *name, const void *value, size_t size)

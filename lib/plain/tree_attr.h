@@ -1,0 +1,31 @@
+/* tree_attr.h — extended attributes and POSIX ACLs between an open file and an archive entry. */
+#pragma once
+
+#include <archive_entry.h>
+
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+
+/* Add what fd has to the entry. What cannot be read (the file system has none) is no error;
+ * anything else is ERR_IO. */
+int must_check tree_attr_read(int fd, struct archive_entry *entry, struct err *e);
+
+/* Put the entry's attributes and ACLs on fd. privileged: also those that give rights
+ * (security.*, trusted.*). What the file system or the rights do not allow is added to `lost`
+ * by its name; the mode must have been set before. */
+void tree_attr_apply(int fd, struct archive_entry *entry, bool privileged, struct strlist *lost);
+
+/* Names and numbers of owners. Numbers of names known here win, as with tar, so that a tree comes
+ * back to the same user on another machine. The cache belongs to the caller; zero is empty. */
+enum { TREE_ID_SLOTS = 32 };
+struct tree_ids {
+    struct tree_id {
+        char name[64]; /* "": no such name or number here */
+        int64_t number;
+        bool used;
+    } users[TREE_ID_SLOTS], groups[TREE_ID_SLOTS];
+};
+const char *tree_ids_user_name(struct tree_ids *ids, uid_t uid); /* NULL: none */
+const char *tree_ids_group_name(struct tree_ids *ids, gid_t gid);
+uid_t tree_ids_user(struct tree_ids *ids, const char *name, int64_t number);
+gid_t tree_ids_group(struct tree_ids *ids, const char *name, int64_t number);

@@ -1,0 +1,34 @@
+/* tree_walk.h — the state of one tree_read, shared by the walk (tree_read.c) and the emission of
+ * regular files (tree_file.c). Private to the two. */
+#pragma once
+
+#include "lib/plain/tree_read.h"
+
+struct tree_walk {
+    const struct tree_read_spec *spec;
+    const struct tree_events *events;
+    struct tree_tar *tar;
+    struct tree_read_result *result;
+    struct tree_links *links; /* inodes with several names, emitted so far */
+    char *path;               /* of the current entry; "" for the root */
+    size_t path_len, path_cap;
+    uint8_t *buffer; /* TREE_WHOLE_MAX + 1 bytes */
+    bool plain_open; /* O_NOATIME was not allowed */
+    dev_t device;    /* of the root */
+};
+
+/* Open for reading without following links, blocking or touching the access time. */
+int tree_walk_open(struct tree_walk *w, int dirfd, const char *name, int flags);
+void tree_walk_problem(struct tree_walk *w, const char *fmt, ...) printf_like(2, 3);
+void tree_walk_note(struct tree_walk *w, const char *fmt, ...) printf_like(2, 3);
+/* What failed to open: gone meanwhile is a note, all else a problem. errnum: why. */
+void tree_walk_failed(struct tree_walk *w, const char *what, int errnum);
+
+/* Emit the open regular file as w->path. fd stays the caller's. */
+int must_check tree_file_emit(struct tree_walk *w, int fd, const struct stat *st, struct err *e);
+
+struct tree_links *tree_links_create(void);
+void tree_links_free(struct tree_links *l);
+/* The path under which this inode was emitted before (borrowed), or NULL. */
+const char *tree_links_find(const struct tree_links *l, const struct stat *st);
+void tree_links_add(struct tree_links *l, const struct stat *st, const char *path);
