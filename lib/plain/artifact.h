@@ -11,7 +11,10 @@
 #include "lib/base/str.h"
 #include "lib/store/store.h"
 
-enum { ARTIFACT_SEGMENT = 16 << 20, ARTIFACT_ITERATIONS = 600000 };
+enum {
+    ARTIFACT_SEGMENT = 16 << 20,
+    ARTIFACT_SEGMENTS_MAX = 16 << 20 /* bytes of digests: 8 TiB of an artifact as stored */
+};
 
 struct artifact_codec {
     bool gzip;
@@ -41,6 +44,9 @@ struct artifact_result { /* of one target */
     uint64_t stored_bytes;
 };
 
+/* "X", "X.001", ...: owned. */
+char *artifact_volume_name(const char *name, size_t index);
+
 struct artifact_writer;
 /* base_name: "database/synapse.dump" without the suffixes, which are added per target. threads
  * >= 1. */
@@ -60,8 +66,10 @@ void artifact_result_deinit(struct artifact_result *r);
 
 /* --- reading --- */
 struct artifact_reader;
-struct artifact_source { /* where to read and what it must be; from a manifest already verified */
-    struct store *store; /* borrowed */
+/* Where to read and what it must be; from a manifest already verified. All it points to must
+ * outlive the reader. */
+struct artifact_source {
+    struct store *store;    /* borrowed */
     const char *set_prefix; /* "JOB/ID" */
     const struct artifact_volume *volumes;
     size_t volume_count;

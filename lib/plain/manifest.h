@@ -5,9 +5,11 @@
  * always has one; `key = none` sets have a bare SHA-256). docs/plain-format.md has every member. */
 #pragma once
 
-#include "lib/plain/artifact.h"
 #include "lib/base/json.h"
+#include "lib/plain/artifact.h"
 #include "lib/store/marker.h"
+
+enum { MANIFEST_MAX = 4 << 20, MANIFEST_PROBLEMS_MAX = 101 };
 
 struct manifest_artifact {
     char *source;      /* name of the source */
@@ -43,6 +45,8 @@ struct manifest {
     size_t source_count;
     struct manifest_artifact *artifacts;
     size_t artifact_count;
+    /* SHA256SUMS and MANIFEST.txt as committed; names NULL before. */
+    struct artifact_volume sums, text;
 };
 
 void manifest_deinit(struct manifest *m);
@@ -51,9 +55,14 @@ void manifest_artifact_deinit(struct manifest_artifact *a);
 json_t *manifest_artifact_to_json(const struct manifest_artifact *a); /* new reference */
 int must_check manifest_artifact_from_json(const json_t *o, struct manifest_artifact *ret,
                                            struct err *e); /* strict: hostile input */
-json_t *manifest_to_json(const struct manifest *m); /* new reference */
+json_t *manifest_to_json(const struct manifest *m);        /* new reference */
 int must_check manifest_from_json(const json_t *o, struct manifest *ret,
                                   struct err *e); /* strict: hostile input */
+
+/* How to read an artifact of the set at set_prefix ("JOB/ID"). key: the secret that opens the set.
+ * Borrows from all three. */
+struct artifact_source manifest_artifact_source(const struct manifest_artifact *a, struct store *s,
+                                                const char *set_prefix, const struct secret *key);
 
 /* The MAC key of (secret, salt): PBKDF2-HMAC-SHA-256 of 600,000 rounds, then HKDF; slow (0.2 s) by
  * design, so derive it once a process and keep it. */
@@ -62,12 +71,17 @@ struct mac_key {
     bool none; /* key = none: MACs are bare SHA-256 */
     char id[17];
 };
+/* key NULL: none. */
 int must_check mac_key_derive(const struct secret *key, const char salt_hex[33],
                               struct mac_key *ret, struct err *e);
+/* 64 hex digits and a 0: HMAC-SHA-256, or the bare SHA-256 for none. */
+void mac_compute(const struct mac_key *k, const void *data, size_t len, char ret_hex[65]);
+bool mac_equal(const char *a, const char *b); /* in constant time */
 void mac_key_deinit(struct mac_key *k);
 
-/* Write SHA256SUMS, MANIFEST.txt, manifest.mac, manifest.json (last) of a set. `secret_hint` is
- * where people find the key, for MANIFEST.txt ("file:/etc/synbak/key"). */
+/* Write SHA256SUMS, MANIFEST.txt, manifest.mac, manifest.json (last) of a set. Objects of the set's
+ * folder that it does not name, remains of a worker that was killed, are removed first.
+ * `secret_hint` is where people find the key, for MANIFEST.txt ("file:/etc/synbak/key"). */
 int must_check manifest_commit(struct store *s, const struct manifest *m, const struct mac_key *k,
                                const char *secret_hint, struct err *e);
 /* Read and verify. ERR_NOT_FOUND: no such set; ERR_DAMAGED: MAC or content wrong;
@@ -75,20 +89,23 @@ int must_check manifest_commit(struct store *s, const struct manifest *m, const 
 int must_check manifest_read(struct store *s, const char *job, const char *id,
                              const struct mac_key *k, struct manifest *ret, struct err *e);
 
-/* Marks: JOB/ID.marks/NNNN.json, numbered, MACed, never rewritten; the highest of each kind counts.
- */
-struct marks {
-    bool pinned, accepted;
-    struct wall pin_until; /* us == 0: for ever */
-    char *pin_reason;      /* owned */
+/* What a manifest says before it is believed: enough to choose the key to verify it with. */
+struct manifest_peek {
+    char job[64], id[32], salt[33], key_id[17];
 };
-int must_check marks_read(struct store *s, const char *job, const char *id, const struct mac_key *k,
-                          struct marks *ret, struct err *e);
-/* kind: "pin", "unpin", "accept". */
-int must_check marks_add(struct store *s, const char *job, const char *id, const struct mac_key *k,
-                         const char *kind, const char *reason, struct wall until, struct wall now,
-                         struct err *e);
-void marks_deinit(struct marks *m);
+int must_check manifest_peek(struct store *s, const char *job, const char *id,
+                             struct manifest_peek *ret, struct err *e);
+/* The same from the bytes of a manifest.json. */
+int must_check manifest_peek_bytes(const void *data, size_t len, struct manifest_peek *ret,
+                                   struct err *e);
 
-/* Delete a set: manifest.json first (with it the set is gone), then the rest. Idempotent. */
+/* SHA256SUMS and MANIFEST.txt of the set, as manifest_commit writes them. `text` is final before
+ * `sums` is made, because its digest stands there. */
+int must_check manifest_text_write(const struct manifest *m, const char *secret_hint,
+                                   struct buf *out, struct err *e);
+int must_check manifest_sums_write(const struct manifest *m, const struct buf *text,
+                                   struct buf *out, struct err *e);
+
+/* Delete a set: manifest.json first (with it the set is gone), then the rest, marks last.
+ * Idempotent. */
 int must_check manifest_delete_set(struct store *s, const char *job, const char *id, struct err *e);

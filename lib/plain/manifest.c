@@ -1,0 +1,284 @@
+/* manifest.c — the set as a whole: commit, read, delete. manifest.json is the set: put last,
+ * deleted first. */
+#include "lib/plain/manifest.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/mem.h"
+#include "lib/plain/digest.h"
+
+enum { PAGE = 64, TEXT_LIMIT = 8 << 20 };
+
+static char *object_name(const char *job, const char *id, const char *file)
+{
+    return mem_printf("%s/%s/%s", job, id, file);
+}
+
+struct artifact_source manifest_artifact_source(const struct manifest_artifact *a, struct store *s,
+                                                const char *set_prefix, const struct secret *key)
+{
+    return (struct artifact_source){.store = s,
+                                    .set_prefix = set_prefix,
+                                    .volumes = a->volumes,
+                                    .volume_count = a->volume_count,
+                                    .segments = &a->segments,
+                                    .gzip = a->gzip,
+                                    .key = a->encrypted ? key : NULL};
+}
+
+/* --- commit --- */
+
+static int put_file(struct store *s, const struct manifest *m, const char *file,
+                    const struct buf *b, struct err *e)
+{
+    _cleanup_free_ char *name = object_name(m->job, m->id, file);
+
+    return store_put_bytes(s, name, b->data, b->len, STORE_REPLACE, e);
+}
+
+static struct artifact_volume described(const char *name, const struct buf *b)
+{
+    struct artifact_volume v = {.name = mem_strdup(name), .size = b->len};
+
+    digest_bytes(b->data, b->len, v.sha256);
+    return v;
+}
+
+/* Names that the set may have: those of the manifest, the two texts, and the two of the commit. */
+static json_t *names_of(const struct manifest *m)
+{
+    static const char *const own[] = {"SHA256SUMS", "MANIFEST.txt", "manifest.mac",
+                                      "manifest.json"};
+    json_t *names = json_object();
+
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        (void)json_object_set_new(names, own[i], json_true());
+    for (size_t i = 0; i < m->artifact_count; i++) {
+        const struct manifest_artifact *a = &m->artifacts[i];
+        for (size_t v = 0; v < a->volume_count; v++)
+            (void)json_object_set_new(names, a->volumes[v].name, json_true());
+        (void)json_object_set_new(names, a->segments.name, json_true());
+    }
+    return names;
+}
+
+/* Delete what begins with prefix, but not what `keep` names (relative to prefix; may be NULL). */
+static int delete_below(struct store *s, const char *prefix, const json_t *keep, struct err *e)
+{
+    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
+    char after[STORE_NAME_MAX + 1] = "";
+    size_t n = PAGE;
+
+    while (n == PAGE) {
+        if (store_list(s, prefix, false, after, page, PAGE, &n, e) < 0)
+            return -1;
+        for (size_t i = 0; i < n; i++) {
+            if (keep != NULL && json_object_get(keep, page[i].name + strlen(prefix)) != NULL)
+                continue;
+            if (store_delete(s, page[i].name, e) < 0 && (e == NULL || e->code != ERR_NOT_FOUND))
+                return -1;
+        }
+        if (n > 0)
+            memcpy(after, page[n - 1].name, sizeof(after));
+    }
+    return 0;
+}
+
+static int write_texts(struct store *s, struct manifest *m, const char *secret_hint, struct err *e)
+{
+    struct buf text = BUF_INIT(TEXT_LIMIT), sums = BUF_INIT(TEXT_LIMIT);
+    int rc = -1;
+
+    if (manifest_text_write(m, secret_hint, &text, e) == 0 &&
+        manifest_sums_write(m, &text, &sums, e) == 0 &&
+        put_file(s, m, "MANIFEST.txt", &text, e) == 0 &&
+        put_file(s, m, "SHA256SUMS", &sums, e) == 0) {
+        m->text = described("MANIFEST.txt", &text);
+        m->sums = described("SHA256SUMS", &sums);
+        rc = 0;
+    }
+    buf_deinit(&text);
+    buf_deinit(&sums);
+    return rc;
+}
+
+static int write_manifest(struct store *s, const struct manifest *m, const struct mac_key *k,
+                          struct err *e)
+{
+    struct buf bytes = BUF_INIT(MANIFEST_MAX), mac = BUF_INIT(128);
+    _cleanup_json_ json_t *o = manifest_to_json(m);
+    struct manifest check;
+    char hex[65];
+    int rc = -1;
+
+    /* what could not be read again must not be called a set */
+    if (manifest_from_json(o, &check, e) < 0)
+        return err_wrap(e, "the manifest would not be valid");
+    manifest_deinit(&check);
+    if (json_write(o, &bytes, e) == 0) {
+        mac_compute(k, bytes.data, bytes.len, hex);
+        rc = buf_printf(&mac, e, "%s\n", hex) < 0 || put_file(s, m, "manifest.mac", &mac, e) < 0
+                 ? -1
+                 : put_file(s, m, "manifest.json", &bytes, e);
+    }
+    buf_deinit(&bytes);
+    buf_deinit(&mac);
+    return rc;
+}
+
+int manifest_commit(struct store *s, const struct manifest *m, const struct mac_key *k,
+                    const char *secret_hint, struct err *e)
+{
+    _cleanup_free_ char *prefix = mem_printf("%s/%s/", m->job, m->id);
+    _cleanup_json_ json_t *names = names_of(m);
+    struct manifest whole = *m; /* the two texts are added to a shallow copy */
+    int rc = -1;
+
+    whole.text = whole.sums = (struct artifact_volume){0};
+    if (delete_below(s, prefix, names, e) == 0 && write_texts(s, &whole, secret_hint, e) == 0)
+        rc = write_manifest(s, &whole, k, e);
+    free(whole.text.name);
+    free(whole.sums.name);
+    return rc < 0 ? err_wrap(e, "commit %s/%s at %s", m->job, m->id, store_place(s)) : 0;
+}
+
+/* --- read --- */
+
+static int get_file(struct store *s, const char *job, const char *id, const char *file,
+                    struct buf *out, struct err *e)
+{
+    struct wall when;
+
+    if (!str_is_name(job) || clock_parse_set_id(id, &when) < 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no such set");
+    _cleanup_free_ char *name = object_name(job, id, file);
+    return store_get_bytes(s, name, out, e);
+}
+
+int manifest_peek_bytes(const void *data, size_t len, struct manifest_peek *ret, struct err *e)
+{
+    _cleanup_json_ json_t *o = NULL;
+    struct wall when;
+
+    *ret = (struct manifest_peek){0};
+    if (json_read(data, len, &o, e) < 0)
+        return -1;
+    const char *job = json_opt_string(o, "job", ""), *id = json_opt_string(o, "id", "");
+    const char *salt = json_opt_string(o, "salt", ""), *key_id = json_opt_string(o, "key_id", "");
+    if (!str_is_name(job) || clock_parse_set_id(id, &when) < 0 || strlen(salt) != 32 ||
+        (strlen(key_id) != 16 && key_id[0] != '\0') ||
+        strspn(key_id, "0123456789abcdef") != strlen(key_id))
+        return err_set(e, ERR_FORMAT, "it is not a manifest of the plain format");
+    (void)snprintf(ret->job, sizeof(ret->job), "%s", job);
+    (void)snprintf(ret->id, sizeof(ret->id), "%s", id);
+    (void)snprintf(ret->salt, sizeof(ret->salt), "%s", salt);
+    (void)snprintf(ret->key_id, sizeof(ret->key_id), "%s", key_id);
+    return 0;
+}
+
+/* What does not parse was not written so: for the reader that is damage. */
+static int as_damage(struct err *e, const char *job, const char *id)
+{
+    if (e != NULL && (e->code == ERR_FORMAT || e->code == ERR_LIMIT))
+        e->code = ERR_DAMAGED;
+    return err_wrap(e, "%s/%s: manifest.json", job, id);
+}
+
+int manifest_peek(struct store *s, const char *job, const char *id, struct manifest_peek *ret,
+                  struct err *e)
+{
+    struct buf bytes = BUF_INIT(MANIFEST_MAX);
+    int rc = get_file(s, job, id, "manifest.json", &bytes, e);
+
+    if (rc == 0)
+        rc = manifest_peek_bytes(bytes.data, bytes.len, ret, e);
+    buf_deinit(&bytes);
+    return rc < 0 ? as_damage(e, job, id) : 0;
+}
+
+static int check_mac(const struct buf *bytes, const struct buf *mac, const struct mac_key *k,
+                     struct err *e)
+{
+    struct manifest_peek says;
+    char hex[66];
+
+    mac_compute(k, bytes->data, bytes->len, hex);
+    hex[64] = '\n';
+    hex[65] = '\0';
+    if (mac->len == 65 && CRYPTO_memcmp(mac->data, hex, 65) == 0)
+        return 0;
+    if (manifest_peek_bytes(bytes->data, bytes->len, &says, NULL) == 0 &&
+        strcmp(says.key_id, k->id) != 0)
+        return err_set(e, ERR_KEY, "it was made %s%s, %s%s was given",
+                       says.key_id[0] != '\0' ? "with the key " : "without a key", says.key_id,
+                       k->none ? "no key" : "the key ", k->id);
+    return err_set(e, ERR_DAMAGED, "it is not what was written (its MAC does not fit)");
+}
+
+/* Copied from another set, it would be authentic and still a lie. */
+static int check_place(const struct manifest *m, const char *job, const char *id,
+                       const struct mac_key *k, struct err *e)
+{
+    if (strcmp(m->job, job) != 0 || strcmp(m->id, id) != 0)
+        return err_set(e, ERR_DAMAGED, "it belongs to another set, %s/%s", m->job, m->id);
+    if (strcmp(m->key_id, k->id) != 0)
+        return err_set(e, ERR_DAMAGED, "it names another key than it was authenticated with");
+    return 0;
+}
+
+static int parse_verified(const struct buf *bytes, const char *job, const char *id,
+                          const struct mac_key *k, struct manifest *ret, struct err *e)
+{
+    _cleanup_json_ json_t *o = NULL;
+
+    if (json_read(bytes->data, bytes->len, &o, e) < 0 || manifest_from_json(o, ret, e) < 0)
+        return -1;
+    if (check_place(ret, job, id, k, e) == 0)
+        return 0;
+    manifest_deinit(ret);
+    return -1;
+}
+
+int manifest_read(struct store *s, const char *job, const char *id, const struct mac_key *k,
+                  struct manifest *ret, struct err *e)
+{
+    struct buf bytes = BUF_INIT(MANIFEST_MAX), mac = BUF_INIT(1024);
+    int rc = get_file(s, job, id, "manifest.json", &bytes, e);
+
+    if (rc == 0 && (rc = get_file(s, job, id, "manifest.mac", &mac, e)) < 0 && e != NULL &&
+        e->code == ERR_NOT_FOUND)
+        e->code = ERR_DAMAGED; /* the set is there, its MAC is not */
+    if (rc == 0)
+        rc = check_mac(&bytes, &mac, k, e);
+    if (rc == 0)
+        rc = parse_verified(&bytes, job, id, k, ret, e);
+    buf_deinit(&bytes);
+    buf_deinit(&mac);
+    return rc < 0 ? as_damage(e, job, id) : 0;
+}
+
+/* --- delete --- */
+
+int manifest_delete_set(struct store *s, const char *job, const char *id, struct err *e)
+{
+    _cleanup_free_ char *manifest = object_name(job, id, "manifest.json");
+    _cleanup_free_ char *folder = mem_printf("%s/%s/", job, id);
+    _cleanup_free_ char *marks = mem_printf("%s/%s.marks/", job, id);
+    struct err why = {0};
+    struct wall when;
+
+    if (!str_is_name(job) || clock_parse_set_id(id, &when) < 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no such set");
+    if (store_delete(s, manifest, &why) < 0 && why.code != ERR_NOT_FOUND) {
+        (void)err_set(e, why.code, "%s", why.text);
+        return err_wrap(e, "delete %s/%s", job, id);
+    }
+    struct err local = {0};
+    if (delete_below(s, folder, NULL, &local) < 0 || delete_below(s, marks, NULL, &local) < 0) {
+        (void)err_set(e, local.code, "%s", local.text);
+        return err_wrap(e, "delete %s/%s", job, id);
+    }
+    return 0;
+}

@@ -1,0 +1,147 @@
+#include "lib/plain/segment_reader.h"
+
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/mem.h"
+#include "lib/plain/digest.h"
+
+enum { READ_PIECE = 1 << 20 };
+
+struct segment_reader {
+    struct artifact_source src; /* what it points to is borrowed */
+    struct buf digests;
+    size_t next_digest;
+    size_t volume;
+    uint64_t offset; /* in the volume */
+    uint64_t done;
+    uint8_t *data; /* owned: room for a segment */
+    struct digest *digest;
+};
+
+/* What is not there is damage here: the manifest says that it was written. */
+static int missing_is_damage(struct err *e)
+{
+    if (e != NULL && e->code == ERR_NOT_FOUND)
+        e->code = ERR_DAMAGED;
+    return -1;
+}
+
+static char *object_name(const struct artifact_source *src, const struct artifact_volume *v)
+{
+    return mem_printf("%s/%s", src->set_prefix, v->name);
+}
+
+static int load_digests(struct segment_reader *r, uint64_t count, struct err *e)
+{
+    const struct artifact_source *src = &r->src;
+    _cleanup_free_ char *name = object_name(src, src->segments);
+    uint8_t sha256[STORE_DIGEST_LEN];
+
+    if (src->segments->size != count * STORE_DIGEST_LEN ||
+        count > ARTIFACT_SEGMENTS_MAX / STORE_DIGEST_LEN)
+        return err_set(e, ERR_DAMAGED, "%s: the manifest gives it a size that cannot be", name);
+    r->digests = BUF_INIT(src->segments->size);
+    if (store_get_bytes(src->store, name, &r->digests, e) < 0)
+        return missing_is_damage(e);
+    digest_bytes(r->digests.len > 0 ? (const void *)r->digests.data : "", r->digests.len, sha256);
+    if (r->digests.len != src->segments->size ||
+        memcmp(sha256, src->segments->sha256, sizeof(sha256)) != 0)
+        return err_set(e, ERR_DAMAGED, "%s: it is not what was written", name);
+    return 0;
+}
+
+static int check_sizes(const struct artifact_source *src, uint64_t *segments, struct err *e)
+{
+    *segments = 0;
+    for (size_t i = 0; i < src->volume_count; i++) {
+        const struct artifact_volume *v = &src->volumes[i];
+        _cleanup_free_ char *name = object_name(src, v);
+        struct store_object o;
+        if (store_stat(src->store, name, &o, e) < 0)
+            return missing_is_damage(e);
+        if (o.size != v->size)
+            return err_set(e, ERR_DAMAGED, "%s: it has %llu bytes, %llu were written", name,
+                           (unsigned long long)o.size, (unsigned long long)v->size);
+        *segments += v->size / ARTIFACT_SEGMENT + (v->size % ARTIFACT_SEGMENT != 0);
+    }
+    return 0;
+}
+
+int segment_reader_open(const struct artifact_source *src, struct segment_reader **ret,
+                        struct err *e)
+{
+    struct segment_reader *r = mem_alloc(sizeof(*r));
+    uint64_t segments = 0;
+
+    r->src = *src;
+    if (check_sizes(src, &segments, e) < 0 || load_digests(r, segments, e) < 0) {
+        segment_reader_close(r);
+        return -1;
+    }
+    r->data = mem_alloc(ARTIFACT_SEGMENT);
+    r->digest = digest_new();
+    *ret = r;
+    return 0;
+}
+
+static int fetch(struct segment_reader *r, const struct artifact_volume *v, size_t len,
+                 struct err *e)
+{
+    _cleanup_free_ char *name = object_name(&r->src, v);
+    uint8_t sha256[STORE_DIGEST_LEN];
+
+    for (size_t at = 0; at < len;) {
+        size_t want = len - at < READ_PIECE ? len - at : READ_PIECE, n = 0;
+        if (store_get(r->src.store, name, r->offset + at, r->data + at, want, &n, e) < 0)
+            return missing_is_damage(e);
+        if (n == 0)
+            return err_set(e, ERR_DAMAGED, "%s: it became shorter while it was read", name);
+        digest_update(r->digest, r->data + at, n);
+        at += n;
+    }
+    digest_take(r->digest, sha256);
+    if (memcmp(sha256, r->digests.data + r->next_digest * STORE_DIGEST_LEN, sizeof(sha256)) != 0)
+        return err_set(e, ERR_DAMAGED, "%s: damaged between byte %llu and %llu", name,
+                       (unsigned long long)r->offset, (unsigned long long)(r->offset + len));
+    return 0;
+}
+
+int segment_reader_next(struct segment_reader *r, const uint8_t **ret_data, size_t *ret_len,
+                        struct err *e)
+{
+    const struct artifact_source *src = &r->src;
+
+    while (r->volume < src->volume_count && r->offset == src->volumes[r->volume].size) {
+        r->volume++;
+        r->offset = 0;
+    }
+    if (r->volume == src->volume_count)
+        return 1;
+    const struct artifact_volume *v = &src->volumes[r->volume];
+    uint64_t left = v->size - r->offset;
+    size_t len = left < ARTIFACT_SEGMENT ? (size_t)left : ARTIFACT_SEGMENT;
+    if (fetch(r, v, len, e) < 0)
+        return -1;
+    r->next_digest++;
+    r->offset += len;
+    r->done += len;
+    *ret_data = r->data;
+    *ret_len = len;
+    return 0;
+}
+
+uint64_t segment_reader_done(const struct segment_reader *r)
+{
+    return r->done;
+}
+
+void segment_reader_close(struct segment_reader *r)
+{
+    if (r == NULL)
+        return;
+    digest_free(r->digest);
+    buf_deinit(&r->digests);
+    free(r->data);
+    free(r);
+}

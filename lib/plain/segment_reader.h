@@ -1,0 +1,17 @@
+/* segment_reader.h — the stored bytes of an artifact, segment by segment, each compared with its
+ * digest before it is handed out. */
+#pragma once
+
+#include "lib/plain/artifact.h"
+
+struct segment_reader;
+
+/* Reads and checks the object of digests, and the sizes of all volumes. ERR_DAMAGED when something
+ * is missing, too long or too short. */
+int must_check segment_reader_open(const struct artifact_source *src, struct segment_reader **ret,
+                                   struct err *e);
+/* The next segment, valid until the next call. 1 at the end. A segment never spans two volumes. */
+int must_check segment_reader_next(struct segment_reader *r, const uint8_t **ret_data,
+                                   size_t *ret_len, struct err *e);
+uint64_t segment_reader_done(const struct segment_reader *r); /* stored bytes handed out */
+void segment_reader_close(struct segment_reader *r);          /* NULL-safe */
