@@ -4,11 +4,11 @@
  *   STATE/journal/00000000000000000001.log ...     named by their first record's number
  *   {"seq":N,"time":ISO8601,"prev":HEX64,"type":"run-started",...}\n
  *
- * prev is the SHA-256 of the line before without its newline (64 zeros for the first ever). A
- * checkpoint record starts each new segment and holds all that replay needs from before it. A torn
- * last line is cut off at open, with a note; a broken chain elsewhere is ERR_DAMAGED naming segment
- * and line. Segments older than a year are deleted by journal_expire, never edited. Blocking; one
- * thread. */
+ * prev is the SHA-256 of the line before without its newline (64 zeros for the first ever). Records
+ * appended together also have "batch":[first,last] and count only together. A checkpoint record
+ * starts each new segment and holds all that replay needs from before it. A torn last line is cut
+ * off at open, with a note; a broken chain elsewhere is ERR_DAMAGED naming segment and line.
+ * Segments older than a year are deleted by journal_expire, never edited. Blocking; one thread. */
 #pragma once
 
 #include "lib/base/clock.h"
@@ -27,12 +27,16 @@ void journal_close(struct journal *j);
 int64_t journal_sequence(const struct journal *j);      /* of the last record */
 struct wall journal_last_time(const struct journal *j); /* of the last record; us == 0 if none */
 
+/* What was cut off at open, one sentence for the log, or NULL. Lives as long as j. */
+const char *journal_note(const struct journal *j);
+
 /* Append a batch with one write and one fsync. Each element is an object with "type"; seq, time and
  * prev are added (in place). When it fails nothing of the batch may be believed, and the
  * journal must be closed: a failed fsync is never retried (the pages may be gone). */
 int must_check journal_append(struct journal *j, json_t *const *records, size_t count,
                               struct wall now, struct err *e);
-/* Begin a new segment whose first record is this checkpoint. Due when journal_wants_checkpoint. */
+/* Begin a new segment whose first record is this checkpoint, an object with "type". Due when
+ * journal_wants_checkpoint. */
 int must_check journal_checkpoint(struct journal *j, json_t *state, struct wall now, struct err *e);
 bool journal_wants_checkpoint(const struct journal *j); /* segment over 1 MiB, or over a day old */
 int must_check journal_expire(struct journal *j, struct wall now, struct err *e);
