@@ -110,6 +110,14 @@ static void check_overlap(struct loader *l, const struct job *j, const struct so
                      s->path, d->name, j->name);
 }
 
+static void note_nested(struct loader *l, const struct destination *d, const char *inner,
+                        const char *outer, const char *outer_name)
+{
+    loader_error(l, d->at.file, d->at.line,
+                 "[destination %s]: %s lies inside %s of destination \"%s\"", d->name, inner, outer,
+                 outer_name);
+}
+
 static void check_destinations(struct loader *l)
 {
     const struct config *c = l->config;
@@ -129,10 +137,10 @@ static void check_destinations(struct loader *l)
                 loader_error(l, d->at.file, d->at.line,
                              "[destination %s]: %s is the path of destination \"%s\" too", d->name,
                              d->path, other->name);
-            else if (below(d->path, other->path) != NULL || below(other->path, d->path) != NULL)
-                loader_error(l, d->at.file, d->at.line,
-                             "[destination %s]: %s and %s of destination \"%s\" lie in each other",
-                             d->name, d->path, other->path, other->name);
+            else if (below(d->path, other->path) != NULL)
+                note_nested(l, d, d->path, other->path, other->name);
+            else if (below(other->path, d->path) != NULL)
+                note_nested(l, other, other->path, d->path, d->name);
         }
     }
 }

@@ -24,7 +24,7 @@ static const char *default_of(const struct config_option *o)
 
 static const char *form_of(const struct config_option *o, char **owned)
 {
-    if (o->words == NULL || strcmp(o->form, "TYPE") == 0)
+    if (o->words == NULL)
         return o->form;
     struct buf words = BUF_INIT(1024);
     for (const char *p = o->words; *p != '\0'; p++)

@@ -161,8 +161,9 @@ static int parse_choice(const struct config_option *o, const char *s, void *fiel
         }
         w = end != NULL ? end + 1 : NULL;
     }
-    return err_set(e, ERR_CONFIG, "\"%.80s\" is not %s%s", s,
-                   strchr(o->words, '|') ? "one of " : "", o->words);
+    if (strchr(o->words, '|') == NULL)
+        return err_set(e, ERR_CONFIG, "\"%.80s\" is not known, only \"%s\" is", s, o->words);
+    return err_set(e, ERR_CONFIG, "\"%.80s\" is not one of %s", s, o->words);
 }
 
 static int parse_number(const struct config_option *o, const char *s, int *field, struct err *e)
@@ -281,6 +282,12 @@ static int parse_compression(const char *s, struct destination *d, struct err *e
     return 0;
 }
 
+/* The quotes of a command belong to its words: they are taken off only around the whole. */
+static int parse_secret(const char *raw, const char *text, struct secret_ref *field, struct err *e)
+{
+    return secret_ref_parse(raw[0] == '"' ? text : raw, field, e);
+}
+
 static int parse_scalar(const struct config_option *o, char *s, void *base, struct err *e)
 {
     void *field = field_of(o, base);
@@ -305,8 +312,6 @@ static int parse_scalar(const struct config_option *o, char *s, void *base, stru
         return rule_parse_tier(s, field, e);
     case OPTION_VERIFY:
         return rule_parse_verify(s, field, e);
-    case OPTION_SECRET:
-        return secret_ref_parse(s, field, e);
     case OPTION_COMPRESSION:
         return parse_compression(s, base, e);
     default:
@@ -327,6 +332,8 @@ int value_parse(const struct config_option *o, const char *raw, void *base, stru
         r = err_set(e, ERR_CONFIG, "no value; leave the line out for the default");
     else if (o->type == OPTION_WORDS || o->type == OPTION_COMMAND || o->type == OPTION_PEOPLE)
         r = parse_words(o, raw, field_of(o, base), e);
+    else if (o->type == OPTION_SECRET)
+        r = parse_secret(raw, text, field_of(o, base), e);
     else if (o->type == OPTION_SPANS)
         r = parse_spans(o, raw, base, e);
     else if (o->type == OPTION_OLD_KEYS)
