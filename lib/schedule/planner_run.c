@@ -1,7 +1,7 @@
 /* planner_run.c — runs: queued for what is owed, started in order, finished, tried again.
  *
  *   queued --planner_launch--> running --planner_finish--> gone
- *      \--> dropped: cancelled, its job is gone, or another run carries its tiers */
+ *      \--> dropped: cancelled, its job is gone, or nothing is owed any more */
 #include <stdio.h>
 #include <string.h>
 
@@ -146,38 +146,24 @@ static struct planner_run *choose(const struct planner *p)
     return best;
 }
 
-/* A run takes over every tier owed at its start, so a queued run for them has no purpose. */
-static void take_over(struct planner *p, struct planner_job *job, int64_t number,
-                      struct actions *out)
+/* A run carries every tier owed at its start; a retry that was pending is thereby done. */
+static void take_over(struct planner_job *job, struct planner_run *run)
 {
-    struct planner_run *run = planner_run_find(p, number);
-    char why[64];
-
     run->tiers = run->scheduled ? job->owed : run->tiers | job->owed;
     job->retry_at.us = 0;
-    (void)snprintf(why, sizeof(why), "run %lld carries its tiers", (long long)number);
-    for (size_t i = 0; i < p->run_count;)
-        if (!p->runs[i].running && p->runs[i].scheduled && p->runs[i].number != number &&
-            p->runs[i].kind == RUN_BACKUP && strcmp(p->runs[i].job, job->name) == 0)
-            drop(p, &p->runs[i], why, out);
-        else
-            i++;
 }
 
 static void start(struct planner *p, struct planner_run *run, struct actions *out)
 {
     struct planner_job *job = planner_job_find(p, run->job);
-    int64_t number = run->number;
 
     if (run->scheduled && planner_carries_tiers(run) && job->owed == 0) {
         drop(p, run, "nothing is owed any more", out);
         return;
     }
     run->running = true;
-    if (planner_carries_tiers(run)) {
-        take_over(p, job, number, out);
-        run = planner_run_find(p, number);
-    }
+    if (planner_carries_tiers(run))
+        take_over(job, run);
     actions_add_run(out, ACTION_START_RUN, run);
 }
 

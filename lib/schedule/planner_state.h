@@ -43,7 +43,7 @@ struct planner_run {
     enum run_kind kind;
     unsigned tiers; /* queued: what it was asked for; running: what it carries */
     bool fragment;
-    bool scheduled; /* for owed tiers; pointless once another run carries them */
+    bool scheduled; /* for owed tiers or a verification that fell due, not asked for */
     bool running, cancel_asked, alarmed;
     int retry;
     struct wall queued_at;
