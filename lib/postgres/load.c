@@ -1,0 +1,126 @@
+/* load.c — a dump into an empty database. The program may end before it has read all that we have;
+ * then its own words count, not our broken pipe. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "lib/base/child.h"
+#include "lib/base/io.h"
+#include "lib/postgres/query.h"
+#include "lib/postgres/restore.h"
+
+enum { CHUNK = 1 << 20, TICK_MS = 500 };
+
+/* 0: written. 1: the program closed its end. */
+static int write_chunk(const struct pg_load *l, int fd, const uint8_t *data, size_t len,
+                       struct err *e)
+{
+    while (len > 0) {
+        struct pollfd p = {.fd = fd, .events = POLLOUT};
+        int n = poll(&p, 1, TICK_MS);
+        if (l->tick != NULL && l->tick(l->tick_arg))
+            return err_set(e, ERR_CANCELLED, "cancelled");
+        if (n <= 0)
+            continue;
+        ssize_t put = io_write(fd, data, len);
+        if (put < 0 && errno == EPIPE)
+            return 1;
+        if (put < 0 && errno != EINTR && errno != EAGAIN)
+            return err_sys(e, ERR_IO, errno, "write to %s", l->program->path);
+        if (put > 0) {
+            data += put;
+            len -= (size_t)put;
+        }
+    }
+    return 0;
+}
+
+static int feed(const struct pg_load *l, int fd, struct err *e)
+{
+    _cleanup_free_ uint8_t *chunk = mem_alloc(CHUNK);
+    size_t len = 0;
+    int rc = 0;
+
+    do {
+        if (l->read(l->arg, chunk, CHUNK, &len, e) < 0)
+            return -1;
+        rc = len > 0 ? write_chunk(l, fd, chunk, len, e) : 0;
+    } while (rc == 0 && len > 0);
+    return rc;
+}
+
+/* Wait for the end in steps: loading indexes goes on long after the last byte was taken. */
+static int await_end(const struct pg_load *l, struct child *c, struct err *e)
+{
+    for (;;) {
+        struct pollfd p = {.fd = child_stdout(c), .events = POLLIN};
+        char unused[4096];
+        if (l->tick != NULL && l->tick(l->tick_arg))
+            return err_set(e, ERR_CANCELLED, "cancelled");
+        if (poll(&p, 1, TICK_MS) > 0 && io_read(p.fd, unused, sizeof(unused)) == 0)
+            return 0; /* it closed its output: it ends */
+    }
+}
+
+static void make_arguments(const struct pg_load *l, struct strlist *argv)
+{
+    strlist_add(argv, l->program->path);
+    strlist_add(argv, "--no-password");
+    if (l->custom) {
+        strlist_add(argv, "--exit-on-error");
+    } else {
+        strlist_add(argv, "--no-psqlrc");
+        strlist_add(argv, "--quiet");
+        strlist_add(argv, "--single-transaction");
+        strlist_add(argv, "--set=ON_ERROR_STOP=1");
+        strlist_add(argv, "--output=/dev/null");
+        strlist_add(argv, "--file=-");
+    }
+    strlist_addf(argv, "--dbname=%s", l->login->conninfo);
+}
+
+static int explain(struct child *c, const struct pg_load *l, struct err *e)
+{
+    const char *words = child_stderr(c);
+    const char *advice = "";
+
+    if (strstr(words, "role \"") != NULL && strstr(words, "does not exist") != NULL)
+        advice = " (create the role first: globals.sql of the set has it, or createuser)";
+    else if (strstr(words, "permission denied") != NULL || strstr(words, "must be") != NULL)
+        advice = " (restore as a superuser: set restore_uri)";
+    else if (strstr(words, "is not available") != NULL)
+        advice = " (install the package of that extension on the server)";
+    if (e == NULL)
+        return -1;
+    e->code = pg_child_error_code(words);
+    /* the advice must survive the bound on an error's text, the words may be cut */
+    _cleanup_free_ char *text = mem_strdup(e->text);
+    return err_set(e, e->code, "load with %s: %.600s%s", l->program->version, text, advice);
+}
+
+int pg_load(const struct pg_load *l, struct err *e)
+{
+    struct strlist argv = {0};
+    struct child *c = NULL;
+
+    make_arguments(l, &argv);
+    struct child_spec spec = {.argv = (const char *const *)argv.items,
+                              .env = (const char *const *)l->login->env.items,
+                              .want_stdin = true,
+                              .want_stdout = true,
+                              .pass_fd = l->login->pass_fd};
+    int rc = child_start(&c, &spec, e);
+    if (rc == 0) {
+        (void)fcntl(child_stdin(c), F_SETFL, O_NONBLOCK); /* so that cancelling is noticed */
+        rc = feed(l, child_stdin(c), e);
+        child_close_stdin(c);
+    }
+    if (rc >= 0)
+        rc = await_end(l, c, e);
+    if (rc >= 0 && child_wait(c, NULL, e) < 0)
+        rc = explain(c, l, e);
+    child_free(c);
+    strlist_deinit(&argv);
+    return rc < 0 ? -1 : 0;
+}
