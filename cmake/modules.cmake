@@ -48,8 +48,11 @@ set(SYNBAKD_LIBS synbak_schedule synbak_journal synbak_protocol synbak_config sy
                  PkgConfig::LIBUV PkgConfig::LIBSYSTEMD)
 set(WORKER_LIBS synbak_plain synbak_postgres synbak_store synbak_protocol synbak_base
                 PkgConfig::LIBCURL)
-set(SYNBAKCTL_LIBS synbak_protocol synbak_config synbak_base)
+set(SYNBAKCTL_LIBS synbak_schedule synbak_protocol synbak_config synbak_base)
 
 synbak_program(synbakd synbak_seam daemon ${SYNBAKD_LIBS})
 synbak_program(synbak-worker synbak_seam daemon/worker ${WORKER_LIBS})
 synbak_program(synbakctl synbak_seam cli ${SYNBAKCTL_LIBS})
+if(TARGET synbakctl)
+  target_compile_definitions(synbakctl PRIVATE SYNBAK_LIBEXECDIR="${CMAKE_INSTALL_FULL_LIBEXECDIR}/synbak")
+endif()

@@ -1,0 +1,195 @@
+#include "cli/bare.h"
+
+#include <string.h>
+
+#include "cli/place.h"
+#include "cli/worker_run.h"
+
+int bare_scan(struct cli *c, const json_t *store, const char *job, json_t **ret, struct err *e)
+{
+    _cleanup_json_ json_t *jobs = json_array();
+
+    if (job != NULL)
+        (void)json_array_append_new(jobs, json_printable(job));
+    const struct worker_run run = {.screen = &c->screen,
+                                   .quiet = true,
+                                   .job = json_pack("{s:s, s:O, s:O, s:[], s:i}", "verb", "scan",
+                                                    "store", store, "jobs", jobs, "in_progress",
+                                                    "sweep_age_s", 0)};
+    return worker_run(&run, ret, e);
+}
+
+static bool is_whole(const json_t *set)
+{
+    json_t *tier;
+    size_t i;
+
+    json_array_foreach(
+        json_object_get(set, "tiers"), i,
+        tier) if (str_equal(json_string_value(tier), tier_word(TIER_PRE_RESTORE))) return false;
+    return !json_opt_bool(set, "incomplete", false) && !json_opt_bool(set, "fragment", false);
+}
+
+static const char *newest_whole(const json_t *sets)
+{
+    const char *id = NULL;
+    int64_t highest = -1;
+    json_t *set;
+    size_t i;
+
+    json_array_foreach(sets, i, set)
+    {
+        int64_t sequence = json_opt_i64(set, "sequence", 0);
+        if (is_whole(set) && sequence > highest) {
+            highest = sequence;
+            id = json_opt_string(set, "id", NULL);
+        }
+    }
+    return id;
+}
+
+/* The job that is meant: the named one, or the only one there. */
+static int choose_job(const json_t *by_job, const char *job, const char **ret, struct err *e)
+{
+    struct strlist names = {0};
+    const char *name;
+    json_t *sets;
+    int rc = 0;
+
+    json_object_foreach((json_t *)by_job, name, sets) if (json_array_size(sets) > 0)
+        strlist_add(&names, name);
+    _cleanup_json_ json_t *list = json_from_strings(&names);
+    _cleanup_free_ char *joined = join_strings(list, ", ");
+    if (names.count == 0)
+        rc = err_set(e, ERR_NOT_FOUND, "there is no set%s%s%s", job != NULL ? " of job \"" : "",
+                     job != NULL ? job : "", job != NULL ? "\"" : "");
+    else if (job == NULL && names.count > 1)
+        rc = err_set(e, ERR_USAGE, "name the job, there are %zu: %s", names.count, joined);
+    else if (job != NULL && !strlist_contains(&names, job))
+        rc = err_set(e, ERR_NOT_FOUND, "there is no set of job \"%s\", but of: %s", job, joined);
+    else
+        *ret = json_object_iter_key(
+            json_object_iter_at((json_t *)by_job, job != NULL ? job : names.items[0]));
+    strlist_deinit(&names);
+    return rc;
+}
+
+static int choose_set(const char *job, const json_t *sets, const char *id, const char **ret,
+                      struct err *e)
+{
+    _cleanup_free_ const char **ids = mem_alloc((json_array_size(sets) + 1) * sizeof(char *));
+    size_t count = 0, i;
+    json_t *set;
+
+    json_array_foreach(sets, i, set) ids[count++] = json_opt_string(set, "id", "?");
+    *ret = strcmp(id, "latest") == 0 ? newest_whole(sets) : NULL;
+    for (i = 0; i < count && *ret == NULL; i++)
+        if (strcmp(ids[i], id) == 0)
+            *ret = ids[i];
+    if (*ret != NULL)
+        return 0;
+    if (strcmp(id, "latest") == 0)
+        return err_set(e, ERR_NOT_FOUND,
+                       "job \"%s\" has no whole set; name one of the others, the last is %s", job,
+                       ids[count - 1]);
+    const char *near = str_nearest(id, ids, count);
+    return err_set(e, ERR_NOT_FOUND,
+                   "job \"%s\" has no set \"%s\"; the nearest is %s (synbakctl list --destination "
+                   "PATH --key SECRET shows all)",
+                   job, id, near != NULL ? near : ids[count - 1]);
+}
+
+int bare_find(struct cli *c, const json_t *store, const char *job, const char *id, char **ret_job,
+              char **ret_id, struct err *e)
+{
+    _cleanup_json_ json_t *scan = NULL;
+    json_t *by_job;
+    const char *found_job = NULL, *found_id = NULL;
+
+    if (bare_scan(c, store, job, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
+        choose_job(by_job, job, &found_job, e) < 0 ||
+        choose_set(found_job, json_object_get(by_job, found_job), id, &found_id, e) < 0)
+        return -1;
+    *ret_job = mem_strdup(found_job);
+    *ret_id = mem_strdup(found_id);
+    return 0;
+}
+
+/* A SET of the scan as a SETSTATUS of the daemon's. What only the daemon knows is left out. */
+static json_t *as_status(const char *job, json_t *set, const json_t *store)
+{
+    json_t *status = json_copy(set);
+    int64_t bytes = 0;
+    json_t *source;
+    size_t i;
+
+    json_array_foreach(json_object_get(set, "sources"), i, source) bytes +=
+        json_opt_i64(source, "stored_bytes", 0);
+    (void)json_object_set_new(status, "job", json_string(job));
+    (void)json_object_set_new(status, "bytes", json_integer(bytes));
+    (void)json_object_set(status, "destination", json_object_get(store, "path"));
+    (void)json_object_set_new(status, "state",
+                              json_string(json_opt_bool(set, "incomplete", false) ? "incomplete"
+                                          : json_opt_bool(set, "fragment", false) ? "fragment"
+                                                                                  : "good"));
+    return status;
+}
+
+int bare_list(struct cli *c, const char *job, json_t **ret, struct err *e)
+{
+    _cleanup_json_ json_t *store = NULL, *scan = NULL;
+    json_t *by_job, *sets;
+    const char *name;
+
+    if (place_store_of_path(c, &store, e) < 0 || bare_scan(c, store, job, &scan, e) < 0 ||
+        json_get_object(scan, "sets", &by_job, e) < 0)
+        return -1;
+    json_t *list = json_array();
+    json_object_foreach(by_job, name, sets) for (size_t i = json_array_size(sets); i > 0; i--)(void)
+        json_array_append_new(list, as_status(name, json_array_get(sets, i - 1), store));
+    *ret = json_pack("{s:o}", "sets", list);
+    return 0;
+}
+
+static int print_verified(struct cli *c, const json_t *result)
+{
+    const struct screen *s = &c->screen;
+    const json_t *damaged = json_object_get(result, "damaged");
+    bool good = json_array_size(damaged) == 0;
+    json_t *o;
+    size_t i;
+    char size[16];
+
+    if (cli_json(c, result))
+        return good ? EXIT_DONE : EXIT_FAILED;
+    json_array_foreach(damaged, i, o)
+        say_line(s, RED, "damaged: %s/%s: %s", json_opt_string(o, "job", "?"),
+                 json_opt_string(o, "id", "?"), json_opt_string(o, "error", "?"));
+    say(s, good ? GREEN : RED, "%s", good ? "verified" : "FAILED");
+    say_line(s, PLAIN, ": %lld set%s, %s", (long long)json_opt_i64(result, "sets", 0),
+             json_opt_i64(result, "sets", 0) == 1 ? "" : "s",
+             str_bytes((uint64_t)json_opt_i64(result, "bytes", 0), size));
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+int bare_verify(struct cli *c, struct target *t, struct err *e)
+{
+    _cleanup_json_ json_t *result = NULL;
+    struct place p = {0};
+    struct worker_run run = {.screen = &c->screen};
+
+    if (args_has(c->args, "--all")) {
+        if (place_store_of_path(c, &p.store, e) < 0)
+            return -1;
+        run.job = json_pack("{s:s, s:O, s:b}", "verb", "verify", "store", p.store, "all", 1);
+    } else {
+        if (place_find(c, t, "verify", &p, e) < 0) {
+            place_release(c, &p, e);
+            return -1;
+        }
+        run.job = place_job(&p, "verify");
+    }
+    int rc = worker_run(&run, &result, e);
+    place_release(c, &p, rc < 0 ? e : NULL);
+    return rc < 0 ? -1 : print_verified(c, result);
+}

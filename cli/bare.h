@@ -1,0 +1,16 @@
+/* bare.h — sets without a daemon: a destination's own list, read by a worker of ours. */
+#pragma once
+
+#include "cli/target.h"
+
+/* All sets of `job` (NULL: of every job) at STORE (borrowed): the scan verb's result. */
+int must_check bare_scan(struct cli *c, const json_t *store, const char *job, json_t **ret,
+                         struct err *e);
+/* Which set is meant by job (NULL: the only one there) and id ("latest": the newest that is
+ * whole). Owned results. ERR_NOT_FOUND names the nearest and how to list. */
+int must_check bare_find(struct cli *c, const json_t *store, const char *job, const char *id,
+                         char **ret_job, char **ret_id, struct err *e);
+/* As "list" answers, from --destination PATH and --key. */
+int must_check bare_list(struct cli *c, const char *job, json_t **ret, struct err *e);
+/* Verify a file, or a set or --all at --destination PATH; returns the exit status. */
+int must_check bare_verify(struct cli *c, struct target *t, struct err *e);

@@ -1,0 +1,93 @@
+/* cmd_config.c — config check, show, sandbox: the configuration read as the daemon reads it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/sandbox.h"
+#include "lib/schedule/calendar.h"
+
+/* FILE, or --config, or the default, with every error that was found in *errors. */
+static int load(struct cli *c, struct strlist *errors, struct err *e)
+{
+    const char *file = args_operand(c->args, 0);
+
+    if (file == NULL)
+        file = args_value(c->args, "--config");
+    if (config_load(file != NULL ? file : CONFIG_FILE_DEFAULT, &c->config, errors, e) < 0)
+        return -1;
+    return schedule_check_config(c->config, errors, e);
+}
+
+static int load_or_first_error(struct cli *c, struct err *e)
+{
+    struct strlist errors = {0};
+    int rc = load(c, &errors, e);
+
+    strlist_deinit(&errors);
+    return rc;
+}
+
+static json_t *check_value(const struct cli *c, const struct strlist *errors, bool good)
+{
+    json_t *value = json_pack("{s:b, s:o}", "ok", good, "errors", json_from_strings(errors));
+
+    if (good) {
+        (void)json_object_set_new(value, "files", json_from_strings(&c->config->files));
+        (void)json_object_set_new(value, "jobs", json_integer((json_int_t)c->config->job_count));
+    }
+    return value;
+}
+
+int cmd_config_check(struct cli *c, struct err *e)
+{
+    struct strlist errors = {0};
+    int rc = load(c, &errors, e);
+    _cleanup_json_ json_t *value = check_value(c, &errors, rc == 0);
+
+    if (cli_json(c, value)) {
+        rc = rc < 0 ? err_exit_status(e->code) : EXIT_DONE;
+    } else if (rc < 0) {
+        /* all but the first, which main prints as the command's own error */
+        for (size_t i = 1; i < errors.count; i++) {
+            _cleanup_free_ char *shown = str_printable(errors.items[i], strlen(errors.items[i]));
+            (void)fprintf(stderr, "synbakctl: %s\n", shown);
+        }
+    } else {
+        say(&c->screen, GREEN, "ok");
+        say_line(&c->screen, PLAIN, ": %zu job%s, %zu source%s, %zu destination%s in %zu file%s",
+                 c->config->job_count, c->config->job_count == 1 ? "" : "s",
+                 c->config->source_count, c->config->source_count == 1 ? "" : "s",
+                 c->config->destination_count, c->config->destination_count == 1 ? "" : "s",
+                 c->config->files.count, c->config->files.count == 1 ? "" : "s");
+    }
+    strlist_deinit(&errors);
+    return rc;
+}
+
+int cmd_config_show(struct cli *c, struct err *e)
+{
+    struct buf out = BUF_INIT(16 << 20);
+
+    if (load_or_first_error(c, e) < 0)
+        return -1;
+    int rc = config_print(c->config, &out, e);
+    if (rc == 0) {
+        _cleanup_json_ json_t *value =
+            json_pack("{s:s%}", "config", (const char *)out.data, out.len);
+        if (!cli_json(c, value))
+            (void)fwrite(out.data, 1, out.len, stdout);
+    }
+    buf_deinit(&out);
+    return rc;
+}
+
+int cmd_config_sandbox(struct cli *c, struct err *e)
+{
+    if (load_or_first_error(c, e) < 0)
+        return -1;
+    _cleanup_free_ char *text = sandbox_drop_in(c->config);
+    _cleanup_json_ json_t *value = json_pack("{s:s}", "drop_in", text);
+    if (!cli_json(c, value))
+        (void)fputs(text, stdout);
+    return EXIT_DONE;
+}

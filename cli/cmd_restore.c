@@ -1,0 +1,232 @@
+/* cmd_restore.c — bring a set back.
+ *
+ * The happy path is: find the set (place.h), hand its job to a worker of our own, print the plan it
+ * sends, ask, let the daemon copy the present state, answer, show the progress and what was done.
+ * Nothing is changed before the answer; the worker verifies every byte before it replaces one. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/confirm.h"
+#include "cli/place.h"
+#include "cli/safety_copy.h"
+#include "cli/wait_run.h"
+#include "cli/worker_run.h"
+#include "lib/protocol/job.h"
+
+struct restore {
+    struct cli *c;
+    struct target target;
+    struct place place;
+    char run[32]; /* the restore's own id, by which --undo finds it */
+};
+
+static const char *mode_of(const struct args *a)
+{
+    return args_has(a, "--to-database") ? "database"
+           : args_has(a, "--target")    ? "target"
+                                        : "in-place";
+}
+
+static int check_options(const struct args *a, struct err *e)
+{
+    size_t ways =
+        args_count(a, "--to-database") + args_count(a, "--target") + args_count(a, "--in-place");
+
+    if (args_has(a, "--undo"))
+        return ways == 0 && a->operand_count == 0
+                   ? 0
+                   : err_set(e, ERR_USAGE, "restore --undo RUN stands alone");
+    if (ways != 1)
+        return err_set(e, ERR_USAGE,
+                       "restore: where to? one of --to-database NAME (new), --target DIR (empty or "
+                       "new), --in-place");
+    if (args_has(a, "--replace") && !args_has(a, "--in-place"))
+        return err_set(e, ERR_USAGE, "--replace goes with --in-place only");
+    return 0;
+}
+
+/* Members that only the configuration can give. */
+static int add_configured(struct restore *r, json_t *job, struct err *e)
+{
+    const struct config *config = r->c->config;
+    json_t *sources = json_array();
+    const struct job *j = NULL;
+
+    if (config != NULL && r->place.job != NULL)
+        j = config_job(config, r->place.job);
+    for (size_t i = 0; config != NULL && i < config->source_count; i++)
+        (void)json_array_append_new(sources, job_source(config->sources[i], true));
+    (void)json_object_set_new(job, "configured", sources);
+    (void)json_object_set_new(job, "stop",
+                              j != NULL ? json_from_strings(&j->restore_stop) : json_array());
+    (void)json_object_set_new(job, "start",
+                              j != NULL ? json_from_strings(&j->restore_start) : json_array());
+    (void)json_object_set_new(job, "check",
+                              j != NULL ? json_from_strings(&j->restore_check) : json_array());
+    bool writable = config != NULL && access(config->state_dir, W_OK | X_OK) == 0;
+    (void)json_object_set_new(job, "state_dir",
+                              writable ? json_printable(config->state_dir) : json_null());
+    if (config == NULL && args_has(r->c->args, "--in-place"))
+        return err_set(e, ERR_CONFIG,
+                       "--in-place needs the configuration that says where the sources are "
+                       "(--config FILE, or read it as root); else use --target or --to-database");
+    return 0;
+}
+
+static char *absolute_target(const char *target)
+{
+    _cleanup_free_ char *here = getcwd(NULL, 0);
+
+    return target[0] == '/' || here == NULL ? mem_strdup(target)
+                                            : mem_printf("%s/%s", here, target);
+}
+
+static int build_job(struct restore *r, json_t **ret, struct err *e)
+{
+    const struct args *a = r->c->args;
+    const char *database = args_value(a, "--to-database"), *target = args_value(a, "--target");
+    _cleanup_json_ json_t *job = place_job(&r->place, "restore");
+    _cleanup_free_ char *folder = target != NULL ? absolute_target(target) : NULL;
+
+    (void)json_object_set_new(job, "sources", args_values(a, "--source"));
+    (void)json_object_set_new(job, "mode", json_string(mode_of(a)));
+    if (database != NULL)
+        (void)json_object_set_new(job, "database", json_printable(database));
+    if (folder != NULL)
+        (void)json_object_set_new(job, "target", json_printable(folder));
+    (void)json_object_set_new(job, "safety_copy", json_string(safety_copy_word(r->c, &r->place)));
+    (void)json_object_set_new(job, "replace", json_boolean(args_has(a, "--replace")));
+    (void)json_object_set_new(job, "run", json_string(r->run));
+    /* the plan is always sent and printed; --yes is our answer to it */
+    (void)json_object_set_new(job, "yes", json_false());
+    if (add_configured(r, job, e) < 0)
+        return -1;
+    *ret = TAKE(job);
+    return 0;
+}
+
+static void print_plan(const struct screen *s, const json_t *message)
+{
+    const char *text = json_opt_string(message, "text", "");
+
+    if (!s->json) {
+        say_text(s, "", text);
+        (void)fflush(stdout);
+        return;
+    }
+    /* stdout is for the one JSON value; people still see the plan */
+    _cleanup_free_ char *shown = str_printable(text, strlen(text));
+    (void)fprintf(stderr, "%s\n", shown);
+}
+
+/* The worker's plan is here: print it, ask, have the present state copied. */
+static int on_ask(void *arg, const json_t *message, struct err *e)
+{
+    struct restore *r = arg;
+    const struct args *a = r->c->args;
+    bool replaces = json_opt_bool(message, "replaces", args_has(a, "--in-place"));
+
+    print_plan(&r->c->screen, message);
+    if (!args_has(a, "--yes")) {
+        if (confirm_yes(replaces ? "What is there now is replaced." : "", e) < 0)
+            return -1;
+        if (replaces && confirm_countdown(e) < 0)
+            return -1;
+    }
+    return safety_copy_make(r->c, &r->place, message, e);
+}
+
+static void print_kept(const struct screen *s, const json_t *kept)
+{
+    char size[16];
+
+    if (json_is_string(kept))
+        say_line(s, PLAIN, "    kept aside: %s", json_string_value(kept));
+    if (!json_is_object(kept))
+        return;
+    say_line(s, PLAIN, "    what was there is kept: %s, %s", json_opt_string(kept, "place", "?"),
+             str_bytes((uint64_t)json_opt_i64(kept, "bytes", 0), size));
+    if (json_opt_string(kept, "remove", NULL) != NULL)
+        say_line(s, PLAIN, "    remove it with: %s", json_opt_string(kept, "remove", ""));
+}
+
+static void print_result(struct restore *r, const json_t *result)
+{
+    const struct screen *s = &r->c->screen;
+    char size[16], span[32];
+    const char *undo = json_opt_string(result, "undo", NULL);
+    json_t *o;
+    size_t i;
+
+    say(s, GREEN, "restored");
+    say_line(s, PLAIN, " in %s", str_duration(json_opt_i64(result, "seconds", 0), span));
+    json_array_foreach(json_object_get(result, "restored"), i, o)
+    {
+        say_line(s, PLAIN, "  %s: %s, %s", json_opt_string(o, "source", "?"),
+                 json_opt_string(o, "where", "?"),
+                 str_bytes((uint64_t)json_opt_i64(o, "bytes", 0), size));
+        print_kept(s, json_object_get(o, "kept"));
+    }
+    if (undo != NULL)
+        say_line(s, PLAIN, "  undo: synbakctl restore --undo %s", undo);
+}
+
+static int restore_set(struct restore *r, struct err *e)
+{
+    _cleanup_json_ json_t *result = NULL;
+    struct worker_run run = {.screen = &r->c->screen, .ask = on_ask, .arg = r};
+
+    if (build_job(r, &run.job, e) < 0 || worker_run(&run, &result, e) < 0)
+        return -1;
+    if (!cli_json(r->c, result))
+        print_result(r, result);
+    return EXIT_DONE;
+}
+
+static int undo(struct restore *r, struct err *e)
+{
+    _cleanup_json_ json_t *result = NULL;
+    struct worker_run run = {.screen = &r->c->screen, .ask = on_ask, .arg = r};
+    json_t *o;
+    size_t i;
+
+    (void)!cli_load_config(r->c, NULL);
+    run.job = json_pack("{s:s, s:o, s:n}", "verb", "undo", "run",
+                        json_printable(args_value(r->c->args, "--undo")), "target");
+    (void)!add_configured(r, run.job, e); /* only --in-place can miss it */
+    if (!args_has(r->c->args, "--yes") &&
+        confirm_yes("What the restore brought is swapped for what it kept aside.", e) < 0) {
+        json_decref(run.job);
+        return -1;
+    }
+    if (worker_run(&run, &result, e) < 0)
+        return -1;
+    if (cli_json(r->c, result))
+        return EXIT_DONE;
+    json_array_foreach(json_object_get(result, "undone"), i, o)
+        say_line(&r->c->screen, PLAIN, "%s: %s", json_opt_string(o, "source", "?"),
+                 json_opt_string(o, "what", "swapped back"));
+    say_line(&r->c->screen, GREEN, "undone");
+    return EXIT_DONE;
+}
+
+int cmd_restore(struct cli *c, struct err *e)
+{
+    struct restore r = {.c = c};
+
+    (void)clock_set_id(c->screen.now, r.run);
+    if (check_options(c->args, e) < 0)
+        return -1;
+    if (args_has(c->args, "--undo"))
+        return undo(&r, e);
+    if (target_parse(args_operand(c->args, 0), &r.target, e) < 0)
+        return -1;
+    int rc = place_find(c, &r.target, "restore", &r.place, e);
+    if (rc == 0)
+        rc = restore_set(&r, e);
+    place_release(c, &r.place, rc < 0 ? e : NULL);
+    target_deinit(&r.target);
+    return rc;
+}

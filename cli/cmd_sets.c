@@ -1,0 +1,198 @@
+/* cmd_sets.c — list, show, explain. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/bare.h"
+#include "cli/cli.h"
+#include "cli/target.h"
+
+static enum tint state_tint(const char *state)
+{
+    return str_equal(state, "good") ? GREEN : str_equal(state, "damaged") ? RED : YELLOW;
+}
+
+/* One line stands for the copies of a set at all destinations. */
+static bool same_set(const json_t *a, const json_t *b)
+{
+    return str_equal(json_opt_string(a, "job", NULL), json_opt_string(b, "job", NULL)) &&
+           str_equal(json_opt_string(a, "id", NULL), json_opt_string(b, "id", NULL)) &&
+           str_equal(json_opt_string(a, "state", NULL), json_opt_string(b, "state", NULL));
+}
+
+static void append_place(json_t *places, const json_t *set)
+{
+    (void)json_array_append_new(places, json_string(json_opt_string(set, "destination", "?")));
+}
+
+static void add_set(const struct screen *s, struct table *t, const json_t *set,
+                    const json_t *destinations)
+{
+    char text[48], size[16];
+    const char *state = json_opt_string(set, "state", "?");
+    int64_t bytes = json_opt_i64(set, "bytes", 0);
+    _cleanup_free_ char *tiers = join_strings(json_object_get(set, "tiers"), ",");
+    _cleanup_free_ char *places = join_strings(destinations, ",");
+
+    table_add(t, PLAIN, "%s/%s", json_opt_string(set, "job", "?"), json_opt_string(set, "id", "?"));
+    table_add(t, PLAIN, "%s", tiers);
+    table_add(t, state_tint(state), "%s", state);
+    table_add(t, PLAIN, "%s", str_bytes((uint64_t)(bytes > 0 ? bytes : 0), size));
+    table_add(t, PLAIN, "%s", screen_age(s, json_opt_string(set, "started", NULL), text));
+    table_add(t, PLAIN, "%s", screen_age(s, json_opt_string(set, "verified", NULL), text));
+    table_add(t, PLAIN, "%s", json_opt_bool(set, "pinned", false) ? "pinned" : "-");
+    table_add(t, PLAIN, "%s", places);
+}
+
+static void print_sets(const struct screen *s, const json_t *sets)
+{
+    static const char *const titles[] = {"SET", "TIERS",    "STATE",  "SIZE",
+                                         "AGE", "VERIFIED", "PINNED", "DESTINATIONS"};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
+    size_t count = json_array_size(sets);
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *set = json_array_get(sets, i);
+        _cleanup_json_ json_t *places = json_array();
+        append_place(places, set);
+        for (; i + 1 < count && same_set(set, json_array_get(sets, i + 1)); i++)
+            append_place(places, json_array_get(sets, i + 1));
+        add_set(s, &t, set, places);
+    }
+    table_print(s, &t);
+}
+
+int cmd_list(struct cli *c, struct err *e)
+{
+    _cleanup_json_ json_t *result = NULL;
+    const char *job = args_operand(c->args, 0);
+    const char *destination = args_value(c->args, "--destination");
+    json_t *params = cli_params(c);
+
+    if (job != NULL)
+        (void)json_object_set_new(params, "job", json_printable(job));
+    if (destination != NULL && target_is_path(destination)) {
+        json_decref(params);
+        if (bare_list(c, job, &result, e) < 0)
+            return -1;
+    } else {
+        if (destination != NULL)
+            (void)json_object_set_new(params, "destination", json_printable(destination));
+        if (cli_call(c, "list", params, &result, e) < 0)
+            return -1;
+    }
+    if (cli_json(c, result))
+        return EXIT_DONE;
+    const json_t *sets = json_object_get(result, "sets");
+    if (json_array_size(sets) > 0)
+        print_sets(&c->screen, sets);
+    else
+        say_line(&c->screen, PLAIN, "No sets yet (make one: synbakctl trigger%s%s --wait)",
+                 job != NULL ? " " : "", job != NULL ? job : "");
+    return EXIT_DONE;
+}
+
+static void print_sources(const struct screen *s, const json_t *sources)
+{
+    static const char *const titles[] = {"SOURCE", "TYPE", "STORED", "READ", "WHOLE"};
+    struct table t = {.titles = titles, .columns = ARRAY_LEN(titles), .indent = "  "};
+    char stored[16], raw[16];
+    json_t *o;
+    size_t i;
+
+    json_array_foreach(sources, i, o)
+    {
+        bool whole = json_opt_bool(o, "whole", false);
+        table_add(&t, PLAIN, "%s", json_opt_string(o, "name", "?"));
+        table_add(&t, PLAIN, "%s", json_opt_string(o, "type", "?"));
+        table_add(&t, PLAIN, "%s", str_bytes((uint64_t)json_opt_i64(o, "stored_bytes", 0), stored));
+        table_add(&t, PLAIN, "%s", str_bytes((uint64_t)json_opt_i64(o, "raw_bytes", 0), raw));
+        table_add(&t, whole ? PLAIN : YELLOW, "%s", whole ? "yes" : "NO");
+    }
+    table_print(s, &t);
+}
+
+static void field(const struct screen *s, const char *name, const char *value)
+{
+    if (value != NULL && value[0] != '\0')
+        say_line(s, PLAIN, "  %-12s %s", name, value);
+}
+
+static void print_set(const struct screen *s, const json_t *set)
+{
+    char text[48], age[48], size[16];
+    const char *state = json_opt_string(set, "state", "?");
+    const char *verified = json_opt_string(set, "verified", NULL);
+    _cleanup_free_ char *tiers = join_strings(json_object_get(set, "tiers"), ", ");
+    _cleanup_free_ char *problems = join_strings(json_object_get(set, "problems"), "; ");
+
+    say(s, BOLD, "%s/%s", json_opt_string(set, "job", "?"), json_opt_string(set, "id", "?"));
+    say(s, PLAIN, " at %s: ", json_opt_string(set, "destination", "?"));
+    say_line(s, state_tint(state), "%s", state);
+    field(s, "place", json_opt_string(set, "place", NULL));
+    field(s, "tiers", tiers);
+    field(s, "size", str_bytes((uint64_t)json_opt_i64(set, "bytes", 0), size));
+    field(s, "started", screen_time(s, json_opt_string(set, "started", NULL), text));
+    field(s, "finished", screen_time(s, json_opt_string(set, "finished", NULL), text));
+    (void)snprintf(text, sizeof(text), "%.40s", screen_age(s, verified, age));
+    field(s, "verified", text);
+    say_line(s, PLAIN, "  %-12s %lld", "sequence", (long long)json_opt_i64(set, "sequence", 0));
+    if (json_opt_bool(set, "pinned", false)) {
+        const char *until = json_opt_string(set, "pin_until", NULL);
+        say_line(s, PLAIN, "  %-12s %s%s", "pinned", until != NULL ? "until " : "for ever",
+                 until != NULL ? screen_time(s, until, text) : "");
+        field(s, "pin reason", json_opt_string(set, "pin_reason", NULL));
+    }
+    field(s, "problems", problems);
+    print_sources(s, json_object_get(set, "sources"));
+}
+
+/* What show and explain share: the target's result from the daemon. */
+static int call_for_set(struct cli *c, const char *method, json_t **ret, struct target *t,
+                        struct err *e)
+{
+    if (target_of_command(c, t, e) < 0)
+        return -1;
+    if (t->file != NULL)
+        return err_set(e, ERR_USAGE, "%s wants JOB/ID, not a file (see: synbakctl ls FILE)",
+                       method);
+    return cli_call(c, method, target_params(c, t), ret, e);
+}
+
+int cmd_show(struct cli *c, struct err *e)
+{
+    _cleanup_json_ json_t *result = NULL;
+    _cleanup_(target_deinit) struct target t = {0};
+    json_t *set;
+    size_t i;
+
+    if (call_for_set(c, "show", &result, &t, e) < 0)
+        return -1;
+    if (cli_json(c, result))
+        return EXIT_DONE;
+    json_array_foreach(json_object_get(result, "sets"), i, set)
+    {
+        if (i > 0)
+            (void)putchar('\n');
+        print_set(&c->screen, set);
+    }
+    say_line(&c->screen, PLAIN, "Restore: synbakctl restore %s/%s", t.job,
+             json_opt_string(json_array_get(json_object_get(result, "sets"), 0), "id", t.id));
+    return EXIT_DONE;
+}
+
+int cmd_explain(struct cli *c, struct err *e)
+{
+    _cleanup_json_ json_t *result = NULL;
+    _cleanup_(target_deinit) struct target t = {0};
+    json_t *line;
+    size_t i;
+
+    if (call_for_set(c, "explain", &result, &t, e) < 0)
+        return -1;
+    if (cli_json(c, result))
+        return EXIT_DONE;
+    json_array_foreach(json_object_get(result, "lines"), i, line)
+        say_line(&c->screen, PLAIN, "%s: %s", json_opt_string(line, "destination", "?"),
+                 json_opt_string(line, "why", "?"));
+    return EXIT_DONE;
+}

@@ -1,0 +1,269 @@
+#include "cli/place.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/bare.h"
+#include "cli/keys.h"
+#include "lib/protocol/job.h"
+
+int place_parse_key(const char *text, struct secret_ref *ret, struct err *e)
+{
+    if (text[0] == '/' || text[0] == '.') {
+        *ret = (struct secret_ref){SECRET_FILE, mem_strdup(text)};
+        return 0;
+    }
+    if (secret_ref_parse(text, ret, e) == 0)
+        return 0;
+    e->code = ERR_USAGE;
+    return err_wrap(e, "--key");
+}
+
+static char *absolute(const char *path)
+{
+    _cleanup_free_ char *here = getcwd(NULL, 0);
+
+    if (path[0] == '/' || here == NULL)
+        return mem_strdup(path);
+    return mem_printf("%s/%s", here, str_starts(path, "./") ? path + 2 : path);
+}
+
+/* What the worker is told is the secret itself; only the reading of it differs from the daemon's.
+ */
+static int read_keys(const struct destination *d, struct secret *key, struct secret *old,
+                     struct err *e)
+{
+    if (d->key.kind != SECRET_NONE &&
+        (key_read(&d->key, key, e) < 0 || secret_check_key(key, e) < 0))
+        return -1;
+    for (size_t i = 0; i < d->old_key_count; i++)
+        if (d->old_keys[i].kind != SECRET_NONE && key_read(&d->old_keys[i], &old[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+int place_store_of(const struct destination *d, json_t **ret, struct err *e)
+{
+    struct secret key = {0};
+    _cleanup_free_ struct secret *old = mem_alloc(d->old_key_count * sizeof(*old));
+    int rc = read_keys(d, &key, old, e);
+
+    if (rc == 0)
+        *ret = job_store(d, key.text != NULL ? &key : NULL, old, d->old_key_count, NULL, NULL);
+    secret_deinit(&key);
+    for (size_t i = 0; i < d->old_key_count; i++)
+        secret_deinit(&old[i]);
+    return rc;
+}
+
+int place_store_of_path(struct cli *c, json_t **ret, struct err *e)
+{
+    static char name[] = "path";
+    const char *key = args_value(c->args, "--key");
+    struct destination d = {.name = name, .compression = COMPRESSION_GZIP, .compression_level = 1};
+
+    if (key == NULL)
+        return err_set(e, ERR_USAGE,
+                       "--destination PATH needs --key: file:PATH, env:NAME or none (how it was "
+                       "made is in MANIFEST.txt of each set)");
+    if (place_parse_key(key, &d.key, e) < 0)
+        return -1;
+    d.path = absolute(args_value(c->args, "--destination"));
+    int rc = place_store_of(&d, ret, e);
+    secret_ref_deinit(&d.key);
+    free(d.path);
+    return rc;
+}
+
+/* The key of a file: --key, or that of the configured destination it lies in or that is the only
+ * one. */
+static int find_file_key(struct cli *c, struct place *p, struct err *e)
+{
+    const char *given = args_value(c->args, "--key");
+    const char *name = args_value(c->args, "--destination");
+    struct secret_ref ref = {0};
+    struct secret key = {0};
+    const struct destination *found = NULL;
+
+    if (given != NULL) {
+        if (place_parse_key(given, &ref, e) < 0)
+            return -1;
+        int rc = ref.kind == SECRET_NONE ? 0 : key_read(&ref, &key, e);
+        secret_ref_deinit(&ref);
+        if (rc < 0)
+            return -1;
+    } else {
+        if (cli_load_config(c, NULL) == 0)
+            for (size_t i = 0; i < c->config->destination_count; i++) {
+                const struct destination *d = c->config->destinations[i];
+                if (name != NULL
+                        ? str_equal(d->name, name)
+                        : str_starts(p->file, d->path) || c->config->destination_count == 1)
+                    found = d;
+            }
+        if (found == NULL)
+            return err_set(e, ERR_USAGE, "which key opens %s? --key file:PATH, env:NAME or none",
+                           p->file);
+        if (found->key.kind != SECRET_NONE && key_read(&found->key, &key, e) < 0)
+            return -1;
+    }
+    p->key = key.text != NULL ? json_string(key.text) : json_null();
+    secret_deinit(&key);
+    return 0;
+}
+
+/* The daemon's store has its key only for root; anybody else reads it where the configuration
+ * says. */
+static int add_key(struct cli *c, struct place *p, const json_t *begun, const char *destination,
+                   struct err *e)
+{
+    const json_t *key = json_object_get(begun, "key"), *inside = json_object_get(p->store, "key");
+    const struct destination *d = NULL;
+
+    if (json_is_string(key))
+        return json_object_set(p->store, "key", json_object_get(begun, "key"));
+    if (json_is_string(inside) || str_equal(json_opt_string(p->store, "key_hint", ""), "none"))
+        return 0;
+    if (p->configured)
+        d = config_destination(c->config, destination);
+    if (d == NULL)
+        return err_set(e, ERR_KEY,
+                       "the key of destination \"%s\" goes to root alone, and the configuration "
+                       "that says where it lies cannot be read by you (sudo synbakctl ...)",
+                       destination);
+    _cleanup_json_ json_t *store = NULL;
+    if (place_store_of(d, &store, e) < 0)
+        return err_wrap(e, "synbakd gives the key to root alone");
+    (void)json_object_set(p->store, "key", json_object_get(store, "key"));
+    (void)json_object_set(p->store, "old_keys", json_object_get(store, "old_keys"));
+    return 0;
+}
+
+/* The configuration that the daemon uses, if we may read it. --config stays what it is. */
+static void load_daemons_config(struct cli *c, const json_t *begun)
+{
+    const char *file = json_opt_string(begun, "config_file", NULL);
+
+    if (args_has(c->args, "--config")) {
+        (void)!cli_load_config(c, NULL);
+        return;
+    }
+    config_unref(c->config);
+    c->config = NULL;
+    if (file != NULL)
+        (void)!config_load(file, &c->config, NULL, NULL);
+}
+
+static int from_daemon(struct cli *c, struct target *t, const char *purpose, struct place *p,
+                       struct err *e)
+{
+    _cleanup_json_ json_t *begun = NULL;
+    const char *destination = args_value(c->args, "--destination"), *name;
+
+    if (target_complete(c, t, e) < 0)
+        return -1;
+    json_t *params = cli_params(c);
+    (void)json_object_set_new(params, "job", json_printable(t->job));
+    (void)json_object_set_new(params, "id", json_printable(t->id));
+    (void)json_object_set_new(params, "purpose", json_string(purpose));
+    if (destination != NULL)
+        (void)json_object_set_new(params, "destination", json_printable(destination));
+    if (cli_call(c, "restore-begin", params, &begun, e) < 0 ||
+        json_get_object(begun, "store", &p->store, e) < 0)
+        return -1;
+    (void)json_incref(p->store);
+    p->job = mem_strdup(json_opt_string(begun, "job", t->job));
+    p->id = mem_strdup(json_opt_string(begun, "id", t->id));
+    p->token = mem_strdup(json_opt_string(begun, "token", ""));
+    name = json_opt_string(begun, "destination", destination != NULL ? destination : "?");
+    load_daemons_config(c, begun);
+    p->configured = c->config != NULL && config_job(c->config, p->job) != NULL;
+    return add_key(c, p, begun, name, e);
+}
+
+/* Without a daemon: the configured destinations of the job, the first that has the set. */
+static int from_config(struct cli *c, struct target *t, struct place *p, struct err *e)
+{
+    const char *wanted = args_value(c->args, "--destination");
+
+    if (cli_load_config(c, e) < 0 || target_complete(c, t, e) < 0)
+        return -1;
+    const struct job *job = config_job(c->config, t->job);
+    p->configured = job != NULL;
+    if (wanted != NULL && config_destination(c->config, wanted) == NULL)
+        return err_set(e, ERR_USAGE, "the configuration has no destination \"%s\"", wanted);
+    (void)err_set(e, ERR_NOT_FOUND, "the configuration has no destination");
+    for (size_t i = 0; i < c->config->destination_count; i++) {
+        const struct destination *d = c->config->destinations[i];
+        if (wanted != NULL && !str_equal(d->name, wanted))
+            continue;
+        json_decref(p->store);
+        p->store = NULL;
+        if (place_store_of(d, &p->store, e) == 0 &&
+            bare_find(c, p->store, t->job, t->id, &p->job, &p->id, e) == 0)
+            return 0;
+        (void)err_wrap(e, "destination \"%s\"", d->name);
+    }
+    return -1;
+}
+
+int place_find(struct cli *c, struct target *t, const char *purpose, struct place *ret,
+               struct err *e)
+{
+    const char *destination = args_value(c->args, "--destination");
+
+    *ret = (struct place){0};
+    if (t->file != NULL) {
+        ret->file = absolute(t->file);
+        (void)!cli_load_config(c, NULL);
+        return find_file_key(c, ret, e);
+    }
+    if (destination != NULL && target_is_path(destination)) {
+        if (place_store_of_path(c, &ret->store, e) < 0 ||
+            bare_find(c, ret->store, t->job, t->id, &ret->job, &ret->id, e) < 0)
+            return -1;
+        ret->configured = cli_load_config(c, NULL) == 0 && config_job(c->config, ret->job) != NULL;
+        return 0;
+    }
+    int rc = cli_connect_optional(c, e);
+    if (rc < 0)
+        return -1;
+    return rc == 0 ? from_daemon(c, t, purpose, ret, e) : from_config(c, t, ret, e);
+}
+
+void place_release(struct cli *c, struct place *p, const struct err *e)
+{
+    if (p->token != NULL && c->client != NULL) {
+        _cleanup_json_ json_t *done = NULL;
+        json_t *params = json_pack("{s:s, s:b}", "token", p->token, "ok", e == NULL);
+        if (e != NULL)
+            (void)json_object_set_new(params, "error", json_printable(e->text));
+        /* a daemon that is gone released the guard when the connection closed */
+        (void)!client_call(c->client,
+                           (struct client_call){.method = "restore-end", .params = params}, &done,
+                           NULL);
+    }
+    json_decref(p->store);
+    json_decref(p->key);
+    free(p->file);
+    free(p->job);
+    free(p->id);
+    free(p->token);
+    *p = (struct place){0};
+}
+
+json_t *place_job(const struct place *p, const char *verb)
+{
+    json_t *job = json_pack("{s:s}", "verb", verb);
+
+    if (p->file != NULL) {
+        (void)json_object_set_new(job, "file", json_printable(p->file));
+        (void)json_object_set(job, "key", p->key);
+        return job;
+    }
+    (void)json_object_set(job, "store", p->store);
+    (void)json_object_set_new(job, "job", json_printable(p->job));
+    (void)json_object_set_new(job, "id", json_printable(p->id));
+    return job;
+}

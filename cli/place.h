@@ -1,0 +1,31 @@
+/* place.h — where a set is read from by a worker of our own, and how the reading is guarded.
+ *
+ * In this order: a file (an export, a set's folder); --destination PATH with --key; the daemon,
+ * which guards the set until place_release; the configuration, when no daemon answers. */
+#pragma once
+
+#include "cli/target.h"
+
+struct place {
+    json_t *store;   /* STORE with its key, or NULL: then file */
+    char *file;      /* absolute */
+    json_t *key;     /* of the file: string or null */
+    char *job, *id;  /* NULL with a file */
+    char *token;     /* of the daemon's guard, or NULL */
+    bool configured; /* c->config is loaded and holds the job */
+};
+
+/* purpose: "restore", "ls", ... for the daemon's journal. t->job may still be NULL. */
+int must_check place_find(struct cli *c, struct target *t, const char *purpose, struct place *ret,
+                          struct err *e);
+/* Tell the daemon that the reading is over: e is how it failed, or NULL. Keeps *e as it is. */
+void place_release(struct cli *c, struct place *p, const struct err *e);
+/* {"verb", and the members that say where}. New reference. */
+json_t *place_job(const struct place *p, const char *verb);
+
+/* The STORE of --destination PATH and --key. */
+int must_check place_store_of_path(struct cli *c, json_t **ret, struct err *e);
+/* The STORE of a configured destination, its keys read with our own rights. */
+int must_check place_store_of(const struct destination *d, json_t **ret, struct err *e);
+/* "file:PATH", "env:NAME", "command:...", "none", or a path; never the secret itself. */
+int must_check place_parse_key(const char *text, struct secret_ref *ret, struct err *e);

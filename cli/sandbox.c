@@ -1,0 +1,119 @@
+/* sandbox.c — the drop-in. A leading "-" lets the unit start though a path is not there (an
+ * unmounted destination is the daemon's to report, not a reason to stop all backups). */
+#include "cli/sandbox.h"
+
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/mem.h"
+
+enum { TEXT_MAX = 1 << 20 };
+
+bool path_inside(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+
+    while (len > 1 && folder[len - 1] == '/')
+        len--;
+    if (len == 1 && folder[0] == '/')
+        return path[0] == '/';
+    return strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+bool sandbox_is_home(const char *path)
+{
+    return path_inside(path, "/home") || path_inside(path, "/root") ||
+           path_inside(path, "/run/user");
+}
+
+/* A path as systemd reads it: quoted, with specifiers and the colon of bind mounts escaped. */
+static char *unit_path(const char *path, bool bind)
+{
+    struct buf out = BUF_INIT(1 << 16);
+    int rc = buf_append(&out, "\"-", 2, NULL);
+
+    for (const char *p = path; *p != '\0' && rc == 0; p++) {
+        if (*p == '"' || *p == '\\')
+            rc = buf_append(&out, "\\", 1, NULL);
+        else if (*p == '%')
+            rc = buf_append(&out, "%", 1, NULL);
+        else if (*p == ':' && bind)
+            rc = buf_append(&out, "\\\\", 2, NULL);
+        if (rc == 0)
+            rc = buf_append(&out, p, 1, NULL);
+    }
+    if (rc == 0)
+        rc = buf_append(&out, "\"", 1, NULL);
+    if (rc < 0)
+        buf_clear(&out);
+    return buf_take_string(&out);
+}
+
+static void add_path(struct buf *out, const char *option, const char *what, const char *name,
+                     const char *path)
+{
+    _cleanup_free_ char *quoted = unit_path(path, str_starts(option, "Bind"));
+
+    (void)!buf_printf(out, NULL, "# %s%s%s%s\n%s=%s\n", what, name != NULL ? " \"" : "",
+                      name != NULL ? name : "", name != NULL ? "\"" : "", option, quoted);
+}
+
+static void add_destinations(struct buf *out, const struct config *c)
+{
+    for (size_t i = 0; i < c->destination_count; i++)
+        if (c->destinations[i]->path != NULL)
+            add_path(out, "ReadWritePaths", "destination", c->destinations[i]->name,
+                     c->destinations[i]->path);
+    if (c->state_dir != NULL && !path_inside(c->state_dir, STATE_DIR_DEFAULT))
+        add_path(out, "ReadWritePaths", "state_dir", NULL, c->state_dir);
+}
+
+static void add_sources(struct buf *out, const struct config *c)
+{
+    for (size_t i = 0; i < c->source_count; i++) {
+        const struct source *s = c->sources[i];
+        if (s->type == SOURCE_FILES && s->path != NULL)
+            add_path(out, "BindReadOnlyPaths", "source", s->name, s->path);
+        else if (s->type == SOURCE_COMMAND)
+            (void)!buf_printf(
+                out, NULL, "# source \"%s\" runs %s: allow by hand what it needs beyond reading\n",
+                s->name, s->command.count > 0 ? s->command.items[0] : "a command");
+    }
+}
+
+static void add_credential(struct buf *out, struct strlist *done, const struct secret_ref *key)
+{
+    if (key->kind == SECRET_ENV && !strlist_contains(done, key->value))
+        (void)!buf_printf(out, NULL,
+                          "# key env:%s: put %s=... into a file of mode 0600\n"
+                          "EnvironmentFile=/etc/synbak/environment\n",
+                          key->value, key->value);
+    else if (key->kind == SECRET_CREDENTIAL && !strlist_contains(done, key->value) &&
+             strcmp(key->value, "synbak.key") != 0)
+        (void)!buf_printf(out, NULL, "# key credential:%s\nLoadCredential=%s:/etc/synbak/%s\n",
+                          key->value, key->value, key->value);
+    if (key->value != NULL)
+        strlist_add(done, key->value);
+}
+
+char *sandbox_drop_in(const struct config *c)
+{
+    struct buf out = BUF_INIT(TEXT_MAX);
+    struct strlist done = {0};
+
+    (void)!buf_printf(&out, NULL,
+                      "# What %s needs of synbakd.service, made by: synbakctl config sandbox\n"
+                      "# Put into: systemctl edit synbakd; then: systemctl restart synbakd\n"
+                      "[Service]\n",
+                      c->file);
+    add_destinations(&out, c);
+    add_sources(&out, c);
+    for (size_t i = 0; i < c->destination_count; i++) {
+        const struct destination *d = c->destinations[i];
+        add_credential(&out, &done, &d->key);
+        for (size_t j = 0; j < d->old_key_count; j++)
+            add_credential(&out, &done, &d->old_keys[j]);
+    }
+    strlist_deinit(&done);
+    return buf_take_string(&out);
+}

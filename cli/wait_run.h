@@ -1,0 +1,12 @@
+/* wait_run.h — waiting for a run of the daemon's, and what its outcome means. */
+#pragma once
+
+#include "cli/cli.h"
+
+/* Follow run until it ends: *ret is the result of "wait" (new reference). -1: ERR_CANCELLED after
+ * Ctrl-C (the run goes on), or the daemon's error. */
+int must_check wait_for_run(struct cli *c, int64_t run, json_t **ret, struct err *e);
+/* The exit status of an outcome: 0 good, 3 incomplete or suspect, 4 late, 130 cancelled, else 1. */
+int wait_exit_status(const json_t *result);
+/* Say how it ended: id, places, total and the restore command, or the error. */
+void wait_print_backup(const struct screen *s, const char *job, const json_t *result);
