@@ -28,7 +28,7 @@ void seam_reset(void); /* no faults, the count at 0 */
 uint64_t seam_count(void);
 void seam_fail_once(uint64_t n, int errnum);
 void seam_fail_from(uint64_t n, int errnum);
-void seam_deny(const char *call, int errnum); /* "renameat2", "openat2", ...; NULL ends it */
+void seam_deny(const char *call, int errnum); /* also; "renameat2", ...; NULL ends all */
 void seam_kill_at(uint64_t n);
 void seam_space(uint64_t bytes); /* room for that many more; a write is cut short, then ENOSPC */
 void seam_flip_at(uint64_t n);

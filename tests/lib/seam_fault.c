@@ -14,8 +14,12 @@
 
 static struct {
     uint64_t fail_at, fail_from, kill_at, flip_at;
-    int fail_errnum, from_errnum, deny_errnum;
-    char deny[24];
+    int fail_errnum, from_errnum;
+    struct {
+        char call[24];
+        int errnum;
+    } denied[4];
+    size_t denied_count;
     bool limited, short_counts, interrupt, lie;
     uint64_t space;
 } plan;
@@ -50,8 +54,14 @@ void seam_fail_from(uint64_t n, int errnum)
 
 void seam_deny(const char *call, int errnum)
 {
-    (void)snprintf(plan.deny, sizeof(plan.deny), "%s", call == NULL ? "" : call);
-    plan.deny_errnum = errnum;
+    if (call == NULL) {
+        plan.denied_count = 0;
+        return;
+    }
+    if (plan.denied_count == sizeof(plan.denied) / sizeof(plan.denied[0]))
+        abort();
+    (void)snprintf(plan.denied[plan.denied_count].call, sizeof(plan.denied[0].call), "%s", call);
+    plan.denied[plan.denied_count++].errnum = errnum;
 }
 
 void seam_kill_at(uint64_t n)
@@ -162,8 +172,9 @@ struct seam_turn seam_turn_take(const char *call, bool counted, size_t len)
             trace(call, n);
         take_counted(call, n, turn.limit, &turn);
     }
-    if (strcmp(plan.deny, call) == 0)
-        turn.errnum = plan.deny_errnum;
+    for (size_t i = 0; i < plan.denied_count; i++)
+        if (strcmp(plan.denied[i].call, call) == 0)
+            turn.errnum = plan.denied[i].errnum;
     return turn;
 }
 
