@@ -1,9 +1,11 @@
-/* cmd_config.c — config check, show, sandbox: the configuration read as the daemon reads it. */
+/* cmd_config.c — config check, show, sandbox: the configuration read as the daemon reads it; config
+ * options: what can stand in it. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/sandbox.h"
+#include "lib/config/reference.h"
 #include "lib/schedule/calendar.h"
 
 /* FILE, or --config, or the default, with every error that was found in *errors. */
@@ -74,6 +76,22 @@ int cmd_config_show(struct cli *c, struct err *e)
     if (rc == 0) {
         _cleanup_json_ json_t *value =
             json_pack("{s:s%}", "config", (const char *)out.data, out.len);
+        if (!cli_json(c, value))
+            (void)fwrite(out.data, 1, out.len, stdout);
+    }
+    buf_deinit(&out);
+    return rc;
+}
+
+int cmd_config_options(struct cli *c, struct err *e)
+{
+    bool man = args_has(c->args, "--man");
+    struct buf out = BUF_INIT(1 << 20);
+    int rc = config_reference(man ? REFERENCE_MAN : REFERENCE_TEXT, &out, e);
+
+    if (rc == 0) {
+        _cleanup_json_ json_t *value =
+            json_pack("{s:s%}", "options", (const char *)out.data, out.len);
         if (!cli_json(c, value))
             (void)fwrite(out.data, 1, out.len, stdout);
     }
