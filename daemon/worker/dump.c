@@ -19,6 +19,7 @@
 #include "lib/base/io.h"
 #include "lib/postgres/databases.h"
 #include "lib/postgres/dump_stream.h"
+#include "lib/postgres/properties.h"
 #include "lib/postgres/rights.h"
 #include "lib/postgres/tools.h"
 
@@ -172,8 +173,9 @@ static void make_arguments(const struct dump *d, const struct pg_login *login, s
     strlist_addf(argv, "--dbname=%s", login->conninfo);
 }
 
+/* Takes properties. */
 static json_t *make_details(const struct dump *d, struct pg *p, const struct pg_database *db,
-                            const struct dump_info *info)
+                            json_t *properties, const struct dump_info *info)
 {
     const struct pg_source *s = &d->source;
     json_t *o = json_pack("{s:o, s:i, s:s, s:o, s:b}", "server_version",
@@ -181,6 +183,7 @@ static json_t *make_details(const struct dump *d, struct pg *p, const struct pg_
                           pg_server_version(p), "pg_dump_version", d->pg_dump.version, "database",
                           pg_database_to_json(db), "schema_only", s->schema_only);
 
+    (void)json_object_set_new(o, "properties", properties);
     (void)json_object_set_new(o, "schemas", json_from_strings(&s->schemas));
     (void)json_object_set_new(o, "exclude_tables", json_from_strings(&s->exclude_tables));
     (void)json_object_set_new(o, "exclude_table_data", json_from_strings(&s->exclude_table_data));
@@ -229,10 +232,13 @@ static int dump_connected(struct dump *d, struct pg *p, const char *name, struct
     struct pg_login login = {.pass_fd = -1};
     struct pg_database db = {0};
     struct strlist argv = {0};
+    json_t *properties = NULL;
 
     int rc = pg_database_get(p, name, &db, e);
     if (rc == 1)
         rc = err_set(e, ERR_SOURCE, "it was dropped meanwhile");
+    if (rc == 0)
+        rc = pg_properties_read(p, name, &properties, e);
     if (rc == 0)
         rc = pg_login_make(p, name, &login, e);
     if (rc == 0) {
@@ -242,15 +248,17 @@ static int dump_connected(struct dump *d, struct pg *p, const char *name, struct
             explain_rights(d, p, e);
     }
     if (rc == 0) {
-        struct output_about about = {.kind = d->source.custom ? "dump" : "sql",
-                                     .database = name,
-                                     .details = make_details(d, p, &db, dump_stream_info(s.walk))};
+        struct output_about about = {
+            .kind = d->source.custom ? "dump" : "sql",
+            .database = name,
+            .details = make_details(d, p, &db, TAKE(properties), dump_stream_info(s.walk))};
         rc = finish_artifact(&s, &about, e);
     }
     end_stream(&s);
     strlist_deinit(&argv);
     pg_login_deinit(&login);
     pg_database_deinit(&db);
+    json_decref(properties);
     return rc;
 }
 

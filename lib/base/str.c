@@ -301,6 +301,27 @@ char *str_percent_encode(const char *s)
     return out;
 }
 
+char *str_shell_quote(const char *s)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-._/:@%+,=";
+    char *out = mem_alloc(strlen(s) * 4 + 3), *p = out;
+
+    if (s[0] != '\0' && strspn(s, plain) == strlen(s))
+        return strcpy(out, s);
+    *p++ = '\'';
+    for (; *s != '\0'; s++) {
+        if (*s == '\'') { /* end the quotes, one quoted by itself, begin again */
+            memcpy(p, "'\\'", 3);
+            p += 3;
+        }
+        *p++ = *s;
+    }
+    *p++ = '\'';
+    *p = '\0';
+    return out;
+}
+
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t n = strlen(b), row[65];

@@ -44,6 +44,8 @@ bool str_is_utf8(const char *s, size_t len);
 bool str_is_name(const char *s);
 /* RFC 3986 percent-encoding of everything but unreserved characters: names in file names. */
 char *str_percent_encode(const char *s);
+/* One word for a shell, in single quotes if it needs any. Owned. */
+char *str_shell_quote(const char *s);
 /* The candidate nearest to `word` by edit distance, if close enough to suggest, else NULL. */
 const char *str_nearest(const char *word, const char *const *candidates, size_t count);
 

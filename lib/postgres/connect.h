@@ -42,6 +42,10 @@ int must_check pg_login_make(const struct pg *p, const char *database, struct pg
                              struct err *e);
 void pg_login_deinit(struct pg_login *l); /* NULL-safe on members; a zeroed one needs pass_fd -1 */
 
+/* What a person types to reach this server with PostgreSQL's programs: " --host=... --port=...
+ * --username=...", quoted for a shell, without a password. Owned. */
+char *pg_tool_options(const struct pg *p);
+
 /* The code for a child of PostgreSQL's that failed: ERR_UNAVAILABLE if its words say that the
  * server went away or a lock was not to be had, else ERR_SOURCE. */
 enum err_code pg_child_error_code(const char *stderr_text);

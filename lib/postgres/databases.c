@@ -91,6 +91,30 @@ void pg_database_deinit(struct pg_database *d)
     *d = (struct pg_database){0};
 }
 
+int pg_database_oid(struct pg *p, const char *name, uint32_t *ret, struct err *e)
+{
+    const char *const values[] = {name};
+    _cleanup_free_ char *text = NULL;
+    int64_t oid = 0;
+
+    int rc = pg_query_value(p, "SELECT oid FROM pg_catalog.pg_database WHERE datname = $1", values,
+                            1, &text, e);
+    if (rc == 0)
+        rc = str_to_i64(text, 1, UINT32_MAX, &oid, e);
+    *ret = (uint32_t)oid;
+    return rc;
+}
+
+int pg_database_of_oid(struct pg *p, uint32_t oid, char **ret_name, struct err *e)
+{
+    _cleanup_free_ char *text = mem_printf("%u", oid);
+    const char *const values[] = {text};
+
+    return pg_query_value(
+        p, "SELECT datname FROM pg_catalog.pg_database WHERE oid = $1::pg_catalog.oid", values, 1,
+        ret_name, e);
+}
+
 json_t *pg_database_to_json(const struct pg_database *d)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:I}", "name", d->name, "owner",

@@ -22,6 +22,10 @@ int must_check pg_database_get(struct pg *p, const char *name, struct pg_databas
                                struct err *e);
 void pg_database_deinit(struct pg_database *d); /* NULL-safe on members */
 
+/* Names change, oids stay. 1: there is none. */
+int must_check pg_database_oid(struct pg *p, const char *name, uint32_t *ret, struct err *e);
+int must_check pg_database_of_oid(struct pg *p, uint32_t oid, char **ret_name, struct err *e);
+
 json_t *pg_database_to_json(const struct pg_database *d); /* new reference */
 int must_check pg_database_from_json(const json_t *o, struct pg_database *ret,
                                      struct err *e); /* strict: hostile input */

@@ -125,6 +125,15 @@ void pg_login_deinit(struct pg_login *l)
     strlist_deinit(&l->env);
 }
 
+char *pg_tool_options(const struct pg *p)
+{
+    _cleanup_free_ char *host = str_shell_quote(PQhost(p->conn));
+    _cleanup_free_ char *port = str_shell_quote(PQport(p->conn));
+    _cleanup_free_ char *user = str_shell_quote(PQuser(p->conn));
+
+    return mem_printf(" --host=%s --port=%s --username=%s", host, port, user);
+}
+
 enum err_code pg_child_error_code(const char *stderr_text)
 {
     static const char *const passing[] = {

@@ -136,6 +136,68 @@ int pg_rights_check(struct pg *p, const struct strlist *excluded, struct pg_righ
     return 0;
 }
 
+static int check_one(struct pg *p, const char *sql, const char *present, bool *ret, struct err *e)
+{
+    const char *const values[] = {present};
+    _cleanup_free_ char *value = NULL;
+
+    if (pg_query_value(p, sql, values, present != NULL ? 1 : 0, &value, e) < 0)
+        return -1;
+    *ret = str_equal(value, "t");
+    return 0;
+}
+
+static int check_present(struct pg *p, const char *present, struct pg_rights *ret, struct err *e)
+{
+    bool prepared, signal, owner;
+    _cleanup_free_ char *role = pg_quote_name(p, pg_user(p));
+
+    if (check_one(p, "SELECT EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts WHERE database = $1)",
+                  present, &prepared, e) < 0 ||
+        check_one(p,
+                  "SELECT rolsuper OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')"
+                  " FROM pg_catalog.pg_roles WHERE rolname = current_user",
+                  NULL, &signal, e) < 0 ||
+        check_one(p,
+                  "SELECT r.rolsuper OR pg_catalog.pg_has_role(d.datdba, 'USAGE')"
+                  " FROM pg_catalog.pg_roles r, pg_catalog.pg_database d"
+                  " WHERE r.rolname = current_user AND d.datname = $1",
+                  present, &owner, e) < 0)
+        return -1;
+    if (prepared)
+        add(ret,
+            mem_printf("database \"%s\" has prepared transactions, so that it cannot be renamed",
+                       present),
+            mem_strdup("see pg_prepared_xacts; COMMIT PREPARED or ROLLBACK PREPARED"));
+    if (!owner)
+        add(ret, mem_printf("role %s does not own database \"%s\"", role, present),
+            mem_strdup("set restore_uri to a superuser's or the owner's"));
+    if (!signal)
+        add(ret, mem_printf("role %s may not end the sessions of others", role),
+            mem_printf("GRANT pg_signal_backend TO %s", role));
+    return 0;
+}
+
+int pg_rights_check_restore(struct pg *p, const char *present, struct pg_rights *ret, struct err *e)
+{
+    _cleanup_free_ char *role = pg_quote_name(p, pg_user(p));
+    bool create;
+
+    *ret = (struct pg_rights){0};
+    if (check_one(p,
+                  "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles"
+                  " WHERE rolname = current_user",
+                  NULL, &create, e) < 0 ||
+        (present != NULL && check_present(p, present, ret, e) < 0)) {
+        pg_rights_deinit(ret);
+        return err_wrap(e, "look at the rights of role %s", role);
+    }
+    if (!create)
+        add(ret, mem_printf("role %s may not create databases", role),
+            mem_printf("ALTER ROLE %s CREATEDB, or set restore_uri", role));
+    return 0;
+}
+
 void pg_rights_deinit(struct pg_rights *r)
 {
     for (size_t i = 0; i < r->count; i++) {

@@ -1,4 +1,5 @@
-/* rights.h — what a role lacks for dumping a database whole, and the statement that grants it. */
+/* rights.h — what a role lacks for dumping a database whole, or for restoring one, and the
+ * statement that grants it. */
 #pragma once
 
 #include "lib/postgres/connect.h"
@@ -16,4 +17,8 @@ struct pg_rights {
  * (shell-style, against NAME and SCHEMA.NAME). Nothing found: count 0. */
 int must_check pg_rights_check(struct pg *p, const struct strlist *excluded, struct pg_rights *ret,
                                struct err *e);
+/* What stands in the way of making a database again, and, with `present` (else NULL), of putting it
+ * in that one's place. */
+int must_check pg_rights_check_restore(struct pg *p, const char *present, struct pg_rights *ret,
+                                       struct err *e);
 void pg_rights_deinit(struct pg_rights *r);
