@@ -72,35 +72,55 @@ static int text_section(enum section_kind kind, struct buf *out, struct err *e)
 
 /* ---- mdoc ---- */
 
-/* Whether a sentence ends before this blank: mdoc wants each on a line of its own. */
-static bool ends_sentence(const char *text, const char *blank)
+enum { MAN_COLUMNS = 78 };
+
+/* Whether the line ends at this blank: after a sentence, as mdoc wants it, or when it is full. */
+static bool breaks_line(const char *text, const char *blank, size_t column)
 {
-    return blank > text && blank[-1] == '.' && blank[1] >= 'A' && blank[1] <= 'Z';
+    size_t word = strcspn(blank + 1, " ");
+
+    if (column + 1 + word + 6 > MAN_COLUMNS) /* 6: the word's escapes */
+        return true;
+    return blank > text && blank[-1] == '.' &&
+           ((blank[1] >= 'A' && blank[1] <= 'Z') || blank[1] == '`');
+}
+
+/* What stands for this character in running text; NULL: itself. */
+static const char *man_escape(char c, bool line_start, bool *typed)
+{
+    switch (c) {
+    case '`':
+        *typed = !*typed;
+        return *typed ? "\\fB" : "\\fR";
+    case '\\':
+        return "\\e";
+    case '-':
+        return "\\-";
+    case '~':
+        return "\\(ti";
+    case '.':
+        return line_start ? "\\&." : NULL; /* else a macro */
+    case '\'':
+        return line_start ? "\\&'" : NULL;
+    default:
+        return NULL;
+    }
 }
 
 static int man_text(const char *text, struct buf *out, struct err *e)
 {
-    bool typed = false, line_start = true;
+    size_t start = out->len; /* of the line */
+    bool typed = false;
 
     for (const char *p = text; *p != '\0'; p++) {
-        const char *s = NULL;
-        if (*p == '`') {
-            typed = !typed;
-            s = typed ? "\\fB" : "\\fR";
-        } else if (*p == '\\') {
-            s = "\\e";
-        } else if (*p == '-') {
-            s = "\\-";
-        } else if (*p == '~') {
-            s = "\\(ti";
-        } else if (line_start && (*p == '.' || *p == '\'')) {
-            s = *p == '.' ? "\\&." : "\\&'";
-        } else if (*p == ' ' && ends_sentence(text, p)) {
+        bool line_start = out->len == start;
+        const char *s = man_escape(*p, line_start, &typed);
+        if (*p == ' ' && breaks_line(text, p, out->len - start))
             s = "\n";
-        }
-        line_start = s != NULL && s[0] == '\n';
         if ((s != NULL ? buf_append(out, s, strlen(s), e) : buf_append(out, p, 1, e)) < 0)
             return -1;
+        if (s != NULL && s[0] == '\n')
+            start = out->len;
     }
     return 0;
 }
@@ -108,9 +128,7 @@ static int man_text(const char *text, struct buf *out, struct err *e)
 /* The form in an .It line: as one argument, since "|" alone is punctuation there. */
 static int man_form(const char *form, struct buf *out, struct err *e)
 {
-    if (buf_printf(out, e, " = Ar \"") < 0 || man_text(form, out, e) < 0)
-        return -1;
-    return buf_printf(out, e, "\"\n");
+    return buf_printf(out, e, " = Ar \"%s\"\n", form);
 }
 
 static int man_help(const struct config_option *o, struct buf *out, struct err *e)
@@ -152,7 +170,7 @@ static int man_option(const struct config_option *o, struct buf *out, struct err
 
 static int man_section(enum section_kind kind, struct buf *out, struct err *e)
 {
-    if (buf_printf(out, e, ".Ss [%s%s]\n", section_word(kind),
+    if (buf_printf(out, e, ".Ss [%s%s]\\&\n", section_word(kind),
                    section_has_name(kind) ? " NAME" : "") < 0 ||
         man_text(section_texts[kind], out, e) < 0 ||
         buf_printf(out, e, "\n.Bl -tag -width Ds\n") < 0)
