@@ -10,6 +10,7 @@
 struct destination {
     char *name; /* as in the configuration */
     struct store *store;
+    bool file;         /* an export or a set's folder: there is no marker */
     struct secret key; /* text NULL: none */
     struct secret *old_keys;
     size_t old_key_count;
@@ -32,6 +33,10 @@ int must_check destination_open_set(const json_t *job, struct destination *ret, 
                                     char **ret_id, struct err *e);
 /* marker_claim with what the job says. */
 int must_check destination_claim(struct destination *d, struct marker *ret, struct err *e);
+/* keyring_read, with the destination's id compared when its marker can be read. */
+int must_check destination_read(struct destination *d, const char *job, const char *id,
+                                struct manifest *ret, const struct secret **ret_key,
+                                const struct mac_key **ret_mac, struct err *e);
 /* What the manifest's "readback" says of this store: "read". */
 const char *destination_readback(const struct destination *d);
 void destination_close(struct destination *d); /* wipes; safe on a zeroed one */

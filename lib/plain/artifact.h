@@ -86,8 +86,8 @@ int must_check artifact_read(struct artifact_reader *r, void *data, size_t len, 
 uint64_t artifact_read_stored(const struct artifact_reader *r); /* for progress */
 void artifact_close(struct artifact_reader *r);                 /* NULL-safe */
 
-/* Read every stored byte and compare with sizes and digests; no key needed. progress may be NULL.
- */
-typedef void artifact_progress_cb(void *arg, uint64_t stored_bytes);
+/* Read every stored byte and compare with sizes and digests; no key needed. progress may be NULL;
+ * when it returns false the work stops with ERR_CANCELLED. */
+typedef bool artifact_progress_cb(void *arg, uint64_t stored_bytes);
 int must_check artifact_verify(const struct artifact_source *src, artifact_progress_cb *progress,
                                void *arg, struct err *e);

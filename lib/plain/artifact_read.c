@@ -214,8 +214,8 @@ static int verify_all(const struct artifact_source *src, struct segment_reader *
         }
         digest_update(d, data, len);
         in_volume += len;
-        if (progress != NULL)
-            progress(arg, segment_reader_done(r));
+        if (progress != NULL && !progress(arg, segment_reader_done(r)))
+            return err_set(e, ERR_CANCELLED, "cancelled");
     }
     if (rc < 0)
         return -1;

@@ -46,8 +46,7 @@ static struct artifact_volume described(const char *name, const struct buf *b)
     return v;
 }
 
-/* Names that the set may have: those of the manifest, the two texts, and the two of the commit. */
-static json_t *names_of(const struct manifest *m)
+json_t *manifest_names(const struct manifest *m)
 {
     static const char *const own[] = {"SHA256SUMS", "MANIFEST.txt", "manifest.mac",
                                       "manifest.json"};
@@ -132,7 +131,7 @@ int manifest_commit(struct store *s, const struct manifest *m, const struct mac_
                     const char *secret_hint, struct err *e)
 {
     _cleanup_free_ char *prefix = mem_printf("%s/%s/", m->job, m->id);
-    _cleanup_json_ json_t *names = names_of(m);
+    _cleanup_json_ json_t *names = manifest_names(m);
     struct manifest whole = *m; /* the two texts are added to a shallow copy */
     int rc = -1;
 

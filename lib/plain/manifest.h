@@ -99,6 +99,8 @@ int must_check manifest_peek(struct store *s, const char *job, const char *id,
 int must_check manifest_peek_bytes(const void *data, size_t len, struct manifest_peek *ret,
                                    struct err *e);
 
+/* An object whose members are all names below JOB/ID/ that belong to the set; new reference. */
+json_t *manifest_names(const struct manifest *m);
 /* SHA256SUMS and MANIFEST.txt of the set, as manifest_commit writes them. `text` is final before
  * `sums` is made, because its digest stands there. */
 int must_check manifest_text_write(const struct manifest *m, const char *secret_hint,

@@ -30,30 +30,53 @@
  *            "sources":[{"name","type","whole":B,"stored_bytes","raw_bytes"}],
  *            "pinned":B,"pin_until":ISO|null,"pin_reason","accepted":B,"key_id"}
  *
- * VERB      job                                               result
- * dump      job,id,source:SOURCE,stores:[STORE],threads
- * {"destinations":[{"destination":NAME,"ok":B, archive   the same
- * "error":S,"code":WORD,"artifacts":[ARTIFACT]}], command   the same
- * "whole":B,"problems":[S],"raw_bytes":N,"files":N} commit
- * job,id,sequence,tiers,reason,started,fragment,host
- * {"destinations":[{"destination","ok","error","code",
- *           stores:[STORE],sources:[{"name","type","whole", "marker_id":HEX32,"stored_bytes":N}]}
- *           "problems","artifacts":{NAME:[ARTIFACT]}}]
- * scan      store:STORE,jobs:[NAME],sweep_age_s:N,in_progress
- * {"marker_id":HEX32,"sets":{JOB:[SET]},
- *           :["JOB/ID"] "damaged":[{"job","id","error"}],"swept":N, "total_bytes":N,"free_bytes":N}
- * verify    store:STORE,job,id | store,all:true | file:PATH,key
- * {"sets":N,"bytes":N,"damaged":[{"job","id","error"}]} prune     store:STORE,job,ids:[ID]
- * {"removed":[ID],"failed":[{"id","error"}]} mark store:STORE,job,id,kind,reason,until:ISO|null {}
- * adopt     store:STORE                                         {"marker_id":HEX32}
- * export    store:STORE,job,id,place:PATH                       {"bytes":N,"sha256":HEX64}
- * ls        store|file,job,id,source|null {"entries":[{"source","path","type","size","mtime"}]} cat
- * store|file,job,id,source,path|null                  {"bytes":N}    writes to fd 1 restore   see
- * daemon/worker/restore.h undo      run:S                                               {} hook
- * argv:[..],env:{NAME:VALUE},timeout_s:N              {"output":S}   ok:false when it exits
- * non-zero ping      url,event:"start"|"success"|"fail"|"log",status:N|null,rid:UUID,body:S
- * {"http":N} check     stores:[STORE],sources:[SOURCE]
- * {"findings":[{"level":"error"|"warning"|"note", "what":S,"do":S}]}
+ * VERBS, each with the members of its job and of its result:
+ *
+ * dump, archive, command  read one source
+ *   job     job, id, source:SOURCE, stores:[STORE], threads
+ *   result  destinations:[{destination:NAME, ok:B, error:S, code:WORD, artifacts:[ARTIFACT]}],
+ *           whole:B, problems:[S], raw_bytes:N, files:N
+ * commit
+ *   job     job, id, sequence, tiers, reason, started, fragment, host, stores:[STORE],
+ *           sources:[{name, type, whole, problems, artifacts:{DESTINATION:[ARTIFACT]}}]
+ *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N}]
+ *           ok:false at some or all of them is no failure of the verb
+ * scan
+ *   job     store:STORE, jobs:[NAME] (none: all), sweep_age_s:N (0: never), in_progress:["JOB/ID"]
+ *   result  marker_id:HEX32, sets:{JOB:[SET]}, damaged:[{job, id, error, code}], swept:N,
+ *           total_bytes:N, free_bytes:N
+ *           code "key": made with a key that is not at hand; anything else is damage
+ * verify
+ *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null
+ *   result  sets:N, bytes:N, damaged:[{job, id, error, code}]    job "": the marker
+ * prune
+ *   job     store:STORE, job, ids:[ID]
+ *   result  removed:[ID], failed:[{id, error}]
+ * mark
+ *   job     store:STORE, job, id, kind:"pin"|"unpin"|"accept", reason, until:ISO|null
+ *   result  {}
+ * adopt
+ *   job     store:STORE
+ *   result  marker_id:HEX32
+ * export
+ *   job     store:STORE, job, id | file:PATH, key:SECRET|null;  place:PATH
+ *   result  bytes:N, sha256:HEX64
+ * ls
+ *   job     store|file, job, id, source:NAME|null
+ *   result  entries:[{source, path, type, size, mtime}]
+ * cat  (writes to fd 1)
+ *   job     store|file, job, id, source, path:S|null
+ *   result  bytes:N
+ * restore, undo: see daemon/worker/restore.h
+ * hook
+ *   job     argv:[..], env:{NAME:VALUE}, timeout_s:N
+ *   result  output:S      a hook that exits non-zero is a failure of the verb
+ * ping
+ *   job     url, event:"start"|"success"|"fail"|"log", status:N|null, rid:UUID, body:S
+ *   result  http:N
+ * check
+ *   job     stores:[STORE], sources:[SOURCE]
+ *   result  findings:[{level:"error"|"warning"|"note", what:S, do:S}]
  */
 #pragma once
 

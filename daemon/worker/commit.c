@@ -1,0 +1,175 @@
+/* commit.c — the verb that turns what was put into a set, at each destination: the manifest. */
+#include <string.h>
+
+#include "daemon/worker/destination.h"
+#include "daemon/worker/worker.h"
+#include "lib/base/mem.h"
+#include "lib/plain/manifest.h"
+
+struct commit { /* what the job says, the same for all destinations */
+    const char *job, *id, *reason, *host;
+    int64_t sequence;
+    struct strlist tiers;
+    struct wall started;
+    bool fragment;
+    json_t *sources, *stores;
+};
+
+static int read_job(const json_t *job, struct commit *c, struct err *e)
+{
+    const char *started;
+
+    if (json_get_string(job, "job", &c->job, e) < 0 || json_get_string(job, "id", &c->id, e) < 0 ||
+        json_get_i64(job, "sequence", 0, INT64_MAX, &c->sequence, e) < 0 ||
+        json_get_strings(job, "tiers", &c->tiers, e) < 0 ||
+        json_get_string(job, "reason", &c->reason, e) < 0 ||
+        json_get_string(job, "started", &started, e) < 0 ||
+        json_get_bool(job, "fragment", &c->fragment, e) < 0 ||
+        json_get_string(job, "host", &c->host, e) < 0 ||
+        json_get_array(job, "sources", &c->sources, e) < 0 ||
+        json_get_array(job, "stores", &c->stores, e) < 0)
+        return -1;
+    if (clock_parse_iso8601(started, &c->started) < 0)
+        return err_set(e, ERR_FORMAT, "\"started\" is not a time");
+    return 0;
+}
+
+static int add_artifacts(struct manifest *m, const json_t *list, struct err *e)
+{
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(list, i, o)
+    {
+        m->artifacts = mem_resize_array(m->artifacts, m->artifact_count + 1, sizeof(*m->artifacts));
+        if (manifest_artifact_from_json(o, &m->artifacts[m->artifact_count], e) < 0)
+            return -1;
+        m->artifact_count++;
+    }
+    return 0;
+}
+
+/* One source as this destination has it. What it lacks here makes the set incomplete here. */
+static int add_source(struct manifest *m, const json_t *o, const char *destination, struct err *e)
+{
+    struct manifest_source *s;
+    json_t *by_destination;
+    const char *name, *type;
+
+    m->sources = mem_resize_array(m->sources, m->source_count + 1, sizeof(*m->sources));
+    s = &m->sources[m->source_count++];
+    *s = (struct manifest_source){0};
+    if (json_get_string(o, "name", &name, e) < 0 || json_get_string(o, "type", &type, e) < 0 ||
+        json_get_bool(o, "whole", &s->whole, e) < 0 ||
+        json_get_strings(o, "problems", &s->problems, e) < 0 ||
+        json_get_object(o, "artifacts", &by_destination, e) < 0)
+        return -1;
+    s->name = mem_strdup(name);
+    s->type = mem_strdup(type);
+    const json_t *artifacts = json_object_get(by_destination, destination);
+    if (json_array_size(artifacts) == 0 && s->whole) {
+        s->whole = false;
+        strlist_add(&s->problems, "it could not be stored at this destination");
+    }
+    m->incomplete = m->incomplete || !s->whole;
+    return add_artifacts(m, artifacts, e);
+}
+
+static int fill_manifest(struct manifest *m, const struct commit *c, struct destination *d,
+                         const struct marker *marker, const struct mac_key *mac, struct err *e)
+{
+    const json_t *source;
+    size_t i;
+
+    m->job = mem_strdup(c->job);
+    m->id = mem_strdup(c->id);
+    m->sequence = c->sequence;
+    for (i = 0; i < c->tiers.count; i++)
+        strlist_add(&m->tiers, c->tiers.items[i]);
+    m->reason = mem_strdup(c->reason);
+    m->host = mem_strdup(c->host);
+    m->version = mem_strdup(SYNBAK_VERSION);
+    m->readback = mem_strdup(destination_readback(d));
+    m->started = c->started;
+    m->finished = clock_wall();
+    m->fragment = c->fragment;
+    memcpy(m->destination_id, marker->id, sizeof(m->destination_id));
+    memcpy(m->salt, marker->salt, sizeof(m->salt));
+    memcpy(m->key_id, mac->id, sizeof(m->key_id));
+    json_array_foreach(c->sources, i, source)
+    {
+        if (add_source(m, source, d->name, e) < 0)
+            return -1;
+    }
+    if (m->artifact_count == 0)
+        return err_set(e, ERR_SOURCE, "nothing was stored, so there is no set");
+    return 0;
+}
+
+static bool is_good(const struct manifest *m)
+{
+    return !m->incomplete && !m->fragment && !strlist_contains(&m->tiers, "pre-restore");
+}
+
+static int commit_at(struct worker *w, const struct commit *c, struct destination *d,
+                     struct marker *marker, uint64_t *stored, struct err *e)
+{
+    struct manifest m = {0};
+    const struct mac_key *mac;
+    struct err why = {0};
+
+    if (destination_claim(d, marker, e) < 0 || keyring_mac_key(d->ring, marker->salt, &mac, e) < 0)
+        return -1;
+    int rc = fill_manifest(&m, c, d, marker, mac, e);
+    if (rc == 0)
+        rc = manifest_commit(d->store, &m, mac, d->key_hint, e);
+    for (size_t i = 0; rc == 0 && i < m.artifact_count; i++)
+        *stored += m.artifacts[i].stored_bytes;
+    if (rc == 0 && is_good(&m)) { /* a convenience: the set is committed whatever becomes of it */
+        _cleanup_free_ char *latest = mem_printf("%s/latest", c->job);
+        if (store_point(d->store, latest, c->id, &why) < 0)
+            worker_log(w, WORKER_WARNING, "%s", why.text);
+    }
+    manifest_deinit(&m);
+    return rc;
+}
+
+static json_t *commit_one(struct worker *w, const struct commit *c, const json_t *store)
+{
+    struct destination d = {0};
+    struct marker marker = {0};
+    struct err e = {0};
+    uint64_t stored = 0;
+    int rc = destination_open(store, &d, &e);
+
+    if (rc == 0)
+        rc = commit_at(w, c, &d, &marker, &stored, &e);
+    destination_close(&d);
+    return json_pack("{s:s,s:b,s:o,s:s,s:s,s:I}", "destination",
+                     json_opt_string(store, "destination", ""), "ok", rc == 0, "error",
+                     json_printable(rc == 0 ? "" : e.text), "code",
+                     rc == 0 ? "none" : err_word(e.code), "marker_id", marker.id, "stored_bytes",
+                     (json_int_t)stored);
+}
+
+/* Destinations that fail say so in the result; that the verb succeeds says only that all were
+ * tried. */
+int verb_commit(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
+{
+    struct commit c = {0};
+    const json_t *store;
+    size_t i;
+    int rc = read_job(job, &c, e);
+
+    if (rc == 0) {
+        json_t *list = json_array();
+        json_array_foreach(c.stores, i, store)
+        {
+            worker_progress(w, "commit", i, json_array_size(c.stores));
+            (void)json_array_append_new(list, commit_one(w, &c, store));
+        }
+        *ret_result = json_pack("{s:o}", "destinations", list);
+    }
+    strlist_deinit(&c.tiers);
+    return rc;
+}

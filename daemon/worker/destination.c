@@ -1,0 +1,143 @@
+#include "daemon/worker/destination.h"
+
+#include <string.h>
+
+#include "lib/base/mem.h"
+
+enum { OLD_KEYS_MAX = 100 };
+
+static struct secret secret_of(const json_t *value)
+{
+    return json_is_string(value) ? secret_copy(json_string_value(value), json_string_length(value))
+                                 : (struct secret){0};
+}
+
+static int read_keys(const json_t *o, struct destination *d, struct err *e)
+{
+    const json_t *key = json_object_get(o, "key"), *old = json_object_get(o, "old_keys");
+
+    if (!json_is_string(key) && !json_is_null(key))
+        return err_set(e, ERR_FORMAT, "\"key\" is neither a string nor null");
+    d->key = secret_of(key);
+    size_t count = json_array_size(old);
+    if (count > OLD_KEYS_MAX)
+        return err_set(e, ERR_CONFIG, "more than %d old keys", OLD_KEYS_MAX);
+    d->old_keys = mem_alloc(count * sizeof(*d->old_keys));
+    d->ring = keyring_new(d->key.text != NULL ? &d->key : NULL);
+    for (size_t i = 0; i < count; i++) {
+        d->old_keys[d->old_key_count] = secret_of(json_array_get(old, i));
+        const struct secret *s = &d->old_keys[d->old_key_count++];
+        keyring_add_old(d->ring, s->text != NULL ? s : NULL);
+    }
+    return 0;
+}
+
+static int read_store(const json_t *o, struct destination *d, struct err *e)
+{
+    const char *name, *type, *path;
+    int64_t level, volume_bytes;
+
+    if (json_get_string(o, "destination", &name, e) < 0 ||
+        json_get_string(o, "type", &type, e) < 0 || json_get_string(o, "path", &path, e) < 0 ||
+        json_get_bool(o, "gzip", &d->gzip, e) < 0 ||
+        json_get_i64(o, "level", 0, 9, &level, e) < 0 ||
+        json_get_i64(o, "volume_bytes", 65536, INT64_MAX / 4, &volume_bytes, e) < 0 ||
+        read_keys(o, d, e) < 0)
+        return -1;
+    if (strcmp(type, "directory") != 0)
+        return err_set(e, ERR_FORMAT, "\"type\" is not a kind of store that is known");
+    d->name = mem_strdup(name);
+    d->key_hint = mem_strdup(json_opt_string(o, "key_hint", ""));
+    d->owner = mem_strdup(json_opt_string(o, "owner", NULL));
+    d->known_id = mem_strdup(json_opt_string(o, "known_id", NULL));
+    d->level = level > 0 ? (int)level : 1;
+    d->volume_bytes = (uint64_t)volume_bytes;
+    return store_open_directory(path, false, &d->store, e);
+}
+
+int destination_open(const json_t *store, struct destination *ret, struct err *e)
+{
+    *ret = (struct destination){0};
+    if (read_store(store, ret, e) == 0)
+        return 0;
+    destination_close(ret);
+    return -1;
+}
+
+static int open_file(const json_t *job, struct destination *d, char **ret_job, char **ret_id,
+                     struct err *e)
+{
+    struct set_source source = {0};
+    const char *path;
+
+    if (json_get_string(job, "file", &path, e) < 0 || read_keys(job, d, e) < 0 ||
+        set_source_open(path, &source, e) < 0)
+        return -1;
+    d->store = TAKE(source.store);
+    d->name = mem_strdup(path);
+    d->file = true;
+    *ret_job = mem_strdup(source.job);
+    *ret_id = mem_strdup(source.id);
+    return 0;
+}
+
+int destination_open_set(const json_t *job, struct destination *ret, char **ret_job, char **ret_id,
+                         struct err *e)
+{
+    json_t *store;
+    const char *name, *id;
+
+    *ret = (struct destination){0};
+    *ret_job = *ret_id = NULL;
+    if (json_object_get(job, "file") != NULL) {
+        if (open_file(job, ret, ret_job, ret_id, e) == 0)
+            return 0;
+        destination_close(ret);
+        return -1;
+    }
+    if (json_get_object(job, "store", &store, e) < 0 || json_get_string(job, "job", &name, e) < 0 ||
+        json_get_string(job, "id", &id, e) < 0 || destination_open(store, ret, e) < 0)
+        return -1;
+    *ret_job = mem_strdup(name);
+    *ret_id = mem_strdup(id);
+    return 0;
+}
+
+int destination_claim(struct destination *d, struct marker *ret, struct err *e)
+{
+    if (d->owner == NULL)
+        return err_set(e, ERR_FORMAT, "\"owner\" is missing");
+    return marker_claim(d->store, d->owner, d->known_id, ret, e);
+}
+
+int destination_read(struct destination *d, const char *job, const char *id, struct manifest *ret,
+                     const struct secret **ret_key, const struct mac_key **ret_mac, struct err *e)
+{
+    struct marker marker;
+    /* without its marker a destination can still be restored from: the MAC holds all the same */
+    bool known = !d->file && marker_read(d->store, &marker, NULL) == 0;
+
+    return keyring_read(d->ring, d->store, job, id, known ? marker.id : NULL, ret, ret_key, ret_mac,
+                        e);
+}
+
+const char *destination_readback(const struct destination *d)
+{
+    (void)d; /* a directory reads back every byte; stores that cannot will say so here */
+    return "read";
+}
+
+void destination_close(struct destination *d)
+{
+    keyring_free(d->ring);
+    secret_deinit(&d->key);
+    for (size_t i = 0; i < d->old_key_count; i++)
+        secret_deinit(&d->old_keys[i]);
+    free(d->old_keys);
+    store_close(d->store);
+    free(d->name);
+    free(d->key_hint);
+    free(d->owner);
+    free(d->known_id);
+    *d = (struct destination){0};
+}

@@ -1,0 +1,209 @@
+/* scan.c — the verb that lists what a destination holds, and sweeps what was never committed. */
+#include <string.h>
+
+#include "daemon/worker/destination.h"
+#include "daemon/worker/worker.h"
+#include "lib/base/mem.h"
+#include "lib/plain/marks.h"
+#include "lib/plain/set_list.h"
+
+struct scan {
+    struct worker *worker;
+    struct destination destination;
+    struct marker marker;
+    struct strlist jobs;        /* empty: all */
+    struct strlist in_progress; /* "JOB/ID" */
+    int64_t sweep_age_s;        /* 0: sweep nothing */
+    json_t *sets, *damaged;
+    size_t swept;
+};
+
+static json_t *moment(struct wall t)
+{
+    char out[32];
+
+    return json_string(clock_iso8601(t, out));
+}
+
+static json_t *source_json(const struct manifest *m, const struct manifest_source *s)
+{
+    uint64_t stored = 0, raw = 0;
+
+    for (size_t i = 0; i < m->artifact_count; i++) {
+        if (strcmp(m->artifacts[i].source, s->name) != 0)
+            continue;
+        stored += m->artifacts[i].stored_bytes;
+        raw += m->artifacts[i].raw_bytes;
+    }
+    return json_pack("{s:s,s:s,s:b,s:I,s:I}", "name", s->name, "type", s->type, "whole", s->whole,
+                     "stored_bytes", (json_int_t)stored, "raw_bytes", (json_int_t)raw);
+}
+
+static json_t *set_json(const struct manifest *m, const struct marks *marks)
+{
+    json_t *sources = json_array();
+
+    for (size_t i = 0; i < m->source_count; i++)
+        (void)json_array_append_new(sources, source_json(m, &m->sources[i]));
+    return json_pack("{s:s,s:I,s:o,s:s,s:o,s:o,s:b,s:b,s:o,s:b,s:o,s:s,s:b,s:s}", "id", m->id,
+                     "sequence", (json_int_t)m->sequence, "tiers", json_from_strings(&m->tiers),
+                     "reason", m->reason, "started", moment(m->started), "finished",
+                     moment(m->finished), "incomplete", m->incomplete, "fragment", m->fragment,
+                     "sources", sources, "pinned", marks->pinned, "pin_until",
+                     marks->pin_until.us != 0 ? moment(marks->pin_until) : json_null(),
+                     "pin_reason", marks->pin_reason != NULL ? marks->pin_reason : "", "accepted",
+                     marks->accepted, "key_id", m->key_id);
+}
+
+static void note_damaged(struct scan *s, const char *job, const char *id, const struct err *why)
+{
+    (void)json_array_append_new(s->damaged,
+                                json_pack("{s:s,s:s,s:o,s:s}", "job", job, "id", id, "error",
+                                          json_printable(why->text), "code", err_word(why->code)));
+}
+
+/* Marks that cannot be believed may have been a pin: keep the set rather than lose it. */
+static void read_marks(struct scan *s, const char *job, const char *id, const struct mac_key *mac,
+                       struct marks *ret)
+{
+    struct err why = {0};
+
+    if (marks_read(s->destination.store, job, id, mac, ret, &why) == 0)
+        return;
+    worker_log(s->worker, WORKER_WARNING, "%s/%s is kept, its marks cannot be read: %s", job, id,
+               why.text);
+    *ret = (struct marks){.pinned = true,
+                          .pin_reason = mem_printf("its marks cannot be read: %s", why.text)};
+}
+
+static void scan_set(struct scan *s, const char *job, const struct set_entry *entry, json_t *list)
+{
+    struct manifest m;
+    struct marks marks = {0};
+    const struct mac_key *mac;
+    struct err why = {0};
+
+    if (keyring_read(s->destination.ring, s->destination.store, job, entry->id, s->marker.id, &m,
+                     NULL, &mac, &why) < 0) {
+        note_damaged(s, job, entry->id, &why);
+        return;
+    }
+    if (entry->marked)
+        read_marks(s, job, entry->id, mac, &marks);
+    (void)json_array_append_new(list, set_json(&m, &marks));
+    marks_deinit(&marks);
+    manifest_deinit(&m);
+}
+
+/* Old enough by its name and by the clock of the store, and nobody's work: then it is a remain. */
+static int is_remain(struct scan *s, const char *job, const struct set_entry *entry, bool *ret,
+                     struct err *e)
+{
+    _cleanup_free_ char *name = mem_printf("%s/%s", job, entry->id);
+    _cleanup_free_ char *prefix =
+        mem_printf("%s/%s%s/", job, entry->id, entry->folder ? "" : ".marks");
+    struct wall begun, newest;
+    int64_t limit = clock_wall().us - s->sweep_age_s * 1000000;
+
+    *ret = false;
+    if (strlist_contains(&s->in_progress, name) || clock_parse_set_id(entry->id, &begun) < 0 ||
+        begun.us > limit)
+        return 0;
+    if (set_list_newest(s->destination.store, prefix, &newest, e) < 0)
+        return -1;
+    *ret = newest.us <= limit;
+    return 0;
+}
+
+static int sweep_set(struct scan *s, const char *job, const struct set_entry *entry, struct err *e)
+{
+    bool remain = false;
+
+    if (s->sweep_age_s == 0)
+        return 0;
+    if (is_remain(s, job, entry, &remain, e) < 0)
+        return -1;
+    if (!remain)
+        return 0;
+    if (manifest_delete_set(s->destination.store, job, entry->id, e) < 0)
+        return -1;
+    worker_log(s->worker, WORKER_INFO, "swept %s/%s, which was never committed", job, entry->id);
+    s->swept++;
+    return 0;
+}
+
+static int scan_job(struct scan *s, const char *job, struct err *e)
+{
+    _cleanup_free_ struct set_entry *entries = NULL;
+    json_t *list = json_array();
+    size_t count;
+
+    (void)json_object_set_new(s->sets, job, list);
+    if (set_list(s->destination.store, job, &entries, &count, e) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (worker_cancelled(s->worker))
+            return err_set(e, ERR_CANCELLED, "cancelled");
+        worker_progress(s->worker, "scan", i, count);
+        if (entries[i].committed)
+            scan_set(s, job, &entries[i], list);
+        else if (sweep_set(s, job, &entries[i], e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_job(const json_t *job, struct scan *s, struct err *e)
+{
+    json_t *store;
+
+    if (json_get_object(job, "store", &store, e) < 0 ||
+        json_get_strings(job, "jobs", &s->jobs, e) < 0 ||
+        json_get_strings(job, "in_progress", &s->in_progress, e) < 0 ||
+        json_get_i64(job, "sweep_age_s", 0, INT64_MAX / 2000000, &s->sweep_age_s, e) < 0)
+        return -1;
+    for (size_t i = 0; i < s->jobs.count; i++)
+        if (!str_is_name(s->jobs.items[i]))
+            return err_set(e, ERR_FORMAT, "\"jobs\" has something that is no name");
+    return destination_open(store, &s->destination, e);
+}
+
+static int scan_all(struct scan *s, struct err *e)
+{
+    size_t removed = 0;
+
+    if (destination_claim(&s->destination, &s->marker, e) < 0)
+        return -1;
+    if (s->jobs.count == 0 && set_list_jobs(s->destination.store, &s->jobs, e) < 0)
+        return -1;
+    for (size_t i = 0; i < s->jobs.count; i++)
+        if (scan_job(s, s->jobs.items[i], e) < 0)
+            return -1;
+    if (s->sweep_age_s > 0 && store_sweep(s->destination.store, s->sweep_age_s, &removed, e) < 0)
+        return -1;
+    s->swept += removed;
+    return 0;
+}
+
+int verb_scan(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
+{
+    struct scan s = {.worker = w, .sets = json_object(), .damaged = json_array()};
+    struct store_space space = {0};
+    int rc = read_job(job, &s, e);
+
+    if (rc == 0)
+        rc = scan_all(&s, e);
+    if (rc == 0)
+        rc = store_space(s.destination.store, &space, e);
+    if (rc == 0)
+        *ret_result =
+            json_pack("{s:s,s:O,s:O,s:I,s:I,s:I}", "marker_id", s.marker.id, "sets", s.sets,
+                      "damaged", s.damaged, "swept", (json_int_t)s.swept, "total_bytes",
+                      (json_int_t)space.total_bytes, "free_bytes", (json_int_t)space.free_bytes);
+    json_decref(s.sets);
+    json_decref(s.damaged);
+    strlist_deinit(&s.jobs);
+    strlist_deinit(&s.in_progress);
+    destination_close(&s.destination);
+    return rc;
+}

@@ -1,0 +1,90 @@
+#include "lib/plain/set_verify.h"
+
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/mem.h"
+#include "lib/plain/digest.h"
+
+enum { TEXT_LIMIT = 16 << 20, STRAYS_MAX = 10 };
+
+struct relay { /* progress of one artifact to progress of the set */
+    artifact_progress_cb *progress;
+    void *arg;
+    uint64_t before;
+};
+
+static bool relay_progress(void *arg, uint64_t stored_bytes)
+{
+    const struct relay *r = arg;
+
+    return r->progress == NULL || r->progress(r->arg, r->before + stored_bytes);
+}
+
+static int verify_file(struct store *s, const char *prefix, const struct artifact_volume *v,
+                       struct err *e)
+{
+    struct buf bytes = BUF_INIT(TEXT_LIMIT);
+    uint8_t sha256[STORE_DIGEST_LEN];
+
+    if (v->name == NULL)
+        return err_set(e, ERR_DAMAGED, "%s: the manifest lacks SHA256SUMS or MANIFEST.txt", prefix);
+    _cleanup_free_ char *name = mem_printf("%s/%s", prefix, v->name);
+    int rc = store_get_bytes(s, name, &bytes, e);
+    if (rc == 0) {
+        digest_bytes(bytes.len > 0 ? (const void *)bytes.data : "", bytes.len, sha256);
+        if (bytes.len != v->size || memcmp(sha256, v->sha256, sizeof(sha256)) != 0)
+            rc = err_set(e, ERR_DAMAGED, "%s: it is not what was written", name);
+    } else if (e != NULL && (e->code == ERR_NOT_FOUND || e->code == ERR_LIMIT)) {
+        e->code = ERR_DAMAGED; /* the manifest says that it was written, and how long it is */
+    }
+    buf_deinit(&bytes);
+    return rc;
+}
+
+int set_verify(struct store *s, const struct manifest *m, artifact_progress_cb *progress, void *arg,
+               struct err *e)
+{
+    _cleanup_free_ char *prefix = mem_printf("%s/%s", m->job, m->id);
+    struct relay relay = {.progress = progress, .arg = arg};
+
+    if (verify_file(s, prefix, &m->text, e) < 0 || verify_file(s, prefix, &m->sums, e) < 0)
+        return -1;
+    for (size_t i = 0; i < m->artifact_count; i++) {
+        struct artifact_source src = manifest_artifact_source(&m->artifacts[i], s, prefix, NULL);
+        if (artifact_verify(&src, relay_progress, &relay, e) < 0)
+            return -1;
+        relay.before += m->artifacts[i].stored_bytes;
+    }
+    return 0;
+}
+
+uint64_t set_verify_size(const struct manifest *m)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < m->artifact_count; i++)
+        total += m->artifacts[i].stored_bytes;
+    return total;
+}
+
+int set_verify_strays(struct store *s, const struct manifest *m, struct strlist *ret, struct err *e)
+{
+    enum { PAGE = 64 };
+    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
+    _cleanup_free_ char *prefix = mem_printf("%s/%s/", m->job, m->id);
+    _cleanup_json_ json_t *names = manifest_names(m);
+    char after[STORE_NAME_MAX + 1] = "";
+    size_t n = PAGE;
+
+    while (n == PAGE && ret->count < STRAYS_MAX) {
+        if (store_list(s, prefix, false, after, page, PAGE, &n, e) < 0)
+            return -1;
+        for (size_t i = 0; i < n && ret->count < STRAYS_MAX; i++)
+            if (json_object_get(names, page[i].name + strlen(prefix)) == NULL)
+                strlist_take(ret, str_printable(page[i].name, strlen(page[i].name)));
+        if (n > 0)
+            memcpy(after, page[n - 1].name, sizeof(after));
+    }
+    return 0;
+}
