@@ -1,5 +1,5 @@
 /* retention.c — one pass over one destination: gather the sets, let each rule keep what it wants,
- * and let the rest go, oldest first, as far as `max_delete` allows. */
+ * and let the rest go, oldest first, as far as `max_delete` allows and no judgement needs them. */
 #include "lib/schedule/retention.h"
 
 #include <string.h>
@@ -73,27 +73,81 @@ static const char *why_it_goes(const struct retention_entry *entry)
     return "no rule of the job keeps it";
 }
 
-static void conclude(struct retention_pass *p, struct retention_plan *plan)
+static void choose(struct retention_pass *p, struct retention_plan *plan)
 {
-    size_t max = p->in->job->max_delete > 0 ? (size_t)p->in->job->max_delete : SIZE_MAX;
+    const int max = p->in->job->max_delete;
+    size_t chosen = 0;
 
-    plan->verdicts = mem_alloc((p->count + 1) * sizeof(*plan->verdicts));
-    plan->count = p->count;
     for (size_t i = p->count; i-- > 0;) { /* oldest first */
         struct retention_entry *entry = &p->entries[i];
-        struct retention_verdict *v = &plan->verdicts[i];
-        v->set = entry->set;
-        if (entry->why != NULL) {
-            v->why = mem_printf("stays: %s", entry->why);
-        } else if (plan->removals < max) {
-            v->remove = true;
-            v->why = mem_printf("goes: %s", why_it_goes(entry));
-            plan->removals++;
-        } else {
+        if (entry->why != NULL)
+            continue;
+        if (max > 0 && chosen == (size_t)max) {
             plan->capped = true;
-            v->why = mem_printf("stays for now: one pass removes at most %zu sets (%s)", max,
-                                why_it_goes(entry));
+            retention_keep(entry, "one pass removes at most %d sets (%s)", max, why_it_goes(entry));
+        } else {
+            entry->remove = true;
+            chosen++;
         }
+    }
+}
+
+/* Keep the good sets before entry `at` that would go: the last ten first, and if they stay anyway,
+ * all. */
+static bool spare_before(struct retention_pass *p, size_t at)
+{
+    enum { MEDIAN_OF = 10 };
+    bool spared = false;
+    int seen = 0;
+
+    for (size_t i = at + 1; i < p->count && (seen < MEDIAN_OF || !spared); i++) {
+        struct retention_entry *entry = &p->entries[i];
+        seen += retention_counts(entry->set);
+        if (!entry->remove || !retention_counts(entry->set))
+            continue;
+        entry->remove = false;
+        retention_keep(entry, "shows that the size of %s is usual", p->entries[at].set->id);
+        spared = true;
+    }
+    return spared;
+}
+
+/* What is suspect is computed from the sets that stand. A removal must not make a good set that
+ * stays suspect, or it would lose its tiers and stop being the newest good one. True if that made
+ * a set stay, so that the rest must be looked at again. */
+static bool spare_witnesses(struct retention_pass *p)
+{
+    _cleanup_free_ struct set *left = mem_alloc((p->count + 1) * sizeof(*left));
+    _cleanup_free_ size_t *from = mem_alloc((p->count + 1) * sizeof(*from));
+    struct sets sets = {.items = left};
+    bool spared = false;
+
+    for (size_t i = 0; i < p->count; i++)
+        if (!p->entries[i].remove) {
+            from[sets.count] = i;
+            left[sets.count++] = *p->entries[i].set;
+        }
+    if (sets.count == p->count)
+        return false;
+    sets_classify(&sets, p->in->job->size_drop_percent);
+    for (size_t i = 0; i < sets.count; i++)
+        if (left[i].state == SET_SUSPECT && p->entries[from[i]].set->state == SET_GOOD)
+            spared |= spare_before(p, from[i]);
+    return spared;
+}
+
+/* Turn the entries into verdicts, and free them. */
+static void conclude(struct retention_pass *p, struct retention_plan *plan)
+{
+    plan->verdicts = mem_alloc((p->count + 1) * sizeof(*plan->verdicts));
+    plan->count = p->count;
+    for (size_t i = 0; i < p->count; i++) {
+        struct retention_entry *entry = &p->entries[i];
+        plan->verdicts[i].set = entry->set;
+        plan->verdicts[i].remove = entry->remove;
+        plan->verdicts[i].why = entry->remove ? mem_printf("goes: %s", why_it_goes(entry))
+                                              : mem_printf("stays: %s", entry->why);
+        plan->removals += entry->remove;
         free(entry->why);
         free(entry->because);
     }
@@ -111,6 +165,9 @@ int retention_decide(const struct retention_input *in, struct retention_plan *re
     pass.zone = zone;
     gather(&pass);
     apply_rules(&pass);
+    choose(&pass, ret);
+    while (spare_witnesses(&pass))
+        continue;
     conclude(&pass, ret);
     return 0;
 }

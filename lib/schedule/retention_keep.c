@@ -147,7 +147,7 @@ static void keep_tier(struct retention_pass *p, int tier, int keep)
             continue;
         }
         if (s->state == SET_DAMAGED && kept < keep)
-            retention_keep(entry, "damaged, but not older than the %d %s sets that are kept", keep,
+            retention_keep(entry, "damaged, but as young as the newest %d %s sets", keep,
                            tier_word(tier));
         if (!retention_counts(s))
             continue;
@@ -162,7 +162,7 @@ static void keep_tier(struct retention_pass *p, int tier, int keep)
         } else if (entry->because == NULL) {
             entry->because =
                 same ? mem_printf("a newer %s set of the same period stays", tier_word(tier))
-                     : mem_printf("older than the %d %s sets that are kept", keep, tier_word(tier));
+                     : mem_printf("only the newest %d %s sets are kept", keep, tier_word(tier));
         }
     }
 }

@@ -10,6 +10,7 @@ struct retention_entry {
     const struct set *set;
     char *why;     /* owned: the clause of the first rule that keeps it */
     char *because; /* owned: why no keep rule wants it, for sets that go */
+    bool remove;   /* decided in the end, by retention.c */
 };
 
 struct retention_pass {
