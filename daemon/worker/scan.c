@@ -83,8 +83,10 @@ static void scan_set(struct scan *s, const char *job, const struct set_entry *en
     const struct mac_key *mac;
     struct err why = {0};
 
-    if (keyring_read(s->destination.ring, s->destination.store, job, entry->id, s->marker.id, &m,
-                     NULL, &mac, &why) < 0) {
+    const char *known = s->marker.id[0] != '\0' ? s->marker.id : NULL;
+
+    if (keyring_read(s->destination.ring, s->destination.store, job, entry->id, known, &m, NULL,
+                     &mac, &why) < 0) {
         note_damaged(s, job, entry->id, &why);
         return;
     }
@@ -168,11 +170,24 @@ static int read_job(const json_t *job, struct scan *s, struct err *e)
     return destination_open(store, &s->destination, e);
 }
 
+/* Without an owner nobody claims anything: synbakctl looks, on a machine that need not be the one
+ * that writes there, and a lost marker keeps no set from being found. */
+static int find_marker(struct scan *s, struct err *e)
+{
+    if (s->destination.owner != NULL)
+        return destination_claim(&s->destination, &s->marker, e);
+    if (s->sweep_age_s > 0)
+        return err_set(e, ERR_FORMAT, "\"owner\" is missing: only it may sweep");
+    if (marker_read(s->destination.store, &s->marker, NULL) < 0)
+        s->marker = (struct marker){0};
+    return 0;
+}
+
 static int scan_all(struct scan *s, struct err *e)
 {
     size_t removed = 0;
 
-    if (destination_claim(&s->destination, &s->marker, e) < 0)
+    if (find_marker(s, e) < 0)
         return -1;
     if (s->jobs.count == 0 && set_list_jobs(s->destination.store, &s->jobs, e) < 0)
         return -1;

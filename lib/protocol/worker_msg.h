@@ -41,7 +41,7 @@
  *           sources:[{name, type, whole, problems, artifacts:{DESTINATION:[ARTIFACT]}}]
  *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N}]
  *           ok:false at some or all of them is no failure of the verb
- * scan
+ * scan  (owner null in STORE: looks, claims nothing)
  *   job     store:STORE, jobs:[NAME] (none: all), sweep_age_s:N (0: never), in_progress:["JOB/ID"]
  *   result  marker_id:HEX32, sets:{JOB:[SET]}, damaged:[{job, id, error, code}], swept:N,
  *           total_bytes:N, free_bytes:N
