@@ -80,10 +80,10 @@ const struct option_spec *args_find_option(const struct command_spec *c, const c
 
 /* Whether some command knows the option and it wants a value: needed before the command is known.
  */
-static bool takes_value(const char *name, size_t len)
+static bool takes_value(const char *name)
 {
     for (size_t i = 0; i < option_count; i++)
-        if (strlen(option_table[i].name) == len && strncmp(option_table[i].name, name, len) == 0)
+        if (strcmp(option_table[i].name, name) == 0)
             return option_table[i].value != NULL;
     return false;
 }
@@ -107,6 +107,11 @@ static int unknown_option(const struct command_spec *c, const char *arg, size_t 
                    c != NULL ? ": " : "", shown, words, c != NULL ? " " : "");
 }
 
+static bool is_option(const char *arg)
+{
+    return arg[0] == '-' && arg[1] == '-' && arg[2] != '\0';
+}
+
 static int add_option(struct args *a, int argc, char **argv, int *i, struct err *e)
 {
     const char *arg = argv[*i], *equals = strchr(arg, '='), *value = NULL;
@@ -119,18 +124,13 @@ static int add_option(struct args *a, int argc, char **argv, int *i, struct err 
         return err_set(e, ERR_USAGE, "%s takes no value", o->name);
     if (o->value != NULL) {
         value = equals != NULL ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL;
-        if (value == NULL || value[0] == '\0')
+        if (value == NULL || value[0] == '\0' || (equals == NULL && is_option(value)))
             return err_set(e, ERR_USAGE, "%s needs a value: %s %s", o->name, o->name, o->value);
     }
     a->given = mem_resize_array(a->given, a->given_count + 1, sizeof(*a->given));
     a->given[a->given_count].option = o;
     a->given[a->given_count++].value = value;
     return 0;
-}
-
-static bool is_option(const char *arg)
-{
-    return arg[0] == '-' && arg[1] == '-' && arg[2] != '\0';
 }
 
 /* The words that are no options: they name the command before any option can be understood. */
@@ -144,7 +144,7 @@ static size_t collect_words(int argc, char **argv, const char **words)
         if (!ended && strcmp(arg, "--") == 0) {
             ended = true;
         } else if (!ended && is_option(arg)) {
-            if (strchr(arg, '=') == NULL && takes_value(arg, strlen(arg)))
+            if (i + 1 < argc && !is_option(argv[i + 1]) && takes_value(arg))
                 i++;
         } else if (ended || strcmp(arg, "-h") != 0) {
             words[count++] = arg;

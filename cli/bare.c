@@ -99,6 +99,27 @@ static int choose_set(const char *job, const json_t *sets, const char *id, const
                    job, id, near != NULL ? near : ids[count - 1]);
 }
 
+/* A set that is there but does not open says why, instead of counting as not there. */
+static int check_damaged(const json_t *scan, const char *job, const char *id, struct err *e)
+{
+    bool any = false; /* some set does open */
+    const json_t *found = NULL;
+    const char *name;
+    json_t *o, *sets;
+    size_t i;
+
+    json_object_foreach(json_object_get(scan, "sets"), name, sets) any |= json_array_size(sets) > 0;
+    json_array_foreach(json_object_get(scan, "damaged"), i,
+                       o) if ((job == NULL || str_equal(json_opt_string(o, "job", NULL), job)) &&
+                              (any ? str_equal(json_opt_string(o, "id", NULL), id) : found == NULL))
+        found = o;
+    if (found == NULL)
+        return 0;
+    return err_set(e, err_from_word(json_opt_string(found, "code", "damaged")), "%s/%s: %s",
+                   json_opt_string(found, "job", "?"), json_opt_string(found, "id", "?"),
+                   json_opt_string(found, "error", "it does not open"));
+}
+
 int bare_find(struct cli *c, const json_t *store, const char *job, const char *id, char **ret_job,
               char **ret_id, struct err *e)
 {
@@ -107,7 +128,7 @@ int bare_find(struct cli *c, const json_t *store, const char *job, const char *i
     const char *found_job = NULL, *found_id = NULL;
 
     if (bare_scan(c, store, job, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
-        choose_job(by_job, job, &found_job, e) < 0 ||
+        check_damaged(scan, job, id, e) < 0 || choose_job(by_job, job, &found_job, e) < 0 ||
         choose_set(found_job, json_object_get(by_job, found_job), id, &found_id, e) < 0)
         return -1;
     *ret_job = mem_strdup(found_job);
@@ -148,6 +169,7 @@ int bare_list(struct cli *c, const char *job, json_t **ret, struct err *e)
     json_object_foreach(by_job, name, sets) for (size_t i = json_array_size(sets); i > 0; i--)(void)
         json_array_append_new(list, as_status(name, json_array_get(sets, i - 1), store));
     *ret = json_pack("{s:o}", "sets", list);
+    (void)json_object_set(*ret, "damaged", json_object_get(scan, "damaged"));
     return 0;
 }
 

@@ -1,4 +1,5 @@
 /* cmd_look.c — ls, dump, export: a worker of our own reads one set. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/place.h"
 #include "cli/worker_run.h"
+#include "lib/base/io.h"
 
 /* Find the set of the first operand, run `verb` over it with the members of `extra` (taken). */
 static int look(struct cli *c, const char *verb, json_t *extra, bool output, json_t **ret,
@@ -86,6 +88,14 @@ int cmd_dump(struct cli *c, struct err *e)
     return look(c, "cat", extra, true, &result, e) < 0 ? -1 : EXIT_DONE;
 }
 
+/* A folder is fine: the file in it gets the set's name. */
+static bool exists_as_file(const char *path)
+{
+    struct stat st;
+
+    return io_stat(AT_FDCWD, path, &st, 0) == 0 && !S_ISDIR(st.st_mode);
+}
+
 int cmd_export(struct cli *c, struct err *e)
 {
     _cleanup_json_ json_t *result = NULL;
@@ -97,7 +107,7 @@ int cmd_export(struct cli *c, struct err *e)
 
     if (target_is_path(args_operand(c->args, 0)))
         return err_set(e, ERR_USAGE, "export wants JOB/ID, not a file");
-    if (access(path, F_OK) == 0)
+    if (exists_as_file(path))
         return err_set(e, ERR_REFUSED, "%s exists already; export writes a new file", path);
     json_t *extra = json_object();
     (void)json_object_set_new(extra, "place", json_printable(path));

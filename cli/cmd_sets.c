@@ -43,6 +43,21 @@ static void add_set(const struct screen *s, struct table *t, const json_t *set,
     table_add(t, PLAIN, "%s", places);
 }
 
+/* Job by job, the newest first by sequence number, a set's copies side by side; those made before
+ * restores have no number and come last. */
+static int compare_sets(const void *a, const void *b)
+{
+    const json_t *x = *(const json_t *const *)a, *y = *(const json_t *const *)b;
+    int by_job = strcmp(json_opt_string(x, "job", ""), json_opt_string(y, "job", ""));
+    int64_t n = json_opt_i64(x, "sequence", 0), m = json_opt_i64(y, "sequence", 0);
+
+    if (by_job != 0)
+        return by_job;
+    if (n != m)
+        return n < m ? 1 : -1;
+    return strcmp(json_opt_string(y, "id", ""), json_opt_string(x, "id", ""));
+}
+
 static void print_sets(const struct screen *s, const json_t *sets)
 {
     static const char *const titles[] = {"SET", "TIERS",    "STATE",  "SIZE",
@@ -50,15 +65,31 @@ static void print_sets(const struct screen *s, const json_t *sets)
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles)};
     size_t count = json_array_size(sets);
 
+    _cleanup_free_ json_t **sorted = mem_alloc(count * sizeof(json_t *));
+
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = json_array_get(sets, i);
+    qsort(sorted, count, sizeof(json_t *), compare_sets);
     for (size_t i = 0; i < count; i++) {
-        const json_t *set = json_array_get(sets, i);
+        const json_t *set = sorted[i];
         _cleanup_json_ json_t *places = json_array();
         append_place(places, set);
-        for (; i + 1 < count && same_set(set, json_array_get(sets, i + 1)); i++)
-            append_place(places, json_array_get(sets, i + 1));
+        for (; i + 1 < count && same_set(set, sorted[i + 1]); i++)
+            append_place(places, sorted[i + 1]);
         add_set(s, &t, set, places);
     }
     table_print(s, &t);
+}
+
+/* Only where we looked ourselves: what lies there but does not open. */
+static void print_unopened(const struct screen *s, const json_t *damaged)
+{
+    json_t *o;
+    size_t i;
+
+    json_array_foreach(damaged, i, o)
+        say_line(s, RED, "%s/%s does not open: %s", json_opt_string(o, "job", "?"),
+                 json_opt_string(o, "id", "?"), json_opt_string(o, "error", "?"));
 }
 
 int cmd_list(struct cli *c, struct err *e)
@@ -83,6 +114,7 @@ int cmd_list(struct cli *c, struct err *e)
     if (cli_json(c, result))
         return EXIT_DONE;
     const json_t *sets = json_object_get(result, "sets");
+    print_unopened(&c->screen, json_object_get(result, "damaged"));
     if (json_array_size(sets) > 0)
         print_sets(&c->screen, sets);
     else

@@ -157,9 +157,13 @@ static void offer_sets(const struct wanted *w)
     if (cli_call(w->c, "list", json_pack("{s:o}", "job", json_printable(job)), &result,
                  &(struct err){0}) < 0)
         return;
+    const char *last = "";
     json_array_foreach(json_object_get(result, "sets"), i, set)
     {
-        _cleanup_free_ char *word = mem_printf("%s/%s", job, json_opt_string(set, "id", ""));
+        if (str_equal(json_opt_string(set, "id", ""), last))
+            continue; /* the same set at another destination */
+        last = json_opt_string(set, "id", "");
+        _cleanup_free_ char *word = mem_printf("%s/%s", job, last);
         offer(w, word, json_opt_string(set, "state", ""));
     }
 }

@@ -113,31 +113,35 @@ static int find_file_key(struct cli *c, struct place *p, struct err *e)
     return 0;
 }
 
-/* The daemon's store has its key only for root; anybody else reads it where the configuration
- * says. */
-static int add_key(struct cli *c, struct place *p, const json_t *begun, const char *destination,
-                   struct err *e)
+/* The daemon gives its key to root alone; anybody else, and root for old keys, reads where the
+ * configuration says. */
+static int add_keys(struct cli *c, struct place *p, const json_t *begun, const char *destination,
+                    struct err *e)
 {
-    const json_t *key = json_object_get(begun, "key"), *inside = json_object_get(p->store, "key");
-    const struct destination *d = NULL;
+    json_t *key = json_object_get(begun, "key");
+    const struct destination *d = p->configured ? config_destination(c->config, destination) : NULL;
+    _cleanup_json_ json_t *ours = NULL;
+    int rc = d != NULL ? place_store_of(d, &ours, e) : -1;
 
-    if (json_is_string(key))
-        return json_object_set(p->store, "key", json_object_get(begun, "key"));
-    if (json_is_string(inside) || str_equal(json_opt_string(p->store, "key_hint", ""), "none"))
+    if (rc == 0)
+        (void)json_object_set(p->store, "old_keys", json_object_get(ours, "old_keys"));
+    if (json_is_string(key) || json_is_string(json_object_get(p->store, "key"))) {
+        if (json_is_string(key))
+            (void)json_object_set(p->store, "key", key);
         return 0;
-    if (p->configured)
-        d = config_destination(c->config, destination);
-    if (d == NULL)
-        return err_set(e, ERR_KEY,
-                       "the key of destination \"%s\" goes to root alone, and the configuration "
-                       "that says where it lies cannot be read by you (sudo synbakctl ...)",
-                       destination);
-    _cleanup_json_ json_t *store = NULL;
-    if (place_store_of(d, &store, e) < 0)
-        return err_wrap(e, "synbakd gives the key to root alone");
-    (void)json_object_set(p->store, "key", json_object_get(store, "key"));
-    (void)json_object_set(p->store, "old_keys", json_object_get(store, "old_keys"));
-    return 0;
+    }
+    if (str_equal(json_opt_string(p->store, "key_hint", ""), "none"))
+        return 0;
+    if (rc == 0) {
+        (void)json_object_set(p->store, "key", json_object_get(ours, "key"));
+        return 0;
+    }
+    if (d != NULL)
+        return err_wrap(e, "synbakd gives the key to root alone (sudo synbakctl ...)");
+    return err_set(e, ERR_KEY,
+                   "the key of destination \"%s\" goes to root alone, and the configuration that "
+                   "says where it lies cannot be read by you (sudo synbakctl ...)",
+                   destination);
 }
 
 /* The configuration that the daemon uses, if we may read it. --config stays what it is. */
@@ -179,7 +183,7 @@ static int from_daemon(struct cli *c, struct target *t, const char *purpose, str
     name = json_opt_string(begun, "destination", destination != NULL ? destination : "?");
     load_daemons_config(c, begun);
     p->configured = c->config != NULL && config_job(c->config, p->job) != NULL;
-    return add_key(c, p, begun, name, e);
+    return add_keys(c, p, begun, name, e);
 }
 
 /* Without a daemon: the configured destinations of the job, the first that has the set. */

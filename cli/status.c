@@ -4,66 +4,96 @@
 #include <stdio.h>
 #include <string.h>
 
+struct problems {
+    struct strlist texts;
+    int64_t *levels; /* of each text */
+};
+
 /* A problem is said once, though a job and the whole may both name it. */
-static void print_problem(const struct screen *s, struct strlist *said, int64_t level,
-                          const char *where, const char *text)
+static void add_problem(struct problems *p, int64_t level, const char *job, const char *text)
 {
-    if (strlist_contains(said, text))
-        return;
-    if (said->count == 0)
-        say_heading(s, "What is wrong");
-    strlist_add(said, text);
-    say(s, level_tint(level), "  %s", level >= LEVEL_CRITICAL ? "CRITICAL" : "warning ");
-    bool named = where != NULL && strstr(text, where) != NULL;
-    say_line(s, PLAIN, "  %s%s%s", where != NULL && !named ? where : "",
-             where != NULL && !named ? ": " : "", text);
+    bool named = job == NULL || str_starts(text, job) || strstr(text, "job \"") == text;
+    char *whole = named ? mem_strdup(text) : mem_printf("job \"%s\": %s", job, text);
+
+    for (size_t i = 0; i < p->texts.count; i++)
+        if (str_ends(p->texts.items[i], text)) {
+            if (level > p->levels[i])
+                p->levels[i] = level;
+            free(whole);
+            return;
+        }
+    p->levels = mem_resize_array(p->levels, p->texts.count + 1, sizeof(*p->levels));
+    p->levels[p->texts.count] = level;
+    strlist_take(&p->texts, whole);
 }
 
-static void print_job_problems(const struct screen *s, struct strlist *said, const json_t *job)
+static void add_last_error(const struct screen *s, struct problems *p, const json_t *job)
 {
-    const char *name = json_opt_string(job, "name", "?");
-    const json_t *list = json_object_get(job, "problems"), *last = json_object_get(job, "last_run");
-    int64_t level = level_of(job);
-    json_t *problem;
-    size_t i;
-
-    json_array_foreach(list, i, problem)
-    {
-        const char *text = json_string_value(problem);
-        print_problem(s, said, level > LEVEL_OK ? level : LEVEL_WARNING, name,
-                      text != NULL ? text : json_opt_string(problem, "text", "?"));
-    }
+    const json_t *last = json_object_get(job, "last_run");
     const char *error = json_opt_string(last, "error", NULL);
-    if (error == NULL || error[0] == '\0' || level == LEVEL_OK)
-        return;
-    for (i = 0; i < said->count; i++)
-        if (strstr(said->items[i], error) != NULL)
-            return;
     char age[48];
+
+    if (error == NULL || error[0] == '\0' || level_of(job) == LEVEL_OK)
+        return;
+    for (size_t i = 0; i < p->texts.count; i++)
+        if (strstr(p->texts.items[i], error) != NULL)
+            return;
     _cleanup_free_ char *text =
         mem_printf("run %lld, %s: %s: %s", (long long)json_opt_i64(last, "run", 0),
                    screen_age(s, json_opt_string(last, "finished", NULL), age),
                    json_opt_string(last, "outcome", "failed"), error);
-    print_problem(s, said, level, name, text);
+    add_problem(p, level_of(job), json_opt_string(job, "name", "?"), text);
+}
+
+static void add_job_problems(const struct screen *s, struct problems *p, const json_t *job)
+{
+    const char *name = json_opt_string(job, "name", "?");
+    int64_t level = level_of(job) > LEVEL_OK ? level_of(job) : LEVEL_WARNING;
+    json_t *problem;
+    size_t i;
+
+    json_array_foreach(json_object_get(job, "problems"), i, problem)
+    {
+        const char *text = json_string_value(problem);
+        add_problem(p, level, name, text != NULL ? text : json_opt_string(problem, "text", "?"));
+    }
+    add_last_error(s, p, job);
+    if (json_opt_bool(job, "held", false)) {
+        _cleanup_free_ char *text =
+            mem_printf("nothing is deleted until: synbakctl release %s", name);
+        add_problem(p, LEVEL_WARNING, name, text);
+    }
+}
+
+static void print_level(const struct screen *s, const struct problems *p, bool critical)
+{
+    for (size_t i = 0; i < p->texts.count; i++) {
+        if ((p->levels[i] >= LEVEL_CRITICAL) != critical)
+            continue;
+        say(s, level_tint(p->levels[i]), "  %s", critical ? "CRITICAL" : "warning ");
+        say_line(s, PLAIN, "  %s", p->texts.items[i]);
+    }
 }
 
 void status_print_problems(const struct screen *s, const json_t *status)
 {
-    struct strlist said = {0};
+    struct problems p = {0};
     json_t *o;
     size_t i;
 
     json_array_foreach(json_object_get(status, "problems"), i, o)
-        print_problem(s, &said, level_of(o), NULL, json_opt_string(o, "text", "?"));
-    json_array_foreach(json_object_get(status, "jobs"), i, o) print_job_problems(s, &said, o);
-    json_array_foreach(json_object_get(status, "jobs"), i, o) if (json_opt_bool(o, "held", false))
-        print_problem(s, &said, LEVEL_WARNING, json_opt_string(o, "name", "?"),
-                      "nothing is deleted (hold; ends with: synbakctl release)");
+        add_problem(&p, level_of(o), NULL, json_opt_string(o, "text", "?"));
+    json_array_foreach(json_object_get(status, "jobs"), i, o) add_job_problems(s, &p, o);
     if (json_opt_bool(status, "clock_in_doubt", false))
-        print_problem(
-            s, &said, LEVEL_WARNING, NULL,
-            "the clock is in doubt: rules by age wait (if it is right: synbakctl clock accept)");
-    strlist_deinit(&said);
+        add_problem(&p, LEVEL_WARNING, NULL,
+                    "the clock is in doubt, rules by age wait; if it is right: synbakctl clock "
+                    "accept");
+    if (p.texts.count > 0)
+        say_heading(s, "What is wrong");
+    print_level(s, &p, true);
+    print_level(s, &p, false);
+    strlist_deinit(&p.texts);
+    free(p.levels);
 }
 
 static void add_destination(const struct screen *s, struct table *t, const json_t *d)
