@@ -73,6 +73,28 @@ TEST(a_file_and_its_drop_ins_in_byte_order)
     config_unref(c);
 }
 
+TEST(many_drop_ins_are_in_order)
+{
+    enum { COUNT = 20 };
+    struct config *c = NULL;
+    struct err e = {0};
+
+    put("synbak.conf", minimal, 0644);
+    put_folder("conf.d", 0755);
+    for (int i = 0; i < COUNT; i++) { /* made in another order than they are read */
+        int n = 7 * i % COUNT;
+        char name[32], text[64];
+        (void)snprintf(name, sizeof(name), "conf.d/%02d.conf", n);
+        (void)snprintf(text, sizeof(text), "[source s%02d]\ntype = files\npath = /s%02d\n", n, n);
+        put(name, text, 0644);
+    }
+    ASSERT_OK(load(&c, NULL, &e), e);
+    ASSERT_EQ(c->source_count, COUNT);
+    for (int i = 1; i < COUNT; i++)
+        ASSERT(strcmp(c->sources[i - 1]->name, c->sources[i]->name) < 0);
+    config_unref(c);
+}
+
 TEST(a_section_is_written_once_over_all_files)
 {
     struct config *c = NULL;
