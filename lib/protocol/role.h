@@ -21,9 +21,10 @@ struct role_table {
     size_t count;
 };
 
-/* Look up the names. One that does not exist grants nothing and is added to `unknown` (may be
- * NULL) as "[access] view: no user \"x\"": a user removed from the system must not stop the daemon.
- * -1: the lookup itself failed, so that it cannot be said. Blocks. */
+/* Look up the names; a number is an id as it stands. One that does not exist grants nothing and is
+ * added to `unknown` (may be NULL) as "[access] view: no user \"x\"": a user removed from the
+ * system must not stop the daemon. -1: the lookup itself failed, so that it cannot be said. Blocks.
+ */
 int must_check role_table_create(const struct access *access, struct role_table *ret,
                                  struct strlist *unknown, struct err *e);
 void role_table_deinit(struct role_table *t);

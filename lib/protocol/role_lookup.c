@@ -42,6 +42,18 @@ static int find_group(const char *name, unsigned *ret, struct err *e)
     return judge_result(error, found != NULL, name, e);
 }
 
+/* 0, 1 or -1 as judge_result. A number is an id as it stands: containers have ids without names. */
+static int find_id(const char *name, bool is_group, unsigned *ret, struct err *e)
+{
+    int64_t number;
+
+    if (str_to_i64(name, 0, UINT32_MAX - 1, &number, NULL) == 0) {
+        *ret = (unsigned)number;
+        return 0;
+    }
+    return is_group ? find_group(name, ret, e) : find_user(name, ret, e);
+}
+
 static int add_list(const struct strlist *names, enum role role, struct role_table *t,
                     struct strlist *unknown, struct err *e)
 {
@@ -51,7 +63,7 @@ static int add_list(const struct strlist *names, enum role role, struct role_tab
         int r;
 
         name += entry.is_group;
-        r = entry.is_group ? find_group(name, &entry.id, e) : find_user(name, &entry.id, e);
+        r = find_id(name, entry.is_group, &entry.id, e);
         if (r < 0)
             return err_wrap(e, "[access] %s", role_word(role));
         if (r > 0 && unknown != NULL)

@@ -74,6 +74,22 @@ TEST(names_are_looked_up_and_unknown_ones_grant_nothing)
     strlist_deinit(&access.admin);
 }
 
+TEST(numbers_are_ids_as_they_stand)
+{
+    struct access access = {0};
+    struct role_table t;
+    struct err e = {0};
+
+    strlist_add(&access.view, "54321");
+    strlist_add(&access.view, "@65432");
+    ASSERT_OK(role_table_create(&access, &t, NULL, &e), e);
+    ASSERT_EQ(t.count, 2);
+    ASSERT(t.entries[0].id == 54321 && !t.entries[0].is_group);
+    ASSERT(t.entries[1].id == 65432 && t.entries[1].is_group);
+    role_table_deinit(&t);
+    strlist_deinit(&access.view);
+}
+
 TEST(every_method_has_a_role_and_one_entry)
 {
     for (size_t i = 0; i < method_count; i++) {
