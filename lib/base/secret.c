@@ -83,6 +83,8 @@ static int from_command(const char *line, struct buf *out, struct err *e)
     struct strlist argv = {0};
     int rc = strlist_split(&argv, line, e);
 
+    if (rc == 0 && argv.count == 0)
+        rc = err_set(e, ERR_KEY, "it names no program");
     if (rc == 0) {
         const struct child_spec spec = {
             .argv = (const char *const *)argv.items, .pass_fd = -1, .timeout_ms = 30000};
