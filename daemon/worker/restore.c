@@ -1,0 +1,296 @@
+/* restore.c — the restore verb: the order of things; each thing is its kind's affair.
+ *
+ * The happy path is: read the manifest, plan, ask, verify every byte that will be used, stop what
+ * works with it, stage every item, write the record, swap every item, start, check. Failure modes:
+ * a plan that cannot be carried out, or a "no": nothing was changed. A damaged artifact: found
+ * before anything stopped. A failure while staging: what was staged goes, what was stopped starts
+ * again. A failure while swapping: the swaps that were made are undone, and the same. A check that
+ * fails: the restore stands, and its undo is named. Killed: the record tells undo what to do. */
+#include <string.h>
+
+#include "daemon/worker/destination.h"
+#include "daemon/worker/restore_plan.h"
+#include "daemon/worker/restore_record.h"
+#include "lib/base/child.h"
+#include "lib/base/clock.h"
+
+struct restore {
+    struct worker *worker;
+    struct destination from;
+    char *job_name, *id, *prefix; /* prefix: "JOB/ID" */
+    struct manifest manifest;
+    const struct secret *key; /* borrowed from the destination */
+    struct restore_plan plan;
+    json_t *record;
+    bool stopped, can_undo;
+};
+
+static int read_artifact(void *arg, void *data, size_t len, size_t *ret_len, struct err *e)
+{
+    return artifact_read(arg, data, len, ret_len, e);
+}
+
+static int open_set(struct restore *r, const json_t *job, struct err *e)
+{
+    if (destination_open_set(job, &r->from, &r->job_name, &r->id, e) < 0)
+        return -1;
+    r->prefix = mem_printf("%s/%s", r->job_name, r->id);
+    return keyring_read(r->from.ring, r->from.store, r->job_name, r->id, NULL, &r->manifest,
+                        &r->key, NULL, e);
+}
+
+/* Before anything is replaced: the present state was copied, or is not to be. */
+static int check_safety_copy(const struct restore *r, struct err *e)
+{
+    if (!r->plan.replaces || str_equal(r->plan.safety_copy, "done") ||
+        str_equal(r->plan.safety_copy, "none"))
+        return 0;
+    return err_set(
+        e, ERR_REFUSED,
+        "the present state was not copied before: let the daemon do it, or go on without "
+        "(--no-safety-copy); nothing was changed");
+}
+
+static int confirm(struct restore *r, struct err *e)
+{
+    _cleanup_free_ char *text = restore_plan_text(&r->plan);
+
+    if (!r->plan.yes)
+        return worker_ask(r->worker, text, e);
+    for (char *save = NULL, *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save))
+        worker_log(r->worker, WORKER_INFO, "%s", line);
+    return 0;
+}
+
+struct verifying {
+    struct worker *worker;
+    uint64_t before, total;
+};
+
+static bool on_verified(void *arg, uint64_t stored_bytes)
+{
+    const struct verifying *v = arg;
+
+    worker_progress(v->worker, "verify", v->before + stored_bytes, v->total);
+    return !worker_cancelled(v->worker);
+}
+
+static int verify_all(struct restore *r, struct err *e)
+{
+    struct verifying v = {.worker = r->worker};
+
+    for (size_t i = 0; i < r->plan.count; i++)
+        v.total += r->plan.items[i].artifact->stored_bytes;
+    for (size_t i = 0; i < r->plan.count; i++) {
+        const struct manifest_artifact *a = r->plan.items[i].artifact;
+        struct artifact_source src = manifest_artifact_source(a, r->from.store, r->prefix, r->key);
+        if (worker_cancelled(r->worker))
+            return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
+        if (artifact_verify(&src, on_verified, &v, e) < 0)
+            return err_wrap(e, "set %s, source \"%s\": nothing was changed", r->prefix, a->source);
+        v.before += a->stored_bytes;
+    }
+    return 0;
+}
+
+static int run_command(struct restore *r, const char *what, const struct strlist *argv,
+                       struct err *e)
+{
+    struct child_spec spec = {
+        .argv = (const char *const *)argv->items, .keep_capabilities = true, .pass_fd = -1};
+    struct child *child = NULL;
+
+    if (argv->count == 0)
+        return 0;
+    worker_progress(r->worker, what, 0, 0);
+    worker_log(r->worker, WORKER_INFO, "%s: %s", what, argv->items[0]);
+    int rc = child_start(&child, &spec, e);
+    if (rc == 0)
+        rc = child_wait(child, NULL, e);
+    child_free(child);
+    return rc < 0 ? err_wrap(e, "%s command", what) : 0;
+}
+
+static int stage_all(struct restore *r, struct err *e)
+{
+    for (size_t i = 0; i < r->plan.count; i++) {
+        struct restore_item *item = &r->plan.items[i];
+        struct artifact_source src =
+            manifest_artifact_source(item->artifact, r->from.store, r->prefix, r->key);
+        struct artifact_reader *reader = NULL;
+        int rc = artifact_open(&reader, &src, e);
+        if (rc == 0)
+            rc = restore_item_stage(item, read_artifact, reader, e);
+        artifact_close(reader);
+        if (rc < 0)
+            return err_wrap(e, "restore %s", item->artifact->source);
+    }
+    return 0;
+}
+
+static int write_record(struct restore *r, const char *state, struct err *e)
+{
+    (void)json_object_set_new(r->record, "state", json_string(state));
+    if (r->plan.state_dir == NULL || !r->can_undo)
+        return 0;
+    return restore_record_write(r->plan.state_dir, r->plan.run, r->record, e);
+}
+
+static int make_record(struct restore *r, struct err *e)
+{
+    json_t *items = json_array();
+    char now[32];
+
+    for (size_t i = 0; i < r->plan.count; i++) {
+        json_t *item = restore_item_record(&r->plan.items[i]);
+        if (item == NULL || json_is_null(item)) {
+            json_decref(item);
+            continue;
+        }
+        r->can_undo = true;
+        (void)json_object_set_new(item, "source", json_string(r->plan.items[i].artifact->source));
+        (void)json_array_append_new(items, item);
+    }
+    r->record = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:[]}", "version", 1, "run", r->plan.run,
+                          "job", r->job_name, "id", r->id, "time", clock_iso8601(clock_wall(), now),
+                          "items", items, "kept");
+    return write_record(r, "planned", e);
+}
+
+static void undo_swapped(struct restore *r)
+{
+    const json_t *items = json_object_get(r->record, "items");
+
+    for (size_t i = r->plan.count; i-- > 0;) {
+        struct restore_item *item = &r->plan.items[i];
+        struct err why = {0};
+        if (item->swapped &&
+            restore_item_undo(r->worker, items, item->artifact->source, r->plan.job, &why) < 0)
+            worker_log(r->worker, WORKER_WARNING,
+                       "source \"%s\" could not be put back: %s (try: synbakctl restore --undo %s)",
+                       item->artifact->source, why.text, r->plan.run);
+    }
+}
+
+static int swap_all(struct restore *r, struct err *e)
+{
+    for (size_t i = 0; i < r->plan.count; i++) {
+        struct restore_item *item = &r->plan.items[i];
+        worker_progress(r->worker, "put in place", i, r->plan.count);
+        if (restore_item_swap(item, e) == 0)
+            continue;
+        (void)err_wrap(e, "put %s in place", item->artifact->source);
+        undo_swapped(r);
+        return -1;
+    }
+    return 0;
+}
+
+static void note_kept(struct restore *r)
+{
+    json_t *kept = json_object_get(r->record, "kept");
+
+    for (size_t i = 0; i < r->plan.count; i++) {
+        const struct restore_item *item = &r->plan.items[i];
+        if (item->kept.place != NULL)
+            (void)json_array_append_new(kept, json_pack("{s:s, s:o, s:I, s:o}", "source",
+                                                        item->artifact->source, "place",
+                                                        json_printable(item->kept.place), "bytes",
+                                                        (json_int_t)item->kept.bytes, "remove",
+                                                        json_printable(item->kept.remove)));
+    }
+}
+
+static int stop_and_change(struct restore *r, struct err *e)
+{
+    struct err why = {0};
+
+    r->stopped = true; /* even a stop that failed may have stopped something */
+    if (run_command(r, "stop", &r->plan.stop, e) < 0 || stage_all(r, e) < 0)
+        return -1;
+    if (worker_cancelled(r->worker)) /* the last moment: from here on it runs to its end */
+        return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
+    if (make_record(r, e) < 0)
+        return -1;
+    if (swap_all(r, e) < 0) {
+        (void)write_record(r, "undone", &why);
+        return -1;
+    }
+    note_kept(r);
+    return write_record(r, "done", e);
+}
+
+static json_t *item_result(const struct restore_item *item)
+{
+    json_t *kept =
+        item->kept.place == NULL
+            ? json_null()
+            : json_pack("{s:o, s:I, s:o}", "place", json_printable(item->kept.place), "bytes",
+                        (json_int_t)item->kept.bytes, "remove", json_printable(item->kept.remove));
+
+    return json_pack("{s:s, s:o, s:o, s:I, s:o}", "source", item->artifact->source, "what",
+                     json_printable(item->step.what), "where", json_printable(item->step.where),
+                     "bytes", (json_int_t)item->artifact->raw_bytes, "kept", kept);
+}
+
+static json_t *make_result(const struct restore *r, struct mono start)
+{
+    json_t *restored = json_array();
+
+    for (size_t i = 0; i < r->plan.count; i++)
+        (void)json_array_append_new(restored, item_result(&r->plan.items[i]));
+    return json_pack("{s:o, s:o, s:I}", "restored", restored, "undo",
+                     r->can_undo ? json_string(r->plan.run) : json_null(), "seconds",
+                     (json_int_t)((clock_mono().us - start.us) / 1000000));
+}
+
+/* Start in every case; its failure counts only when all else went well. */
+static int change_and_start(struct restore *r, struct err *e)
+{
+    struct err why = {0};
+    int rc = stop_and_change(r, e);
+
+    if (r->stopped && run_command(r, "start", &r->plan.start, &why) < 0) {
+        if (rc < 0)
+            worker_log(r->worker, WORKER_WARNING, "%s", why.text);
+        else
+            return err_set(e, why.code, "restored, but %s", why.text);
+    }
+    if (rc < 0)
+        return -1;
+    if (run_command(r, "check", &r->plan.check, &why) < 0)
+        return err_set(e, why.code, "restored, but the check failed: %s%s%s", why.text,
+                       r->can_undo ? "; to go back: synbakctl restore --undo " : "",
+                       r->can_undo ? r->plan.run : "");
+    return 0;
+}
+
+static int restore(struct restore *r, const json_t *job, struct err *e)
+{
+    if (restore_plan_read(job, &r->plan, e) < 0 || open_set(r, job, e) < 0 ||
+        restore_plan_make(&r->plan, r->worker, &r->manifest, e) < 0 ||
+        check_safety_copy(r, e) < 0 || confirm(r, e) < 0)
+        return -1;
+    if (r->plan.replaces && verify_all(r, e) < 0)
+        return -1;
+    return change_and_start(r, e);
+}
+
+int verb_restore(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
+{
+    struct restore r = {.worker = w};
+    struct mono start = clock_mono();
+
+    int rc = restore(&r, job, e);
+    if (rc == 0)
+        *ret_result = make_result(&r, start);
+    restore_plan_deinit(&r.plan);
+    manifest_deinit(&r.manifest);
+    destination_close(&r.from);
+    json_decref(r.record);
+    free(r.job_name);
+    free(r.id);
+    free(r.prefix);
+    return rc;
+}

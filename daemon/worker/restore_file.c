@@ -1,0 +1,117 @@
+/* restore_file.c — a dump or a command's output as a file below the target folder: under a
+ * temporary name until all of it is there and durable. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/worker/restore_item.h"
+#include "lib/base/fs.h"
+#include "lib/base/io.h"
+
+enum { CHUNK = 1 << 20 };
+
+struct restore_file {
+    struct worker *worker;
+    char *folder, *name, *temporary, *step;
+    uint64_t total;
+    int folder_fd;
+    bool made; /* the temporary file is there */
+};
+
+/* "database/synapse.dump.gz.enc" -> "synapse.dump" */
+static char *plain_name(const struct manifest_artifact *a)
+{
+    const char *stored = a->volumes[0].name, *slash = strrchr(stored, '/');
+    char *name = mem_strdup(slash == NULL ? stored : slash + 1);
+
+    if (a->encrypted && str_ends(name, ".enc"))
+        name[strlen(name) - 4] = '\0';
+    if (a->gzip && str_ends(name, ".gz"))
+        name[strlen(name) - 3] = '\0';
+    return name;
+}
+
+int restore_file_plan(const struct restore_request *q, struct restore_step *step,
+                      struct restore_file **ret, struct err *e)
+{
+    const struct manifest_artifact *a = q->artifact;
+    struct restore_file *f;
+    char size[16];
+
+    if (a->volume_count == 0)
+        return err_set(e, ERR_DAMAGED, "the manifest names no volume of source \"%s\"", a->source);
+    if (restore_step_check_empty(q->worker, step, q->target, e) < 0)
+        return -1;
+    f = mem_alloc(sizeof(*f));
+    f->worker = q->worker;
+    f->folder = mem_strdup(q->target);
+    f->name = plain_name(a);
+    f->temporary = mem_printf(".%s.part", f->name);
+    f->step = mem_printf("restore %s", f->name);
+    f->total = a->raw_bytes;
+    f->folder_fd = -1;
+    step->what = mem_printf("%s as a file, %s", f->name, str_bytes(a->raw_bytes, size));
+    step->where = mem_printf("%s/%s", f->folder, f->name);
+    restore_step_space(step, f->folder, a->raw_bytes);
+    *ret = f;
+    return 0;
+}
+
+static int copy(struct restore_file *f, int fd, restore_read *read, void *arg, struct err *e)
+{
+    _cleanup_free_ uint8_t *chunk = mem_alloc(CHUNK);
+    uint64_t done = 0;
+    size_t len;
+
+    for (;;) {
+        if (worker_cancelled(f->worker))
+            return err_set(e, ERR_CANCELLED, "cancelled");
+        if (read(arg, chunk, CHUNK, &len, e) < 0)
+            return -1;
+        if (len == 0)
+            break;
+        if (fs_write_all(fd, chunk, len, e) < 0)
+            return err_wrap(e, "%s/%s", f->folder, f->name);
+        worker_progress(f->worker, f->step, done += len, f->total);
+    }
+    return io_fsync(fd) == 0 ? 0 : err_sys(e, ERR_IO, errno, "%s/%s", f->folder, f->name);
+}
+
+int restore_file_stage(struct restore_file *f, restore_read *read, void *arg, struct err *e)
+{
+    if (fs_make_dirs(AT_FDCWD, f->folder, 0700, e) < 0 ||
+        fs_open_dir(f->folder, &f->folder_fd, e) < 0)
+        return -1;
+    _cleanup_(fs_closep) int fd =
+        io_open(f->folder_fd, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_sys(e, ERR_IO, errno, "create %s/%s", f->folder, f->name);
+    f->made = true;
+    return copy(f, fd, read, arg, e);
+}
+
+int restore_file_swap(struct restore_file *f, struct err *e)
+{
+    if (io_rename(f->folder_fd, f->temporary, f->folder_fd, f->name, RENAME_NOREPLACE) != 0 &&
+        (errno != EINVAL || io_rename(f->folder_fd, f->temporary, f->folder_fd, f->name, 0) != 0))
+        return err_sys(e, ERR_IO, errno, "create %s/%s", f->folder, f->name);
+    f->made = false;
+    return fs_sync_dir(f->folder_fd, ".", e);
+}
+
+void restore_file_free(struct restore_file *f)
+{
+    if (f == NULL)
+        return;
+    if (f->made) {
+        (void)io_unlink(f->folder_fd, f->temporary, 0);
+        (void)io_unlink(AT_FDCWD, f->folder, AT_REMOVEDIR); /* unless others put something there */
+    }
+    fs_closep(&f->folder_fd);
+    free(f->folder);
+    free(f->name);
+    free(f->temporary);
+    free(f->step);
+    free(f);
+}

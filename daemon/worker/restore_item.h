@@ -1,0 +1,53 @@
+/* restore_item.h — one artifact on its way back, whatever its kind: the five steps of restore.h
+ * under one name. Used by restore.c and undo.c. */
+#pragma once
+
+#include "daemon/worker/restore.h"
+
+enum restore_kind { RESTORE_KIND_TREE, RESTORE_KIND_DB, RESTORE_KIND_FILE, RESTORE_KIND_COMMAND };
+
+struct restore_item {
+    const struct manifest_artifact *artifact; /* borrowed */
+    enum restore_kind kind;
+    char *target; /* owned: of the request */
+    struct restore_step step;
+    void *state; /* of its kind; NULL before planning */
+    struct restore_kept kept;
+    bool swapped;
+};
+
+/* Which kind brings this artifact back in this mode. */
+enum restore_kind restore_item_kind(const struct manifest_artifact *a, enum restore_mode mode);
+int must_check restore_item_plan(struct restore_item *i, const struct restore_request *q,
+                                 struct err *e);
+int must_check restore_item_stage(struct restore_item *i, restore_read *read, void *arg,
+                                  struct err *e);
+json_t *restore_item_record(const struct restore_item *i); /* new reference; NULL: no undo */
+int must_check restore_item_swap(struct restore_item *i, struct err *e);
+/* Undo what the records say of one source; `job` for its configuration. In undo.c. */
+int must_check restore_item_undo(struct worker *w, const json_t *items, const char *source,
+                                 const json_t *job, struct err *e);
+void restore_item_deinit(struct restore_item *i); /* gives up what was not swapped */
+
+/* --- a dump or a command's output as a file: restore_file.c --- */
+struct restore_file;
+int must_check restore_file_plan(const struct restore_request *q, struct restore_step *step,
+                                 struct restore_file **ret, struct err *e);
+int must_check restore_file_stage(struct restore_file *f, restore_read *read, void *arg,
+                                  struct err *e);
+int must_check restore_file_swap(struct restore_file *f, struct err *e);
+void restore_file_free(struct restore_file *f); /* NULL-safe */
+
+/* --- a command's output to the matching command: restore_command.c; staging is all there is --- */
+struct restore_command;
+int must_check restore_command_plan(const struct restore_request *q, struct restore_step *step,
+                                    struct restore_command **ret, struct err *e);
+int must_check restore_command_stage(struct restore_command *c, restore_read *read, void *arg,
+                                     struct err *e);
+void restore_command_free(struct restore_command *c); /* NULL-safe */
+
+/* Room at the place where `path` is or will be. Leaves the step without when it cannot tell. */
+void restore_step_space(struct restore_step *step, const char *path, uint64_t need_bytes);
+/* An empty folder, or none yet: else the refusal. Cut-off restores there are undone first. */
+int must_check restore_step_check_empty(struct worker *w, struct restore_step *step,
+                                        const char *path, struct err *e);

@@ -1,0 +1,252 @@
+#include "lib/plain/tree_compare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "lib/base/fs.h"
+#include "lib/base/io.h"
+#include "lib/plain/tree_place.h"
+
+struct comparison {
+    const struct tree_swap_spec *spec;
+    struct tree_steps *steps;
+};
+
+enum kind { NOTHING, FOLDER, MOUNT_POINT, OTHER };
+
+struct pair { /* one name, both sides */
+    enum kind old, new;
+    uint64_t old_inode, new_inode;
+    char *path; /* owned */
+};
+
+static void close_pair(struct pair *p)
+{
+    free(p->path);
+}
+
+/* A mount point, also of a bind mount of the same file system, shows when it is opened. */
+static bool is_mount_point(int fd, const char *name)
+{
+    struct open_how how = {
+        .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
+    };
+    _cleanup_(fs_closep) int opened = io_openat2(fd, name, &how);
+
+    return opened < 0 && errno == EXDEV;
+}
+
+static int look(int fd, const char *name, enum kind *kind, uint64_t *inode, struct err *e)
+{
+    struct stat st;
+
+    *kind = NOTHING;
+    *inode = 0;
+    if (fd < 0)
+        return 0;
+    if (io_stat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : err_sys(e, ERR_IO, errno, "stat of %s", name);
+    *inode = st.st_ino;
+    *kind = is_mount_point(fd, name) ? MOUNT_POINT : S_ISDIR(st.st_mode) ? FOLDER : OTHER;
+    return 0;
+}
+
+static int open_folder(int fd, const char *name, struct err *e)
+{
+    int folder = io_open(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+    return folder < 0 ? err_sys(e, ERR_IO, errno, "open folder %s", name) : folder;
+}
+
+/* Sorted, so that the plan is the same every time. */
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_names(int fd, struct strlist *names, struct err *e)
+{
+    DIR *dir = fd < 0 ? NULL : io_opendir(fd, ".");
+    struct dirent *entry;
+
+    if (fd < 0)
+        return 0;
+    if (dir == NULL)
+        return err_sys(e, ERR_IO, errno, "list folder");
+    while ((entry = io_readdir(dir)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            strlist_add(names, entry->d_name);
+    int errnum = errno;
+    (void)io_closedir(dir);
+    return errnum != 0 ? err_sys(e, ERR_IO, errnum, "list folder") : 0;
+}
+
+static int both_names(int old, int new, struct strlist *names, struct err *e)
+{
+    size_t kept = 0;
+
+    if (add_names(old, names, e) < 0 || add_names(new, names, e) < 0)
+        return -1;
+    if (names->count == 0)
+        return 0;
+    qsort(names->items, names->count, sizeof(*names->items), compare_names);
+    for (size_t i = 0; i < names->count; i++) {
+        if (kept > 0 && strcmp(names->items[kept - 1], names->items[i]) == 0)
+            free(names->items[i]);
+        else
+            names->items[kept++] = names->items[i];
+    }
+    names->count = kept;
+    names->items[kept] = NULL;
+    return 0;
+}
+
+static enum tree_verdict judge(const struct comparison *c, const char *path, bool is_folder,
+                               bool inside)
+{
+    if (strcmp(path, "lost+found") == 0)
+        return TREE_SKIP; /* it belongs to the file system */
+    if (c->spec->rules != NULL)
+        return tree_rules_judge(c->spec->rules, path, is_folder, inside);
+    const char *slash = strrchr(path, '/');
+    return str_starts(slash == NULL ? path : slash + 1, TREE_STAGING_PREFIX) ? TREE_SKIP
+                                                                             : TREE_TAKE;
+}
+
+static bool is_inside(const struct comparison *c, enum tree_verdict verdict, bool inside)
+{
+    return inside || (verdict == TREE_TAKE && c->spec->rules != NULL &&
+                      tree_rules_has_include(c->spec->rules));
+}
+
+/* 1: the present folder holds something that is to stay where it is. */
+static int holds_foreign(const struct comparison *c, int parent, const char *name, const char *path,
+                         bool inside, struct err *e)
+{
+    _cleanup_(strlist_deinit) struct strlist names = {0};
+    _cleanup_(fs_closep) int fd = open_folder(parent, name, e);
+    int rc = fd < 0 ? -1 : add_names(fd, &names, e);
+
+    for (size_t i = 0; rc == 0 && i < names.count; i++) {
+        _cleanup_free_ char *child = mem_printf("%s/%s", path, names.items[i]);
+        enum kind kind;
+        uint64_t inode;
+        if (look(fd, names.items[i], &kind, &inode, e) < 0)
+            return -1;
+        enum tree_verdict verdict = judge(c, child, kind != OTHER, inside);
+        if (kind != NOTHING && (kind == MOUNT_POINT || verdict == TREE_SKIP))
+            return 1;
+        if (kind == FOLDER)
+            rc = holds_foreign(c, fd, names.items[i], child, is_inside(c, verdict, inside), e);
+    }
+    return rc;
+}
+
+static int compare_folders(struct comparison *c, int old, int new, const char *path, bool inside,
+                           struct err *e);
+
+static int enter(struct comparison *c, int old_parent, int new_parent, const char *name,
+                 const struct pair *p, bool inside, struct err *e)
+{
+    _cleanup_(fs_closep) int old = open_folder(old_parent, name, e), new = -1;
+    struct stat old_st, new_st;
+
+    if (old < 0)
+        return -1;
+    if (p->new == FOLDER) {
+        if ((new = open_folder(new_parent, name, e)) < 0)
+            return -1;
+        if (io_fstat(old, &old_st) != 0 || io_fstat(new, &new_st) != 0)
+            return err_sys(e, ERR_IO, errno, "stat of %s", p->path);
+        tree_steps_add_folder(c->steps, p->path, &old_st, &new_st);
+    }
+    return compare_folders(c, old, new, p->path, inside, e);
+}
+
+static int check_mount_point(int new_parent, const char *name, const struct pair *p, struct err *e)
+{
+    _cleanup_(strlist_deinit) struct strlist names = {0};
+
+    if (p->new == NOTHING)
+        return 0;
+    if (p->new == FOLDER) {
+        _cleanup_(fs_closep) int fd = open_folder(new_parent, name, e);
+        if (fd < 0 || add_names(fd, &names, e) < 0)
+            return -1;
+        if (names.count == 0)
+            return 0; /* it was one when the backup was made: what is mounted stays */
+    }
+    return err_set(e, ERR_REFUSED,
+                   "%s is a mount point now and the backup has content for it: unmount it, or "
+                   "restore with --target into a new folder",
+                   p->path);
+}
+
+static int compare_present(struct comparison *c, int old, int new, const char *name,
+                           const struct pair *p, enum tree_verdict verdict, bool inside,
+                           struct err *e)
+{
+    bool below = is_inside(c, verdict, inside);
+
+    if (p->old == FOLDER) {
+        int foreign = verdict == TREE_PASS ? 1 : holds_foreign(c, old, name, p->path, below, e);
+        if (foreign < 0)
+            return -1;
+        if (foreign == 1 && p->new == OTHER)
+            return err_set(e, ERR_REFUSED,
+                           "%s is a folder with things that are not part of the backup, and a "
+                           "file in the backup: move it away first",
+                           p->path);
+        if (foreign == 1)
+            return enter(c, old, new, name, p, below, e);
+    }
+    tree_steps_add(c->steps, p->path, p->old_inode, p->new_inode);
+    return 0;
+}
+
+static int compare_name(struct comparison *c, int old, int new, const char *name, const char *path,
+                        bool inside, struct err *e)
+{
+    _cleanup_(close_pair) struct pair p = {
+        .path = path[0] == '\0' ? mem_strdup(name) : mem_printf("%s/%s", path, name)};
+
+    if (look(old, name, &p.old, &p.old_inode, e) < 0 ||
+        look(new, name, &p.new, &p.new_inode, e) < 0)
+        return -1;
+    bool is_folder = p.old == NOTHING ? p.new == FOLDER : p.old != OTHER;
+    enum tree_verdict verdict = judge(c, p.path, is_folder, inside);
+    if (p.old == NOTHING && p.new != NOTHING)
+        tree_steps_add(c->steps, p.path, 0, p.new_inode);
+    else if (p.old == MOUNT_POINT)
+        return check_mount_point(new, name, &p, e);
+    else if (p.old != NOTHING && verdict != TREE_SKIP)
+        return compare_present(c, old, new, name, &p, verdict, inside, e);
+    return 0;
+}
+
+static int compare_folders(struct comparison *c, int old, int new, const char *path, bool inside,
+                           struct err *e)
+{
+    _cleanup_(strlist_deinit) struct strlist names = {0};
+    int rc = both_names(old, new, &names, e);
+
+    for (size_t i = 0; rc == 0 && i < names.count; i++)
+        rc = compare_name(c, old, new, names.items[i], path, inside, e);
+    return rc;
+}
+
+int tree_compare(const struct tree_swap_spec *spec, int target, int fresh, struct tree_steps *ret,
+                 struct err *e)
+{
+    struct comparison c = {.spec = spec, .steps = ret};
+    struct stat old, new;
+
+    if (spec->single != NULL)
+        return compare_name(&c, target, fresh, spec->single, "", true, e);
+    if (io_fstat(target, &old) != 0 || io_fstat(fresh, &new) != 0)
+        return err_sys(e, ERR_IO, errno, "stat of %s", spec->target);
+    tree_steps_add_folder(ret, "", &old, &new);
+    return compare_folders(&c, target, fresh, "", false, e);
+}

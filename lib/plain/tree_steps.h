@@ -1,0 +1,42 @@
+/* tree_steps.h — the plan of a tree_swap: its steps, and their file. Private to tree_swap*.c. */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "lib/base/json.h"
+
+enum tree_steps_state { STEPS_PLANNED, STEPS_DONE, STEPS_UNDONE };
+
+struct tree_step {
+    char *path;         /* owned, relative to both sides */
+    uint64_t old_inode; /* present before the swap; 0: nothing */
+    uint64_t new_inode; /* restored; 0: nothing */
+};
+
+struct tree_step_meta {
+    uint32_t mode, uid, gid;
+    int64_t mtime_s;
+    int64_t mtime_ns;
+};
+
+struct tree_step_folder { /* entered, not exchanged */
+    char *path;           /* owned; "" is the target */
+    struct tree_step_meta old, new;
+};
+
+struct tree_steps {
+    enum tree_steps_state state;
+    struct tree_step *steps;
+    size_t step_count;
+    struct tree_step_folder *folders; /* outer before inner */
+    size_t folder_count;
+};
+
+void tree_steps_deinit(struct tree_steps *p);
+void tree_steps_add(struct tree_steps *p, const char *path, uint64_t old_inode, uint64_t new_inode);
+void tree_steps_add_folder(struct tree_steps *p, const char *path, const struct stat *old,
+                           const struct stat *new);
+/* plan.json in the folder `staging`, durable. */
+int must_check tree_steps_write(const struct tree_steps *p, int staging, struct err *e);
+/* ERR_NOT_FOUND: there is none. */
+int must_check tree_steps_read(int staging, struct tree_steps *ret, struct err *e);

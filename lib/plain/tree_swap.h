@@ -1,0 +1,54 @@
+/* tree_swap.h — put a restored tree in the place of the present one, entry by entry, so that it
+ * can be undone, whatever happens in between.
+ *
+ * TARGET may be a mount point or bind-mounted into a container, so it is never itself renamed.
+ * Beside what is in it lies the staging folder:
+ *
+ *   TARGET/.synbak-restore-RUN/new/        the restored tree; after the swap what was there before
+ *   TARGET/.synbak-restore-RUN/plan.json   the steps, durable before the first is made
+ *
+ * A step is one path. Where both sides have it they are exchanged (renameat2 RENAME_EXCHANGE);
+ * where one side has it, it moves to the other. So every step is its own inverse, and inode
+ * numbers in the plan tell whether it was made. A folder whose present form holds something that
+ * does not belong to the source (excluded, or a mount point) is not exchanged but entered: what is
+ * in it is exchanged, its permissions are set, the rest stays where it is. */
+#pragma once
+
+#include <stdint.h>
+
+#include "lib/plain/tree_rules.h"
+
+struct tree_swap;
+
+struct tree_swap_spec {
+    const char *target;             /* absolute path of the folder; borrowed */
+    const char *run;                /* name of the restore: [A-Za-z0-9_.-]+; borrowed */
+    const char *single;             /* only this entry is concerned, or NULL: all; borrowed */
+    const struct tree_rules *rules; /* what belongs to the source; NULL: everything; borrowed */
+};
+
+/* Open TARGET (which exists) and make the staging folder. ERR_EXISTS: this run was here before.
+ * *ret_new: descriptor of new/, owned by the swap. */
+int must_check tree_swap_begin(const struct tree_swap_spec *spec, struct tree_swap **ret,
+                               int *ret_new, struct err *e);
+/* Compare both sides and write the plan. ERR_REFUSED: something in TARGET cannot be exchanged. */
+int must_check tree_swap_plan(struct tree_swap *s, struct err *e);
+/* Make all steps; when one fails, those that were made are undone. When it returns 0 they are
+ * durable. *ret_kept: bytes that lie in the staging folder now, 0: nothing was replaced and the
+ * folder is gone. */
+int must_check tree_swap_run(struct tree_swap *s, uint64_t *ret_kept, struct err *e);
+/* After a run: what was there before is not to be kept. Removed by tree_swap_end. */
+void tree_swap_discard(struct tree_swap *s);
+/* Free. A staging folder whose plan was not run is removed. NULL-safe. */
+void tree_swap_end(struct tree_swap *s);
+
+/* Undo a run in TARGET, finished or cut off, and remove what it restored. ERR_NOT_FOUND: nothing
+ * of it is there. Undoing what is undone already is no error. */
+int must_check tree_swap_undo(const char *target, const char *run, struct err *e);
+/* Undo or clear away what was cut off in TARGET earlier. Finished runs stay. *ret_count: how many
+ * were. */
+int must_check tree_swap_recover(const char *target, size_t *ret_count, struct err *e);
+
+/* What lies in TARGET but for staging folders: entries of it, and bytes in all. */
+int must_check tree_swap_measure(const struct tree_swap_spec *spec, uint64_t *ret_entries,
+                                 uint64_t *ret_bytes, struct err *e);
