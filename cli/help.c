@@ -94,8 +94,8 @@ void help_print(const struct command_spec *command)
         }
     (void)printf("\nOptions of every command:\n");
     print_options(NULL, true);
-    (void)printf("\nJOB may be left out when there is one. JOB means JOB/latest, the newest good "
-                 "set.\nOf one command: synbakctl COMMAND --help. The manual: man synbakctl.\n");
+    (void)printf("\nJOB may be left out when there is one. JOB means JOB/latest, the newest good\n"
+                 "set. Of one command: synbakctl COMMAND --help. The manual: man synbakctl.\n");
 }
 
 /* mdoc: a word that begins with a dot or a quote would be a macro. */

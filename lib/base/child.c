@@ -334,9 +334,12 @@ int child_run(const struct child_spec *spec, struct buf *out, struct err *e)
     if (rc < 0) {
         (void)err_wrap(e, "%s: output", c->name);
     } else if (child_wait(c, NULL, &ended) < 0) {
-        rc = rc == 1 ? err_set(e, ERR_TIMEOUT, "%s: not done after %lld s, ended", c->name,
-                               (long long)(spec->timeout_ms / 1000))
-                     : (*e = ended, -1);
+        if (rc == 1)
+            (void)err_set(&ended, ERR_TIMEOUT, "%s: not done after %lld s, ended", c->name,
+                          (long long)(spec->timeout_ms / 1000));
+        if (e != NULL)
+            *e = ended;
+        rc = -1;
     }
     child_free(c);
     return rc < 0 ? -1 : 0;
