@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include "lib/base/fs.h"
 #include "lib/config/config.h"
 #include "lib/config/ini.h"
+#include "tests/lib/seam.h"
 #include "tests/lib/test.h"
 
 static const char minimal[] = "[destination local]\npath = /backup\nkey = none\n";
@@ -153,6 +155,36 @@ TEST(what_is_no_file_is_refused)
     ASSERT_EQ(unlink(path), 0);
     ASSERT_EQ(mkdir(path, 0700), 0);
     expect_refused("is not a file");
+}
+
+/* A drop-in that cannot be read may be the one that turns encryption on. */
+TEST(what_cannot_be_read_is_an_error_that_names_it)
+{
+    static const char *const calls[] = {"open", "fstat", "read", "opendir"};
+
+    put("synbak.conf", minimal, 0644);
+    put_folder("conf.d", 0755);
+    put("conf.d/x.conf", "", 0644);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        seam_deny(calls[i], EIO);
+        expect_refused(strcmp(calls[i], "opendir") == 0 ? "/conf.d" : "/synbak.conf");
+        expect_refused("Input/output error");
+        seam_deny(NULL, 0);
+    }
+}
+
+TEST(short_and_interrupted_reads_change_nothing)
+{
+    struct config *c = NULL;
+    struct err e = {0};
+
+    put("synbak.conf", minimal, 0644);
+    seam_short_counts(true);
+    seam_interrupt(true);
+    ASSERT_OK(load(&c, NULL, &e), e);
+    ASSERT_EQ(c->destination_count, 1);
+    config_unref(c);
+    seam_reset();
 }
 
 TEST(a_file_is_read_up_to_its_bound)
