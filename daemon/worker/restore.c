@@ -8,36 +8,19 @@
  * fails: the restore stands, and its undo is named. Killed: the record tells undo what to do. */
 #include <string.h>
 
-#include "daemon/worker/destination.h"
 #include "daemon/worker/restore_plan.h"
 #include "daemon/worker/restore_record.h"
+#include "daemon/worker/set_reader.h"
 #include "lib/base/child.h"
 #include "lib/base/clock.h"
 
 struct restore {
     struct worker *worker;
-    struct destination from;
-    char *job_name, *id, *prefix; /* prefix: "JOB/ID" */
-    struct manifest manifest;
-    const struct secret *key; /* borrowed from the destination */
+    struct set_reader set;
     struct restore_plan plan;
     json_t *record;
     bool stopped, can_undo;
 };
-
-static int read_artifact(void *arg, void *data, size_t len, size_t *ret_len, struct err *e)
-{
-    return artifact_read(arg, data, len, ret_len, e);
-}
-
-static int open_set(struct restore *r, const json_t *job, struct err *e)
-{
-    if (destination_open_set(job, &r->from, &r->job_name, &r->id, e) < 0)
-        return -1;
-    r->prefix = mem_printf("%s/%s", r->job_name, r->id);
-    return keyring_read(r->from.ring, r->from.store, r->job_name, r->id, NULL, &r->manifest,
-                        &r->key, NULL, e);
-}
 
 /* Before anything is replaced: the present state was copied, or is not to be. */
 static int check_safety_copy(const struct restore *r, struct err *e)
@@ -51,12 +34,28 @@ static int check_safety_copy(const struct restore *r, struct err *e)
         "(--no-safety-copy); nothing was changed");
 }
 
+static json_t *replaced_sources(const struct restore_plan *p)
+{
+    json_t *names = json_array();
+    struct strlist seen = {0};
+
+    for (size_t i = 0; i < p->count; i++) {
+        const char *name = p->items[i].artifact->source;
+        if (p->items[i].step.replaces == NULL || strlist_contains(&seen, name))
+            continue;
+        strlist_add(&seen, name);
+        (void)json_array_append_new(names, json_string(name));
+    }
+    strlist_deinit(&seen);
+    return names;
+}
+
 static int confirm(struct restore *r, struct err *e)
 {
     _cleanup_free_ char *text = restore_plan_text(&r->plan);
 
     if (!r->plan.yes)
-        return worker_ask(r->worker, text, e);
+        return worker_ask(r->worker, text, replaced_sources(&r->plan), e);
     for (char *save = NULL, *line = strtok_r(text, "\n", &save); line != NULL;
          line = strtok_r(NULL, "\n", &save))
         worker_log(r->worker, WORKER_INFO, "%s", line);
@@ -84,11 +83,12 @@ static int verify_all(struct restore *r, struct err *e)
         v.total += r->plan.items[i].artifact->stored_bytes;
     for (size_t i = 0; i < r->plan.count; i++) {
         const struct manifest_artifact *a = r->plan.items[i].artifact;
-        struct artifact_source src = manifest_artifact_source(a, r->from.store, r->prefix, r->key);
+        struct artifact_source src = set_reader_source(&r->set, a);
         if (worker_cancelled(r->worker))
             return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
         if (artifact_verify(&src, on_verified, &v, e) < 0)
-            return err_wrap(e, "set %s, source \"%s\": nothing was changed", r->prefix, a->source);
+            return err_wrap(e, "set %s, source \"%s\": nothing was changed", r->set.prefix,
+                            a->source);
         v.before += a->stored_bytes;
     }
     return 0;
@@ -116,12 +116,11 @@ static int stage_all(struct restore *r, struct err *e)
 {
     for (size_t i = 0; i < r->plan.count; i++) {
         struct restore_item *item = &r->plan.items[i];
-        struct artifact_source src =
-            manifest_artifact_source(item->artifact, r->from.store, r->prefix, r->key);
+        struct artifact_source src = set_reader_source(&r->set, item->artifact);
         struct artifact_reader *reader = NULL;
         int rc = artifact_open(&reader, &src, e);
         if (rc == 0)
-            rc = restore_item_stage(item, read_artifact, reader, e);
+            rc = restore_item_stage(item, set_reader_read, reader, e);
         artifact_close(reader);
         if (rc < 0)
             return err_wrap(e, "restore %s", item->artifact->source);
@@ -153,8 +152,8 @@ static int make_record(struct restore *r, struct err *e)
         (void)json_array_append_new(items, item);
     }
     r->record = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:[]}", "version", 1, "run", r->plan.run,
-                          "job", r->job_name, "id", r->id, "time", clock_iso8601(clock_wall(), now),
-                          "items", items, "kept");
+                          "job", r->set.job, "id", r->set.id, "time",
+                          clock_iso8601(clock_wall(), now), "items", items, "kept");
     return write_record(r, "planned", e);
 }
 
@@ -268,8 +267,8 @@ static int change_and_start(struct restore *r, struct err *e)
 
 static int restore(struct restore *r, const json_t *job, struct err *e)
 {
-    if (restore_plan_read(job, &r->plan, e) < 0 || open_set(r, job, e) < 0 ||
-        restore_plan_make(&r->plan, r->worker, &r->manifest, e) < 0 ||
+    if (restore_plan_read(job, &r->plan, e) < 0 || set_reader_open(job, &r->set, e) < 0 ||
+        restore_plan_make(&r->plan, r->worker, &r->set.manifest, e) < 0 ||
         check_safety_copy(r, e) < 0 || confirm(r, e) < 0)
         return -1;
     if (r->plan.replaces && verify_all(r, e) < 0)
@@ -286,11 +285,7 @@ int verb_restore(struct worker *w, const json_t *job, json_t **ret_result, struc
     if (rc == 0)
         *ret_result = make_result(&r, start);
     restore_plan_deinit(&r.plan);
-    manifest_deinit(&r.manifest);
-    destination_close(&r.from);
+    set_reader_close(&r.set);
     json_decref(r.record);
-    free(r.job_name);
-    free(r.id);
-    free(r.prefix);
     return rc;
 }

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "daemon/worker/restore_item.h"
+#include "daemon/worker/set_reader.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 
@@ -18,19 +18,6 @@ struct restore_file {
     int folder_fd;
     bool made; /* the temporary file is there */
 };
-
-/* "database/synapse.dump.gz.enc" -> "synapse.dump" */
-static char *plain_name(const struct manifest_artifact *a)
-{
-    const char *stored = a->volumes[0].name, *slash = strrchr(stored, '/');
-    char *name = mem_strdup(slash == NULL ? stored : slash + 1);
-
-    if (a->encrypted && str_ends(name, ".enc"))
-        name[strlen(name) - 4] = '\0';
-    if (a->gzip && str_ends(name, ".gz"))
-        name[strlen(name) - 3] = '\0';
-    return name;
-}
 
 int restore_file_plan(const struct restore_request *q, struct restore_step *step,
                       struct restore_file **ret, struct err *e)
@@ -46,7 +33,7 @@ int restore_file_plan(const struct restore_request *q, struct restore_step *step
     f = mem_alloc(sizeof(*f));
     f->worker = q->worker;
     f->folder = mem_strdup(q->target);
-    f->name = plain_name(a);
+    f->name = set_reader_file_name(a);
     f->temporary = mem_printf(".%s.part", f->name);
     f->step = mem_printf("restore %s", f->name);
     f->total = a->raw_bytes;

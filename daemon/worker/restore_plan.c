@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/worker/set_reader.h"
 #include "lib/base/clock.h"
 
 enum {
@@ -90,25 +91,6 @@ static bool is_wanted(const struct restore_plan *p, const struct manifest_artifa
         return false;
     /* a new name is for databases; the roles come along so that its owners exist */
     return p->mode != RESTORE_DATABASE || str_equal(a->source_type, "postgresql");
-}
-
-static int check_names(const struct restore_plan *p, const struct manifest *m, struct err *e)
-{
-    _cleanup_(strlist_deinit) struct strlist known = {0};
-
-    for (size_t i = 0; i < m->artifact_count; i++)
-        if (!strlist_contains(&known, m->artifacts[i].source))
-            strlist_add(&known, m->artifacts[i].source);
-    for (size_t i = 0; i < p->sources.count; i++) {
-        const char *name = p->sources.items[i];
-        if (strlist_contains(&known, name))
-            continue;
-        const char *near = str_nearest(name, (const char *const *)known.items, known.count);
-        return err_set(e, ERR_NOT_FOUND, "set %s/%s holds no source \"%s\"%s%s%s", m->job, m->id,
-                       name, near != NULL ? " (did you mean \"" : "", near != NULL ? near : "",
-                       near != NULL ? "\"?)" : "");
-    }
-    return 0;
 }
 
 static void choose(struct restore_plan *p, const struct manifest *m)
@@ -206,8 +188,9 @@ int restore_plan_make(struct restore_plan *p, struct worker *w, const struct man
                       struct err *e)
 {
     p->manifest = m;
-    if (check_names(p, m, e) < 0)
-        return -1;
+    for (size_t i = 0; i < p->sources.count; i++)
+        if (set_reader_check_source(m, p->sources.items[i], e) < 0)
+            return -1;
     choose(p, m);
     if (p->count == 0)
         return err_set(e, ERR_NOT_FOUND, "set %s/%s holds nothing to restore", m->job, m->id);
