@@ -1,5 +1,16 @@
 #include "lib/protocol/role.h"
 
+const char *role_word(enum role role)
+{
+    static const char *const words[] = {[ROLE_NONE] = "none",
+                                        [ROLE_VIEW] = "view",
+                                        [ROLE_OPERATE] = "operate",
+                                        [ROLE_RESTORE] = "restore",
+                                        [ROLE_ADMIN] = "admin"};
+
+    return words[role];
+}
+
 static bool fits(const struct role_entry *entry, const struct role_peer *peer)
 {
     if (!entry->is_group)

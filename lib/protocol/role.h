@@ -10,6 +10,8 @@
 #include "lib/config/config.h"
 #include "lib/protocol/control_msg.h"
 
+const char *role_word(enum role role); /* "none", "view" ... "admin" */
+
 struct role_entry {
     enum role role;
     bool is_group;

@@ -4,7 +4,6 @@
 #include <pwd.h>
 
 #include "lib/base/mem.h"
-#include "lib/protocol/method.h"
 #include "lib/protocol/role.h"
 
 enum { RECORD_MAX = 1 << 20 }; /* a group of very many members */

@@ -7,7 +7,8 @@
  *                     {"type":"cancel"}                          or end of file: stop and clean up
  *   worker -> parent  {"type":"progress","step":S,"done":N,"total":N}     total 0: unknown
  *                     {"type":"log","level":"info"|"warning","text":S}
- *                     {"type":"ask","text":S}    restore only: show the plan, wait for "answer"
+ *                     {"type":"ask","text":S,"replaced":[SOURCE's NAME]}   restore only: show the
+ *                     plan (lines), copy what is there of these, wait for "answer"
  *   parent -> worker  {"type":"answer","yes":BOOL}
  *   worker -> parent  {"type":"result","ok":true,"result":{...}}          once, last; exit 0
  *                     {"type":"result","ok":false,"code":WORD,"error":S}  exit err_exit_status
