@@ -126,7 +126,7 @@ static int on_ask(void *arg, const json_t *message, struct err *e)
 {
     struct restore *r = arg;
     const struct args *a = r->c->args;
-    bool replaces = json_opt_bool(message, "replaces", args_has(a, "--in-place"));
+    bool replaces = json_array_size(json_object_get(message, "replaced")) > 0;
 
     print_plan(&r->c->screen, message);
     if (!args_has(a, "--yes")) {
@@ -135,7 +135,7 @@ static int on_ask(void *arg, const json_t *message, struct err *e)
         if (replaces && confirm_countdown(e) < 0)
             return -1;
     }
-    return safety_copy_make(r->c, &r->place, message, e);
+    return safety_copy_make(r->c, &r->place, json_object_get(message, "replaced"), e);
 }
 
 static void print_kept(const struct screen *s, const json_t *kept)

@@ -132,9 +132,12 @@ void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...)
                              json_printable(text)));
 }
 
-int worker_ask(struct worker *w, const char *text, struct err *e)
+int worker_ask(struct worker *w, const char *text, json_t *replaced, struct err *e)
 {
-    send_locked(w, json_pack("{s:s, s:o}", "type", "ask", "text", json_printable(text)));
+    json_t *lines = json_string(text); /* NULL when it is not UTF-8 */
+
+    send_locked(w, json_pack("{s:s, s:o, s:o}", "type", "ask", "text",
+                             lines != NULL ? lines : json_printable(text), "replaced", replaced));
     pthread_mutex_lock(&w->lock);
     while (w->answer == UNANSWERED && !worker_cancelled(w))
         (void)pthread_cond_wait(&w->answered, &w->lock);

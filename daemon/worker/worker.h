@@ -15,9 +15,10 @@ struct worker; /* one per process; safe to report from several threads */
 void worker_progress(struct worker *w, const char *step, uint64_t done_bytes, uint64_t total_bytes);
 enum worker_level { WORKER_INFO, WORKER_WARNING };
 void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...) printf_like(3, 4);
-/* Restore only: show the plan to a person and wait. 0: yes. -1: ERR_REFUSED, or ERR_CANCELLED when
- * nobody is there to answer. */
-int must_check worker_ask(struct worker *w, const char *text, struct err *e);
+/* Restore only: show the plan (lines of printable text) to a person and wait. `replaced` (taken):
+ * names of the sources whose present state is replaced, so that it can be copied before the
+ * answer. 0: yes. -1: ERR_REFUSED, or ERR_CANCELLED when nobody is there to answer. */
+int must_check worker_ask(struct worker *w, const char *text, json_t *replaced, struct err *e);
 
 /* The other side asked us to stop, or is gone: clean up and return ERR_CANCELLED. Long loops ask
  * at least once a second of work. */

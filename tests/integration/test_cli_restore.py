@@ -12,7 +12,7 @@ from cli_world import KEY, Error, World, finished  # noqa: E402
 import harness  # noqa: E402
 from harness import check, contains, equal, lacks, run_all, test, wait_until, write_file  # noqa: E402
 
-PLAN = {"type": "ask", "text": "database synapse: 8 tables, 1.1 GB\nmedia: 20000 files, 2.0 GB", "replaces": True}
+PLAN = {"type": "ask", "text": "database synapse: 8 tables, 1.1 GB\nmedia: 20000 files, 2.0 GB", "replaced": ["media"]}
 RESULT = {"restored": [{"source": "media", "what": "tree", "where": "/srv/media", "bytes": 2000000000,
                         "kept": {"place": "/srv/.synbak-restore-1", "bytes": 5, "remove": "rm -r /srv/x"}}],
           "undo": "20261121_091500", "seconds": 61}
@@ -72,10 +72,7 @@ def in_place_with_the_daemon():
 
 @test
 def only_what_is_there_is_copied_before():
-    w = world([{**PLAN, "copy": ["media"]}, DONE])
-    w.ctl("restore", "--in-place", "--yes", ok=True)
-    equal(w.daemon.params("pre-restore")["sources"], ["media"])
-    w = world([{**PLAN, "copy": []}, DONE])
+    w = world([{**PLAN, "replaced": []}, DONE])
     w.ctl("restore", "--in-place", "--yes", ok=True)
     lacks(str(w.daemon.methods()), "pre-restore")
     w = world()
@@ -118,7 +115,7 @@ def on_a_terminal_yes_is_typed():
     equal(code, 5)
     contains(text, "nothing was changed")
     lacks(text, "Beginning")
-    w = world([{**PLAN, "replaces": False}, DONE])
+    w = world([{**PLAN, "replaced": []}, DONE])
     code, text = w.terminal("restore", "--target", "x", typed={"Type yes": "yes\n"})
     equal(code, 0)
     lacks(text, "Beginning")
