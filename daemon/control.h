@@ -1,0 +1,49 @@
+/* control.h — the control socket: clients, their frames, their roles, and the answers.
+ *
+ * The protocol is lib/protocol/control_msg.h; what methods do stands in methods_*.c. Hostile
+ * clients are bounded: by number (in all and per user), by bytes, by requests at once, and by time;
+ * who exceeds a bound is disconnected and nobody else notices. Loop thread only. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "lib/base/json.h"
+#include "lib/protocol/control_msg.h"
+
+struct access_ids;
+struct control;
+struct daemon;
+struct request; /* one call; answered exactly once, at once or later */
+struct run;
+
+int must_check control_new(struct daemon *d, struct control **ret, struct err *e);
+void control_set_access(struct control *c, struct access_ids *ids); /* takes it */
+void control_stop(struct control *c);       /* accept nobody more, answer no new requests */
+bool control_idle(const struct control *c); /* no request is being worked on */
+void control_close(struct control *c);      /* close every handle */
+void control_free(struct control *c);       /* after the loop */
+
+void control_run_progress(struct control *c, const struct run *r);
+/* Answer those who wait for the run. record: its run-finished, or NULL. */
+void control_run_finished(struct control *c, const json_t *record, int64_t run);
+
+/* --- for methods --- */
+struct daemon *request_daemon(const struct request *r);
+const json_t *request_params(const struct request *r); /* an object */
+uid_t request_uid(const struct request *r);
+const void *request_client(const struct request *r);   /* identifies the connection */
+bool request_is_gone(const struct request *r);         /* the client has left */
+void request_reply(struct request *r, json_t *result); /* takes result; ends r */
+void request_fail(struct request *r, const struct err *e);
+void request_wait_for_run(struct request *r, int64_t run); /* answered by control_run_finished */
+/* {"uid","reason"} for a journal record; new reference. */
+json_t *request_origin(const struct request *r);
+
+struct method {
+    const char *name; /* NULL ends a table */
+    enum role role;
+    void (*call)(struct request *r);
+};
+extern const struct method methods_view[], methods_operate[], methods_admin[], methods_restore[];
+/* {"run",...} as `wait` answers, from a run-finished record; new reference. */
+json_t *control_wait_result(struct daemon *d, const json_t *record);

@@ -1,0 +1,34 @@
+/* history.h — what of the journal still matters: the records that a restart needs, in order.
+ *
+ * Every durable record passes through history_note(), at replay and while running, so a checkpoint
+ * is simply what is kept. Kept are: when a job was first seen, all of runs not yet
+ * finished, of each job the newest good run of each tier and the failures since, pauses, holds,
+ * destination markers, the highest sequence numbers, verification results, doubt about the
+ * clock. Record types: daemon/record.h. Pure memory. */
+#pragma once
+
+#include "daemon/catalog.h"
+#include "lib/schedule/planner.h"
+
+struct history;
+
+struct history *history_new(struct catalog *catalog); /* borrows it; feeds markers, sequences */
+void history_free(struct history *h);
+void history_note(struct history *h, json_t *record); /* keeps a reference if it matters */
+json_t *history_checkpoint(const struct history *h);  /* new reference, with "type" */
+
+/* Tell a fresh planner, which has its configuration, what happened before. Jobs and runs that it
+ * does not know any more are left out. */
+int must_check history_feed(const struct history *h, struct planner *p, struct err *e);
+
+/* Borrowed until the next history_note; NULL if there is none. */
+const json_t *history_run_record(const struct history *h, int64_t run, const char *type);
+const json_t *history_last_run(const struct history *h, const char *job); /* "run-finished" */
+bool history_is_held(const struct history *h, const char *job);
+bool history_knows_job(const struct history *h, const char *job);
+/* The nth job that is known and not in the configuration; NULL behind the last. */
+const char *history_stray_job(const struct history *h, const struct config *c, size_t n);
+/* The nth run that was queued or started and has not finished; 0 behind the last. */
+int64_t history_open_run(const struct history *h, size_t n);
+/* The newest record about doubt in the clock, or NULL. */
+const json_t *history_clock(const struct history *h);

@@ -1,0 +1,145 @@
+/* methods_admin.c — what only an administrator does: prune, unpin, release, adopt, clock-accept,
+ * reload. */
+#include <string.h>
+
+#include "daemon/methods.h"
+#include "daemon/prune.h"
+#include "daemon/record.h"
+#include "daemon/reload.h"
+#include "daemon/scan.h"
+
+enum { ADOPT_TIMEOUT_S = 120 };
+
+/* --- prune --- */
+
+static json_t *plan_to_json(struct daemon *d, const struct job *job, const char *destination)
+{
+    struct retention_plan plan = {0};
+    const char *why = NULL;
+    struct err e = {0};
+    json_t *remove = json_array();
+    int rc = prune_decide(d, job, destination, &plan, &why, &e);
+    bool capped = rc == 0 && plan.capped;
+
+    for (size_t i = 0; rc == 0 && i < plan.count; i++)
+        if (plan.verdicts[i].remove)
+            (void)json_array_append_new(remove,
+                                        json_pack("{s:s,s:s}", "id", plan.verdicts[i].set->id,
+                                                  "why", plan.verdicts[i].why));
+    if (rc == 0)
+        retention_plan_deinit(&plan);
+    return json_pack("{s:s,s:s,s:o,s:b,s:s?}", "job", job->name, "destination", destination,
+                     "remove", remove, "capped", capped, "problem",
+                     rc < 0   ? e.text
+                     : rc > 0 ? why
+                              : NULL);
+}
+
+static void method_prune(struct request *r)
+{
+    struct daemon *d = request_daemon(r);
+    const bool dry = json_opt_bool(request_params(r), "dry_run", false);
+    const struct job *only;
+    json_t *plans;
+
+    if (method_optional_job(r, &only) < 0)
+        return;
+    plans = json_array();
+    for (size_t i = 0; i < d->config->job_count; i++) {
+        const struct job *job = d->config->jobs[i];
+        if (only != NULL && only != job)
+            continue;
+        for (size_t k = 0; k < job->destination_count; k++)
+            (void)json_array_append_new(plans, plan_to_json(d, job, job->destinations[k]->name));
+        if (!dry)
+            prune_start(d, job->name);
+    }
+    json_t *result = json_pack("{s:o}", "jobs", plans);
+    if (dry)
+        request_reply(r, result);
+    else
+        method_reply_after(r,
+                           json_pack("{s:s,s:s?}", "type", RECORD_PRUNE_ASKED, "job",
+                                     only != NULL ? only->name : NULL),
+                           result);
+}
+
+static void method_release(struct request *r)
+{
+    const struct job *job = method_job(r);
+
+    if (job != NULL)
+        method_reply_after(r, json_pack("{s:s,s:s}", "type", RECORD_RELEASED, "job", job->name),
+                           json_object());
+}
+
+/* --- adopt --- */
+
+struct adopt {
+    struct request *request;
+    char *destination;
+};
+
+static void on_adopted(void *arg, const json_t *result, const struct err *e)
+{
+    struct adopt *a = arg;
+    struct daemon *d = request_daemon(a->request);
+
+    if (result == NULL) {
+        request_fail(a->request, e);
+    } else {
+        method_reply_after(a->request,
+                           json_pack("{s:s,s:s,s:s}", "type", RECORD_ADOPTED, "destination",
+                                     a->destination, "marker_id",
+                                     json_opt_string(result, "marker_id", "")),
+                           json_object());
+        catalog_set_marker(d->catalog, a->destination, json_opt_string(result, "marker_id", ""));
+        scan_start(d, a->destination, NULL, NULL);
+    }
+    free(a->destination);
+    free(a);
+}
+
+static void method_adopt(struct request *r)
+{
+    struct daemon *d = request_daemon(r);
+    const char *name = json_opt_string(request_params(r), "destination", "");
+    struct destination *dest = config_destination(d->config, name);
+    struct err e = {0};
+
+    if (dest == NULL) {
+        (void)err_set(&e, ERR_NOT_FOUND, "there is no destination \"%s\"", name);
+        request_fail(r, &e);
+        return;
+    }
+    struct adopt *a = mem_alloc(sizeof(*a));
+    *a = (struct adopt){r, mem_strdup(name)};
+    (void)operation_start(d, (struct operation_spec){.config = d->config,
+                                                     .destinations = &dest,
+                                                     .destination_count = 1,
+                                                     .job = json_pack("{s:s}", "verb", "adopt"),
+                                                     .worker = {.run_timeout_s = ADOPT_TIMEOUT_S},
+                                                     .callbacks = {.done = on_adopted, .arg = a}});
+}
+
+static void method_clock_accept(struct request *r)
+{
+    clock_watch_accept(request_daemon(r));
+    method_reply_after(
+        r,
+        json_pack("{s:s,s:s}", "type", RECORD_CLOCK_TRUSTED, "why", "accepted by an administrator"),
+        json_object());
+}
+
+static void method_reload(struct request *r)
+{
+    reload_start(request_daemon(r), r);
+}
+
+const struct method methods_admin[] = {{"prune", ROLE_ADMIN, method_prune},
+                                       {"unpin", ROLE_ADMIN, method_unpin},
+                                       {"release", ROLE_ADMIN, method_release},
+                                       {"adopt", ROLE_ADMIN, method_adopt},
+                                       {"clock-accept", ROLE_ADMIN, method_clock_accept},
+                                       {"reload", ROLE_ADMIN, method_reload},
+                                       {0}};

@@ -1,0 +1,157 @@
+/* operation.c — see operation.h.
+ *
+ * The happy path is: keys on the thread pool, the stores put into the job, one worker, its result.
+ * Possible failure modes: a key cannot be read; the worker does not start; it fails.
+ * On close: an operation frees itself right after done(). */
+#include "daemon/operation.h"
+
+#include "daemon/catalog.h"
+#include "daemon/daemon.h"
+#include "daemon/loop.h"
+#include "lib/protocol/job.h"
+
+struct keys { /* of one destination */
+    struct secret key, *old;
+};
+
+struct operation {
+    struct daemon *daemon;
+    struct operation_spec spec;
+    struct keys *keys;    /* one for each destination, until the worker has them */
+    struct err failed;    /* from the thread pool */
+    struct err cancelled; /* before the worker ran */
+    struct worker_process *worker;
+};
+
+static void wipe_keys(struct operation *op)
+{
+    for (size_t i = 0; op->keys != NULL && i < op->spec.destination_count; i++) {
+        secret_deinit(&op->keys[i].key);
+        for (size_t k = 0; op->keys[i].old != NULL && k < op->spec.destinations[i]->old_key_count;
+             k++)
+            secret_deinit(&op->keys[i].old[k]);
+        free(op->keys[i].old);
+    }
+    free(op->keys);
+    op->keys = NULL;
+}
+
+static void finish(struct operation *op, const json_t *result, const struct err *e)
+{
+    struct worker_callbacks callbacks = op->spec.callbacks;
+
+    struct daemon *d = op->daemon;
+
+    callbacks.done(callbacks.arg, result, e);
+    wipe_keys(op);
+    json_decref(op->spec.job);
+    free(op->spec.destinations);
+    config_unref(op->spec.config);
+    free(op);
+    d->operations--;
+    daemon_maybe_stopped(d);
+}
+
+static void on_progress(void *arg, const char *step, int64_t done, int64_t total)
+{
+    struct operation *op = arg;
+
+    if (op->spec.callbacks.progress != NULL)
+        op->spec.callbacks.progress(op->spec.callbacks.arg, step, done, total);
+}
+
+static void on_log(void *arg, bool warning, const char *text)
+{
+    struct operation *op = arg;
+
+    if (op->spec.callbacks.log != NULL)
+        op->spec.callbacks.log(op->spec.callbacks.arg, warning, text);
+}
+
+static void on_worker_done(void *arg, const json_t *result, const struct err *e)
+{
+    finish(arg, result, e);
+}
+
+/* --- keys, on the thread pool --- */
+
+static void read_keys(void *arg)
+{
+    struct operation *op = arg;
+
+    for (size_t i = 0; i < op->spec.destination_count; i++)
+        if (job_read_keys(op->spec.destinations[i], &op->keys[i].key, &op->keys[i].old,
+                          &op->failed) < 0)
+            return;
+}
+
+static json_t *store_of(const struct operation *op, size_t i)
+{
+    const struct destination *dest = op->spec.destinations[i];
+
+    return job_store(dest, &op->keys[i].key, op->keys[i].old, dest->old_key_count,
+                     op->daemon->owner, catalog_known_id(op->daemon->catalog, dest->name));
+}
+
+static void add_stores(struct operation *op)
+{
+    json_t *job = op->spec.job;
+
+    if (!op->spec.several) {
+        if (op->spec.destination_count > 0)
+            (void)json_object_set_new(job, "store", store_of(op, 0));
+        return;
+    }
+    json_t *stores = json_array();
+    for (size_t i = 0; i < op->spec.destination_count; i++)
+        (void)json_array_append_new(stores, store_of(op, i));
+    (void)json_object_set_new(job, "stores", stores);
+}
+
+static void on_keys_read(void *arg)
+{
+    struct operation *op = arg;
+
+    if (op->failed.code != ERR_NONE || op->cancelled.code != ERR_NONE) {
+        struct err e = op->failed.code != ERR_NONE ? op->failed : op->cancelled;
+        finish(op, NULL, &e);
+        return;
+    }
+    add_stores(op);
+    wipe_keys(op);
+    const struct worker_callbacks ours = {
+        .progress = on_progress, .log = on_log, .done = on_worker_done, .arg = op};
+    struct err e = {0};
+    int rc = worker_process_start(&op->worker, &op->daemon->loop, &op->spec.worker, op->spec.job,
+                                  &ours, &e);
+    json_decref(op->spec.job); /* with the secrets in it */
+    op->spec.job = NULL;
+    if (rc < 0)
+        finish(op, NULL, &e);
+}
+
+struct operation *operation_start(struct daemon *d, struct operation_spec spec)
+{
+    struct operation *op = mem_alloc(sizeof(*op));
+
+    d->operations++;
+    op->daemon = d;
+    op->spec = spec;
+    op->spec.config = config_ref(spec.config);
+    op->spec.destinations = mem_alloc(spec.destination_count * sizeof(*spec.destinations));
+    for (size_t i = 0; i < spec.destination_count; i++)
+        op->spec.destinations[i] = spec.destinations[i];
+    op->spec.worker.program = d->worker_program;
+    (void)json_object_set_new(op->spec.job, "type", json_string("job"));
+    op->keys = mem_alloc(spec.destination_count * sizeof(*op->keys));
+    loop_run_task(&d->loop, read_keys, on_keys_read, op);
+    return op;
+}
+
+void operation_cancel(struct operation *op, const struct err *why)
+{
+    if (op->worker != NULL)
+        worker_process_cancel(op->worker, why);
+    else if (op->cancelled.code == ERR_NONE)
+        op->cancelled = *why;
+}

@@ -1,0 +1,266 @@
+/* prune.c — see prune.h.
+ *
+ * The happy path is: decide, journal what goes and why, delete it by a worker, journal what is
+ * gone, take it out of the catalog, next.
+ * Possible failure modes: a set that cannot be deleted stays in the catalog and is tried by the
+ * next pass; a crash between record and deletion leaves sets that the next pass decides on
+ * again (R4). */
+#include "daemon/prune.h"
+
+#include <string.h>
+
+#include "daemon/catalog.h"
+#include "daemon/clock_watch.h"
+#include "daemon/daemon.h"
+#include "daemon/history.h"
+#include "daemon/record.h"
+
+enum { PROGRESS_TIMEOUT_S = 600 };
+
+struct pass {
+    char *job, *destination;
+};
+
+struct prunes {
+    struct daemon *daemon;
+    struct pass *waiting;
+    size_t count;
+    bool busy, stopping;
+    struct pass now; /* while busy */
+    json_t *ids;     /* of it */
+    struct operation *operation;
+};
+
+struct prunes *prunes_new(struct daemon *d)
+{
+    struct prunes *p = mem_alloc(sizeof(*p));
+
+    p->daemon = d;
+    return p;
+}
+
+static void pass_deinit(struct pass *pass)
+{
+    free(pass->job);
+    free(pass->destination);
+    *pass = (struct pass){0};
+}
+
+static void drop_waiting(struct prunes *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        pass_deinit(&p->waiting[i]);
+    p->count = 0;
+}
+
+void prunes_free(struct prunes *p)
+{
+    if (p == NULL)
+        return;
+    drop_waiting(p);
+    free(p->waiting);
+    free(p);
+}
+
+bool prunes_idle(const struct prunes *p)
+{
+    return !p->busy;
+}
+
+void prunes_cancel(struct prunes *p)
+{
+    struct err why = {0};
+
+    p->stopping = true;
+    drop_waiting(p);
+    (void)err_set(&why, ERR_CANCELLED, "synbakd stops");
+    if (p->operation != NULL)
+        operation_cancel(p->operation, &why);
+}
+
+int prune_decide(struct daemon *d, const struct job *job, const char *destination,
+                 struct retention_plan *ret, const char **why, struct err *e)
+{
+    const struct catalog_job *known = catalog_job(d->catalog, job->name);
+
+    if (!catalog_destination(d->catalog, destination)->listed) {
+        *why = "the destination has not been listed since synbakd started";
+        return 1;
+    }
+    daemon_mark_in_use(d, job->name);
+    const struct retention_input in = {.job = job,
+                                       .sets = &known->sets,
+                                       .destination = destination,
+                                       .now = clock_wall(),
+                                       .timezone = job->timezone != NULL ? job->timezone
+                                                                         : d->config->timezone,
+                                       .clock_in_doubt = clock_watch_in_doubt(&d->clock),
+                                       .held = history_is_held(d->history, job->name)};
+    return retention_decide(&in, ret, e);
+}
+
+/* --- one pass --- */
+
+static void next_pass(struct prunes *p);
+
+static void end_pass(struct prunes *p)
+{
+    pass_deinit(&p->now);
+    json_decref(p->ids);
+    p->ids = NULL;
+    p->operation = NULL;
+    p->busy = false;
+    next_pass(p);
+    daemon_maybe_stopped(p->daemon);
+}
+
+static void take_removed(struct prunes *p, const json_t *result)
+{
+    struct daemon *d = p->daemon;
+    json_t *removed = json_object_get(result, "removed"), *failed, *id;
+    const struct log_fields fields = {.job = p->now.job, .destination = p->now.destination};
+    size_t i;
+
+    failed = json_object_get(result, "failed");
+    json_array_foreach(removed, i, id)
+        catalog_remove(d->catalog, p->now.job, p->now.destination, json_string_value(id));
+    if (json_array_size(removed) > 0)
+        log_write(d->log, LOG_LEVEL_INFO, LOG_SETS_REMOVED, &fields,
+                  "job \"%s\": retention removed %zu sets at \"%s\"", p->now.job,
+                  json_array_size(removed), p->now.destination);
+    if (json_array_size(failed) > 0)
+        log_write(d->log, LOG_LEVEL_WARNING, LOG_PLAIN, &fields,
+                  "job \"%s\": %zu sets at \"%s\" could not be removed: %s", p->now.job,
+                  json_array_size(failed), p->now.destination,
+                  json_opt_string(json_array_get(failed, 0), "error", ""));
+    daemon_post(d,
+                json_pack("{s:s,s:s,s:s,s:O?,s:O?}", "type", RECORD_PRUNED, "job", p->now.job,
+                          "destination", p->now.destination, "removed", removed, "failed", failed),
+                NULL, NULL);
+}
+
+static void on_pruned(void *arg, const json_t *result, const struct err *e)
+{
+    struct prunes *p = arg;
+    const struct log_fields fields = {
+        .job = p->now.job, .destination = p->now.destination, .code = err_word(e->code)};
+
+    if (result != NULL)
+        take_removed(p, result);
+    else
+        log_write(p->daemon->log, LOG_LEVEL_WARNING, LOG_PLAIN, &fields,
+                  "job \"%s\": retention at \"%s\": %s", p->now.job, p->now.destination, e->text);
+    end_pass(p);
+}
+
+/* A restore may have begun while the record was being written: its set is not deleted. */
+static void leave_out_in_use(struct prunes *p)
+{
+    struct catalog_job *known = catalog_job(p->daemon->catalog, p->now.job);
+
+    daemon_mark_in_use(p->daemon, p->now.job);
+    for (size_t i = json_array_size(p->ids); i-- > 0;) {
+        const struct set *s =
+            catalog_find(known, p->now.destination, json_string_value(json_array_get(p->ids, i)));
+        if (s == NULL || s->in_use || s->pinned)
+            (void)json_array_remove(p->ids, i);
+    }
+    if (history_is_held(p->daemon->history, p->now.job))
+        (void)json_array_clear(p->ids);
+}
+
+static void on_pass_durable(void *arg)
+{
+    struct prunes *p = arg;
+    struct daemon *d = p->daemon;
+    struct destination *dest = config_destination(d->config, p->now.destination);
+
+    leave_out_in_use(p);
+    if (dest == NULL || p->stopping || json_array_size(p->ids) == 0) {
+        end_pass(p);
+        return;
+    }
+    p->operation = operation_start(
+        d,
+        (struct operation_spec){
+            .config = d->config,
+            .destinations = &dest,
+            .destination_count = 1,
+            .job = json_pack("{s:s,s:s,s:O}", "verb", "prune", "job", p->now.job, "ids", p->ids),
+            .worker = {.nice = 10, .io_class = IO_IDLE, .progress_timeout_s = PROGRESS_TIMEOUT_S},
+            .callbacks = {.done = on_pruned, .arg = p}});
+}
+
+/* The record of what goes; fills p->ids. */
+static json_t *prune_record(struct prunes *p, const struct retention_plan *plan)
+{
+    json_t *remove = json_array();
+
+    p->ids = json_array();
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct retention_verdict *v = &plan->verdicts[i];
+        if (!v->remove)
+            continue;
+        (void)json_array_append_new(p->ids, json_string(v->set->id));
+        (void)json_array_append_new(remove,
+                                    json_pack("{s:s,s:s}", "id", v->set->id, "why", v->why));
+    }
+    return json_pack("{s:s,s:s,s:s,s:o}", "type", RECORD_PRUNE_BEGUN, "job", p->now.job,
+                     "destination", p->now.destination, "remove", remove);
+}
+
+/* false: nothing goes there */
+static bool begin_pass(struct prunes *p)
+{
+    struct daemon *d = p->daemon;
+    const struct job *job = config_job(d->config, p->now.job);
+    struct retention_plan plan = {0};
+    const char *why;
+    struct err e = {0};
+    bool begun = false;
+
+    if (job == NULL)
+        return false;
+    int rc = prune_decide(d, job, p->now.destination, &plan, &why, &e);
+    if (rc < 0)
+        log_error(d->log, "job \"%s\": retention: %s", job->name, e.text);
+    if (rc == 0 && plan.removals > 0) {
+        daemon_post(d, prune_record(p, &plan), on_pass_durable, p);
+        begun = true;
+    }
+    if (rc == 0)
+        retention_plan_deinit(&plan);
+    return begun;
+}
+
+static void next_pass(struct prunes *p)
+{
+    while (!p->busy && p->count > 0 && !p->stopping) {
+        p->now = p->waiting[0];
+        memmove(p->waiting, p->waiting + 1, (p->count - 1) * sizeof(*p->waiting));
+        p->count--;
+        p->busy = begin_pass(p);
+        if (!p->busy)
+            pass_deinit(&p->now);
+    }
+}
+
+static void add_pass(struct prunes *p, const char *job, const char *destination)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->waiting[i].job, job) == 0 &&
+            strcmp(p->waiting[i].destination, destination) == 0)
+            return;
+    p->waiting = mem_resize_array(p->waiting, p->count + 1, sizeof(*p->waiting));
+    p->waiting[p->count++] =
+        (struct pass){.job = mem_strdup(job), .destination = mem_strdup(destination)};
+}
+
+void prune_start(struct daemon *d, const char *name)
+{
+    const struct job *job = config_job(d->config, name);
+
+    for (size_t i = 0; job != NULL && i < job->destination_count; i++)
+        add_pass(d->prunes, name, job->destinations[i]->name);
+    next_pass(d->prunes);
+}

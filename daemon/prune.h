@@ -1,0 +1,21 @@
+/* prune.h — the retention pass: ask lib/schedule what goes, journal it, have a worker delete it.
+ *
+ * One pass at a time; what is asked meanwhile waits. Never at a destination that has not been
+ * listed since start, never for a job on hold. Loop thread only. */
+#pragma once
+
+#include "daemon/operation.h"
+#include "lib/schedule/retention.h"
+
+struct prunes;
+
+struct prunes *prunes_new(struct daemon *d);
+void prunes_free(struct prunes *p); /* idle */
+/* Each destination of the job. */
+void prune_start(struct daemon *d, const char *job);
+void prunes_cancel(struct prunes *p);
+bool prunes_idle(const struct prunes *p);
+/* What a pass would do now; for `prune --dry-run` and `explain`. 1: nothing may be decided there,
+ * and *why (static text) says why. */
+int must_check prune_decide(struct daemon *d, const struct job *job, const char *destination,
+                            struct retention_plan *ret, const char **why, struct err *e);

@@ -1,0 +1,154 @@
+#include "daemon/restores.h"
+
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/record.h"
+#include "lib/base/io.h"
+
+struct restore {
+    const void *client;
+    char token[33];
+    char *job, *id;
+    bool paused; /* by us: ours to resume */
+};
+
+struct restores {
+    struct daemon *daemon;
+    struct restore *items;
+    size_t count;
+};
+
+struct restores *restores_new(struct daemon *d)
+{
+    struct restores *r = mem_alloc(sizeof(*r));
+
+    r->daemon = d;
+    return r;
+}
+
+static void forget(struct restores *r, size_t i)
+{
+    free(r->items[i].job);
+    free(r->items[i].id);
+    r->items[i] = r->items[--r->count];
+}
+
+void restores_free(struct restores *r)
+{
+    if (r == NULL)
+        return;
+    while (r->count > 0)
+        forget(r, 0);
+    free(r->items);
+    free(r);
+}
+
+/* Not journalled as a pause of its own: after a restart of ours the schedule goes on. */
+static bool pause_schedule(struct daemon *d, const char *job)
+{
+    struct planner_view view;
+    struct err e = {0};
+    const struct event event = {.kind = EVENT_PAUSE, .job = job};
+
+    if (planner_view(d->planner, job, clock_wall(), &view, &e) < 0 || view.paused)
+        return false;
+    return daemon_step(d, event, NULL, NULL, &e) == 0;
+}
+
+void restores_begin(struct restores *r, const void *client, const char *job, const char *id,
+                    char token[33])
+{
+    uint8_t bytes[16] = {0};
+
+    if (io_random(bytes, sizeof(bytes)) < 0)
+        abort(); /* getrandom fails only for wrong arguments */
+    hex_encode(bytes, sizeof(bytes), token);
+    r->items = mem_resize_array(r->items, r->count + 1, sizeof(*r->items));
+    struct restore *item = &r->items[r->count++];
+    *item = (struct restore){.client = client,
+                             .job = mem_strdup(job),
+                             .id = mem_strdup(id),
+                             .paused = pause_schedule(r->daemon, job)};
+    (void)snprintf(item->token, sizeof(item->token), "%s", token);
+}
+
+bool restores_has(const struct restores *r, const char *token, const char *job)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->items[i].token, token) == 0 && strcmp(r->items[i].job, job) == 0)
+            return true;
+    return false;
+}
+
+bool restores_use(const struct restores *r, const char *job, const char *id)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->items[i].job, job) == 0 && strcmp(r->items[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+bool restores_pause(const struct restores *r, const char *job)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->items[i].job, job) == 0)
+            return true;
+    return false;
+}
+
+static void end(struct restores *r, size_t i, bool ok, const char *error, const json_t *summary)
+{
+    struct daemon *d = r->daemon;
+    const struct log_fields fields = {.job = r->items[i].job, .id = r->items[i].id};
+    _cleanup_free_ char *job = mem_strdup(r->items[i].job);
+    const struct event resume = {.kind = EVENT_RESUME, .job = job};
+    bool paused = r->items[i].paused;
+    struct err e = {0};
+
+    log_write(d->log, ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, LOG_PLAIN, &fields,
+              "job \"%s\": restore of %s ended: %s", job, r->items[i].id,
+              ok              ? "done"
+              : error != NULL ? error
+                              : "failed");
+    daemon_post(d,
+                json_pack("{s:s,s:s,s:s,s:b,s:s?,s:O?}", "type", RECORD_RESTORE_ENDED, "job", job,
+                          "id", r->items[i].id, "ok", ok, "error", error, "summary", summary),
+                NULL, NULL);
+    forget(r, i);
+    if (!paused)
+        return;
+    for (size_t k = 0; k < r->count; k++)
+        if (strcmp(r->items[k].job, job) == 0) {
+            r->items[k].paused = true; /* the last one resumes */
+            return;
+        }
+    if (daemon_step(d, resume, NULL, NULL, &e) < 0)
+        log_warning(d->log, "job \"%s\" is not resumed: %s", job, e.text);
+}
+
+int restores_end(struct restores *r, const void *client, const char *token, bool ok,
+                 const char *error, const json_t *summary)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].client == client && strcmp(r->items[i].token, token) == 0) {
+            end(r, i, ok, error, summary);
+            return 0;
+        }
+    return -1;
+}
+
+void restores_client_gone(struct restores *r, const void *client)
+{
+    for (size_t i = r->count; i-- > 0;)
+        if (r->items[i].client == client)
+            end(r, i, false, "its connection closed without a word", NULL);
+}
+
+bool restores_has_client(const struct restores *r, const void *client)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].client == client)
+            return true;
+    return false;
+}

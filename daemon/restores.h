@@ -1,0 +1,25 @@
+/* restores.h — restores that go on beside us: each is announced by its client, holds a read pin on
+ * its set, keeps the job's schedule paused and its deletions held, and ends with its record or with
+ * its connection. Loop thread only. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lib/base/json.h"
+
+struct daemon;
+struct restores;
+
+struct restores *restores_new(struct daemon *d);
+void restores_free(struct restores *r);
+/* token: 32 hex digits, written. client identifies the connection. */
+void restores_begin(struct restores *r, const void *client, const char *job, const char *id,
+                    char token[33]);
+bool restores_has(const struct restores *r, const char *token, const char *job);
+/* 0, or -1 if there is no such token of this client. error may be NULL. */
+int restores_end(struct restores *r, const void *client, const char *token, bool ok,
+                 const char *error, const json_t *summary);
+bool restores_has_client(const struct restores *r, const void *client);
+void restores_client_gone(struct restores *r, const void *client);
+bool restores_use(const struct restores *r, const char *job, const char *id);
+bool restores_pause(const struct restores *r, const char *job); /* is the job paused by one? */

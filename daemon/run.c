@@ -1,0 +1,560 @@
+/* run.c — see run.h.
+ *
+ * The happy path is: make sure that every destination has been listed, choose id and sequence
+ * number and journal them, ping, run the before hook, read the sources one after the other, commit,
+ * pin, journal the result, run the after hook, report to the daemon.
+ * Possible failure modes: any of these steps; each failure is recorded in `error` and the
+ * run goes to RESULT; the after hook runs all the same. A failed source does not stop the others.
+ * On close: a run is freed by the daemon after its last record is durable; until then no operation
+ * is left. */
+#include "daemon/run.h"
+
+#include <string.h>
+
+#include "daemon/catalog.h"
+#include "daemon/daemon.h"
+#include "daemon/ping.h"
+#include "daemon/record.h"
+#include "daemon/scan.h"
+#include "daemon/set_json.h"
+#include "lib/base/io.h"
+
+enum { HOOK_GRACE_S = 30, PRE_RESTORE_PIN_DAYS = 14 };
+
+/* --- making one --- */
+
+static bool is_asked_for(const json_t *request, const char *key, const char *name)
+{
+    json_t *list = json_object_get(request, key), *item;
+    size_t i;
+
+    if (json_array_size(list) == 0)
+        return true;
+    json_array_foreach(list, i, item)
+    {
+        if (json_is_string(item) && strcmp(json_string_value(item), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A retry for destinations that were late goes to those alone, unless more has fallen due since. */
+static void choose_parts(struct run *r)
+{
+    const unsigned queued = tiers_from_json(json_object_get(r->request, "tiers"));
+    const bool more_is_owed = (r->tiers & ~queued) != 0;
+
+    r->sources = mem_alloc(r->job->source_count * sizeof(*r->sources));
+    for (size_t i = 0; i < r->job->source_count; i++)
+        if (is_asked_for(r->request, "sources", r->job->sources[i]->name))
+            r->sources[r->source_count++].source = r->job->sources[i];
+    r->destinations = mem_alloc(r->job->destination_count * sizeof(*r->destinations));
+    for (size_t i = 0; i < r->job->destination_count; i++)
+        if (is_asked_for(r->request, "destinations", r->job->destinations[i]->name) &&
+            (more_is_owed || is_asked_for(r->request, "late", r->job->destinations[i]->name)))
+            r->destinations[r->destination_count++] = (struct run_destination){
+                .destination = r->job->destinations[i], .artifacts = json_array()};
+}
+
+static void make_rid(char out[37])
+{
+    uint8_t b[16] = {0};
+    char hex[33];
+
+    (void)io_random(b, sizeof(b)); /* zeros would only make pings harder to tell apart */
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    hex_encode(b, sizeof(b), hex);
+    (void)snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+                   hex + 20);
+}
+
+static struct run *new_run(struct daemon *d, int64_t number, const char *job, enum run_kind kind)
+{
+    struct run *r = mem_alloc(sizeof(*r));
+
+    r->daemon = d;
+    r->config = config_ref(d->config);
+    r->job = config_job(d->config, job);
+    r->number = number;
+    r->kind = kind;
+    r->started = clock_wall();
+    r->began = clock_mono();
+    make_rid(r->rid);
+    return r;
+}
+
+struct run *run_new(struct daemon *d, const struct action *a)
+{
+    struct run *r = new_run(d, a->run, a->job, a->run_kind);
+
+    r->tiers = a->tiers;
+    r->fragment = a->fragment;
+    r->pending = true;
+    return r;
+}
+
+void run_begin(struct run *r)
+{
+    const struct log_fields fields = {.job = r->job->name, .run = r->number};
+
+    r->request =
+        json_incref((json_t *)history_run_record(r->daemon->history, r->number, RECORD_RUN_QUEUED));
+    choose_parts(r);
+    log_write(r->daemon->log, LOG_LEVEL_INFO, LOG_RUN_STARTED, &fields,
+              "job \"%s\": %s begins (%s)", r->job->name, record_kind_word(r->kind),
+              json_opt_string(r->request, "why", ""));
+    if (r->kind == RUN_BACKUP)
+        ping_send(r->daemon->pings, r->job, "start", -1, r->rid, "");
+    r->pending = false;
+    run_tick(r);
+}
+
+struct run *run_new_interrupted(struct daemon *d, int64_t number)
+{
+    const json_t *queued = history_run_record(d->history, number, RECORD_RUN_QUEUED);
+    const json_t *started = history_run_record(d->history, number, RECORD_RUN_STARTED);
+    const json_t *set = history_run_record(d->history, number, RECORD_SET_BEGUN);
+    const char *job = json_opt_string(queued, "job", "");
+
+    if (config_job(d->config, job) == NULL)
+        return NULL;
+    struct run *r =
+        new_run(d, number, job, record_kind_from_word(json_opt_string(queued, "kind", "")));
+    r->interrupted = true;
+    r->request = json_incref((json_t *)queued);
+    r->tiers = tiers_from_json(json_object_get(started, "tiers"));
+    r->fragment = json_opt_bool(started, "fragment", false);
+    r->started = time_from_json(started, "time");
+    (void)snprintf(r->id, sizeof(r->id), "%s", json_opt_string(set, "id", ""));
+    r->sequence = json_opt_i64(set, "sequence", 0);
+    choose_parts(r);
+    return r;
+}
+
+void run_free(struct run *r)
+{
+    if (r == NULL)
+        return;
+    for (size_t i = 0; i < r->destination_count; i++)
+        json_decref(r->destinations[i].artifacts);
+    for (size_t i = 0; i < r->source_count; i++)
+        strlist_deinit(&r->sources[i].problems);
+    for (size_t i = 0; i < r->check_count; i++) {
+        free(r->checks[i].destination);
+        free(r->checks[i].id);
+    }
+    free(r->destinations);
+    free(r->sources);
+    free(r->checks);
+    strlist_deinit(&r->problems);
+    json_decref(r->request);
+    config_unref(r->config);
+    free(r);
+}
+
+/* --- operations --- */
+
+static void on_run_progress(void *arg, const char *step, int64_t done, int64_t total)
+{
+    struct run *r = arg;
+
+    (void)snprintf(r->step, sizeof(r->step), "%s", step);
+    r->done = done;
+    r->total = total;
+    daemon_run_progress(r->daemon, r);
+}
+
+static void on_run_log(void *arg, bool warning, const char *text)
+{
+    struct run *r = arg;
+    const struct log_fields fields = {.job = r->job->name, .run = r->number};
+
+    log_write(r->daemon->log, warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, LOG_PLAIN, &fields,
+              "job \"%s\": %s", r->job->name, text);
+}
+
+void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several,
+                         bool read_capability, bool hook, run_operation_cb *done)
+{
+    struct destination **chosen = mem_alloc(r->destination_count * sizeof(*chosen));
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->destination_count && !hook; i++)
+        if (index < 0 ? !r->destinations[i].out : (size_t)index == i)
+            chosen[count++] = r->destinations[i].destination;
+    r->pending = true;
+    r->operation = operation_start(
+        r->daemon,
+        (struct operation_spec){
+            .config = r->config,
+            .destinations = chosen,
+            .destination_count = count,
+            .several = several,
+            .job = job,
+            .worker = {.read_capability = read_capability,
+                       .nice = r->job->nice,
+                       .io_class = r->job->io_class,
+                       .progress_timeout_s = hook ? 0 : r->job->progress_timeout_s,
+                       .run_timeout_s =
+                           hook ? r->job->hook_timeout_s + HOOK_GRACE_S : r->job->run_timeout_s},
+            .callbacks = {.progress = on_run_progress, .log = on_run_log, .done = done, .arg = r}});
+    free(chosen);
+}
+
+void run_fail(struct run *r, const struct err *e)
+{
+    if (r->error.code == ERR_NONE)
+        r->error = *e;
+}
+
+void run_cancel(struct run *r, bool stopping, const struct err *why)
+{
+    if (r->cancelled.code != ERR_NONE || r->state >= RUN_RESULT)
+        return; /* the result is decided; what is left is to say so */
+    r->cancelled = *why;
+    r->stopped = stopping;
+    if (r->operation != NULL)
+        operation_cancel(r->operation, why);
+    else
+        run_tick(r);
+}
+
+/* No further work for the set: a failure, or somebody wants it to end. */
+static bool run_must_stop(const struct run *r)
+{
+    return r->cancelled.code != ERR_NONE || r->error.code != ERR_NONE;
+}
+
+/* What every operation's callback does first. */
+static void operation_over(struct run *r)
+{
+    r->operation = NULL;
+    r->pending = false;
+}
+
+/* --- LISTING: the sequence number must be above all that any destination holds --- */
+
+static void on_listed(void *arg)
+{
+    struct run *r = arg;
+
+    r->pending = false;
+    run_tick(r);
+}
+
+/* Every destination has been tried: who takes part, and is there anything to do? */
+static void end_listing(struct run *r)
+{
+    size_t in = 0;
+
+    for (size_t i = 0; i < r->destination_count; i++)
+        in += !r->destinations[i].out;
+    if (r->destination_count == 0)
+        (void)err_set(&r->error, ERR_NOT_FOUND, "none of its destinations is configured any more");
+    else if (in == 0)
+        run_fail(r, &r->destinations[0].error);
+    if (r->source_count == 0 && r->kind != RUN_VERIFY)
+        (void)err_set(&r->error, ERR_NOT_FOUND, "none of its sources is configured any more");
+}
+
+static bool step_listing(struct run *r)
+{
+    for (; r->index < r->destination_count && r->cancelled.code == ERR_NONE; r->index++) {
+        struct run_destination *rd = &r->destinations[r->index];
+        struct catalog_destination *d =
+            catalog_destination(r->daemon->catalog, rd->destination->name);
+        if (d->listed)
+            continue;
+        if (!rd->listing_asked) {
+            rd->listing_asked = r->pending = true;
+            scan_start(r->daemon, rd->destination->name, on_listed, r);
+            return true;
+        }
+        rd->out = true;
+        rd->error = d->problem;
+        (void)err_wrap(&rd->error, "destination \"%s\"", rd->destination->name);
+    }
+    end_listing(r);
+    return false;
+}
+
+/* --- BEGINNING: the id and the sequence number, given out once and for all --- */
+
+static void on_set_begun(void *arg)
+{
+    struct run *r = arg;
+
+    r->pending = false;
+    run_tick(r);
+}
+
+/* The present second, or the next one that no destination has a set of. */
+static void choose_id(struct run *r)
+{
+    struct catalog_job *known = catalog_job(r->daemon->catalog, r->job->name);
+    struct wall t = r->started;
+
+    (void)clock_set_id(t, r->id);
+    while (catalog_find(known, NULL, r->id) != NULL ||
+           daemon_id_in_use(r->daemon, r, r->job->name, r->id)) {
+        t.us += 1000000;
+        (void)clock_set_id(t, r->id);
+    }
+    if (r->kind == RUN_BACKUP)
+        r->sequence = ++known->last_sequence;
+}
+
+static bool step_beginning(struct run *r)
+{
+    if (r->id[0] != '\0')
+        return false;
+    choose_id(r);
+    r->pending = true;
+    daemon_post(r->daemon,
+                json_pack("{s:s,s:I,s:s,s:s,s:I}", "type", RECORD_SET_BEGUN, "run",
+                          (json_int_t)r->number, "job", r->job->name, "id", r->id, "sequence",
+                          (json_int_t)r->sequence),
+                on_set_begun, r);
+    return true;
+}
+
+/* --- the hooks --- */
+
+static void on_before_done(void *arg, const json_t *result, const struct err *e)
+{
+    struct run *r = arg;
+
+    operation_over(r);
+    if (result == NULL) {
+        struct err why = *e;
+        (void)err_wrap(&why, "before hook");
+        if (r->job->before_failure == FAILURE_ABORT)
+            run_fail(r, &why);
+        else
+            strlist_add(&r->problems, why.text);
+    }
+    run_tick(r);
+}
+
+static void on_after_done(void *arg, const json_t *result, const struct err *e)
+{
+    struct run *r = arg;
+
+    operation_over(r);
+    if (result == NULL) {
+        struct err why = *e;
+        (void)err_wrap(&why, "after hook");
+        strlist_add(&r->problems, why.text);
+        if (r->job->after_failure == FAILURE_ABORT && r->outcome < OUTCOME_FAILED) {
+            r->outcome = OUTCOME_FAILED;
+            run_fail(r, &why);
+        }
+    }
+    run_tick(r);
+}
+
+/* --- reading and committing --- */
+
+static void on_source_done(void *arg, const json_t *result, const struct err *e)
+{
+    struct run *r = arg;
+
+    operation_over(r);
+    run_take_source(r, &r->sources[r->index++], result, e);
+    run_tick(r);
+}
+
+static bool step_reading(struct run *r)
+{
+    if (r->index >= r->source_count || run_must_stop(r))
+        return false;
+    const struct run_source *s = &r->sources[r->index];
+    run_start_operation(r, run_source_job(r, s), -1, true, s->source->type == SOURCE_FILES, false,
+                        on_source_done);
+    return true;
+}
+
+static bool something_read(const struct run *r)
+{
+    for (size_t i = 0; i < r->destination_count; i++)
+        if (!r->destinations[i].out && json_array_size(r->destinations[i].artifacts) > 0)
+            return true;
+    return false;
+}
+
+static void on_commit_done(void *arg, const json_t *result, const struct err *e)
+{
+    struct run *r = arg;
+
+    operation_over(r);
+    run_take_commit(r, result, e);
+    run_tick(r);
+}
+
+/* --- PINNING: trigger --pin, and the copy before a restore --- */
+
+static void on_pin_done(void *arg, const json_t *result, const struct err *e)
+{
+    struct run *r = arg;
+    struct run_destination *rd = &r->destinations[r->index++];
+    struct set *s =
+        catalog_find(catalog_job(r->daemon->catalog, r->job->name), rd->destination->name, r->id);
+
+    operation_over(r);
+    if (result == NULL) {
+        strlist_addf(&r->problems, "pin at \"%s\": %s", rd->destination->name, e->text);
+    } else if (s != NULL) {
+        s->pinned = true;
+        free(s->pin_reason);
+        s->pin_reason = mem_strdup(json_opt_string(r->request, "pin", "before a restore"));
+        if (r->kind == RUN_PRE_RESTORE)
+            s->pin_until.us = r->started.us + PRE_RESTORE_PIN_DAYS * 86400LL * 1000000;
+    }
+    run_tick(r);
+}
+
+static bool wants_pin(const struct run *r)
+{
+    return r->kind == RUN_PRE_RESTORE || json_opt_string(r->request, "pin", NULL) != NULL;
+}
+
+static bool step_pinning(struct run *r)
+{
+    while (r->index < r->destination_count && !r->destinations[r->index].committed)
+        r->index++;
+    if (!wants_pin(r) || r->index >= r->destination_count)
+        return false;
+    struct wall until = {0};
+    if (r->kind == RUN_PRE_RESTORE)
+        until.us = r->started.us + PRE_RESTORE_PIN_DAYS * 86400LL * 1000000;
+    run_start_operation(r,
+                        json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "verb", "mark", "job", r->job->name,
+                                  "id", r->id, "kind", "pin", "reason",
+                                  json_opt_string(r->request, "pin", "before a restore"), "until",
+                                  time_to_json(until)),
+                        (ssize_t)r->index, false, false, false, on_pin_done);
+    return true;
+}
+
+/* --- the order of things --- */
+
+static void on_result_durable(void *arg)
+{
+    struct run *r = arg;
+
+    r->pending = false;
+    run_tick(r);
+}
+
+static bool step_result(struct run *r)
+{
+    if (r->entered)
+        return false;
+    r->entered = r->pending = true;
+    run_judge(r);
+    daemon_post(r->daemon, run_to_record(r, RECORD_RUN_RESULT), on_result_durable, r);
+    return true;
+}
+
+static bool step_hook(struct run *r, bool after)
+{
+    const struct strlist *argv = after ? &r->job->after : &r->job->before;
+
+    if (r->entered || argv->count == 0 || r->kind != RUN_BACKUP)
+        return false;
+    r->entered = true;
+    run_start_operation(r, run_hook_job(r, argv, after), -1, false, false, true,
+                        after ? on_after_done : on_before_done);
+    return true;
+}
+
+static bool step_committing(struct run *r)
+{
+    if (r->entered || run_must_stop(r) || !something_read(r))
+        return false;
+    r->entered = true;
+    run_start_operation(r, run_commit_job(r), -1, true, false, false, on_commit_done);
+    return true;
+}
+
+static bool step_verifying(struct run *r)
+{
+    if (!r->entered)
+        run_plan_checks(r);
+    r->entered = true;
+    if (r->index >= r->check_count || r->cancelled.code != ERR_NONE)
+        return false;
+    run_start_check(r);
+    return true;
+}
+
+/* Begin the next piece of the present state's work. false: there is none, the state is over. */
+static bool step(struct run *r)
+{
+    switch (r->state) {
+    case RUN_LISTING:
+        return step_listing(r);
+    case RUN_BEGINNING:
+        return step_beginning(r);
+    case RUN_BEFORE:
+        return step_hook(r, false);
+    case RUN_READING:
+        return step_reading(r);
+    case RUN_COMMITTING:
+        return step_committing(r);
+    case RUN_PINNING:
+        return step_pinning(r);
+    case RUN_VERIFYING:
+        return step_verifying(r);
+    case RUN_RESULT:
+        return step_result(r);
+    case RUN_AFTER:
+        return step_hook(r, true);
+    case RUN_FINISHED:
+        break;
+    }
+    return false;
+}
+
+static enum run_state next_state(const struct run *r)
+{
+    switch (r->state) {
+    case RUN_LISTING:
+        if (run_must_stop(r) || r->interrupted)
+            return RUN_RESULT;
+        return r->kind == RUN_VERIFY ? RUN_VERIFYING : RUN_BEGINNING;
+    case RUN_BEGINNING:
+        return run_must_stop(r) ? RUN_RESULT : RUN_BEFORE;
+    case RUN_BEFORE:
+        return run_must_stop(r) ? RUN_RESULT : RUN_READING;
+    case RUN_READING:
+        return run_must_stop(r) ? RUN_RESULT : RUN_COMMITTING;
+    case RUN_COMMITTING:
+        return RUN_PINNING;
+    case RUN_PINNING:
+    case RUN_VERIFYING:
+        return RUN_RESULT;
+    case RUN_RESULT:
+        return RUN_AFTER;
+    case RUN_AFTER:
+    case RUN_FINISHED:
+        break;
+    }
+    return RUN_FINISHED;
+}
+
+void run_tick(struct run *r)
+{
+    if (r->state == RUN_FINISHED)
+        return;
+    while (!r->pending && !step(r)) {
+        r->state = next_state(r);
+        r->index = 0;
+        r->entered = false;
+        if (r->state == RUN_FINISHED) {
+            daemon_run_over(r->daemon, r);
+            return;
+        }
+    }
+}

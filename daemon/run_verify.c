@@ -1,0 +1,105 @@
+/* run_verify.c — a verification run: every byte of the sets asked for is read back by a worker, one
+ * set after the other, and what was found is journalled for each. */
+#include <string.h>
+
+#include "daemon/catalog.h"
+#include "daemon/daemon.h"
+#include "daemon/record.h"
+#include "daemon/run.h"
+
+static bool takes_part(const struct run *r, const char *destination)
+{
+    for (size_t i = 0; i < r->destination_count; i++)
+        if (!r->destinations[i].out &&
+            strcmp(r->destinations[i].destination->name, destination) == 0)
+            return true;
+    return false;
+}
+
+void run_plan_checks(struct run *r)
+{
+    const struct catalog_job *known = catalog_job(r->daemon->catalog, r->job->name);
+    const char *id = json_opt_string(r->request, "id", NULL);
+
+    r->checks = mem_alloc(known->sets.count * sizeof(*r->checks));
+    for (size_t i = 0; i < known->sets.count; i++) {
+        const struct set *s = &known->sets.items[i];
+        if (takes_part(r, s->destination) && (id == NULL || strcmp(id, s->id) == 0))
+            r->checks[r->check_count++] = (struct run_check){
+                .destination = mem_strdup(s->destination), .id = mem_strdup(s->id)};
+    }
+}
+
+static void on_check_over(void *arg)
+{
+    struct run *r = arg;
+
+    r->pending = false;
+    run_tick(r);
+}
+
+static void note_damage(struct run *r, const struct run_check *c, const char *error)
+{
+    const struct log_fields fields = {
+        .job = r->job->name, .destination = c->destination, .id = c->id, .run = r->number};
+    struct err why = {0};
+
+    log_write(r->daemon->log, LOG_LEVEL_ERROR, LOG_VERIFY_FAILED, &fields,
+              "job \"%s\": verification of %s at \"%s\": %s", r->job->name, c->id, c->destination,
+              error);
+    (void)err_set(&why, ERR_DAMAGED, "%s at \"%s\": %s", c->id, c->destination, error);
+    run_fail(r, &why);
+    strlist_add(&r->problems, why.text);
+}
+
+static void post_verdict(struct run *r, const struct run_check *c, const char *error)
+{
+    r->pending = true;
+    daemon_post(r->daemon,
+                json_pack("{s:s,s:I,s:s,s:s,s:s,s:b,s:s?}", "type", RECORD_VERIFIED, "run",
+                          (json_int_t)r->number, "job", r->job->name, "destination", c->destination,
+                          "id", c->id, "ok", error == NULL, "error", error),
+                on_check_over, r);
+}
+
+/* Damage is a verdict about the set; any other failure is only one of the attempt. A set
+ * that retention has removed meanwhile is nobody's problem. */
+static void on_checked(void *arg, const json_t *result, const struct err *e)
+{
+    struct run *r = arg;
+    const struct run_check *c = &r->checks[r->index++];
+    json_t *damaged = json_object_get(result, "damaged");
+    const char *error = NULL;
+
+    r->operation = NULL;
+    r->pending = false;
+    if (json_array_size(damaged) > 0)
+        error = json_opt_string(json_array_get(damaged, 0), "error", "it is damaged");
+    else if (result == NULL && e->code == ERR_DAMAGED)
+        error = e->text;
+    if (error != NULL)
+        note_damage(r, c, error);
+    if (error != NULL || result != NULL) {
+        post_verdict(r, c, error);
+        return;
+    }
+    if (e->code != ERR_NOT_FOUND && e->code != ERR_CANCELLED) {
+        struct err why = *e;
+        (void)err_wrap(&why, "verification of %s at \"%s\"", c->id, c->destination);
+        run_fail(r, &why);
+    }
+    run_tick(r);
+}
+
+void run_start_check(struct run *r)
+{
+    const struct run_check *c = &r->checks[r->index];
+    ssize_t at = 0;
+
+    while (strcmp(r->destinations[at].destination->name, c->destination) != 0)
+        at++;
+    (void)snprintf(r->id, sizeof(r->id), "%s", c->id); /* in use: not to be deleted meanwhile */
+    run_start_operation(
+        r, json_pack("{s:s,s:s,s:s}", "verb", "verify", "job", r->job->name, "id", c->id), at,
+        false, false, false, on_checked);
+}

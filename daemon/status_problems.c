@@ -1,0 +1,182 @@
+#include "daemon/status_problems.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "daemon/ping.h"
+#include "daemon/record.h"
+#include "daemon/set_json.h"
+
+enum { WARNING = 1, CRITICAL = 2, GROWTH_FACTOR = 3, DAMAGED_SHOWN = 3 };
+
+void problems_add(struct problems *p, int level, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    (void)json_array_append_new(p->texts, json_printable(text));
+    if (level > p->level)
+        p->level = level;
+}
+
+/* The newest good set is older than the job promises: by default twice its shortest interval. */
+static bool too_old(const struct daemon *d, const struct job *job, const struct planner_view *view,
+                    const struct set *latest, struct problems *p)
+{
+    int64_t rpo_s = job->rpo_s > 0 ? job->rpo_s : 2 * view->shortest_interval_s;
+    int64_t age_s = (clock_wall().us - latest->started.us) / 1000000;
+    char age[32], limit[32];
+
+    if (rpo_s <= 0 || age_s <= rpo_s || clock_watch_in_doubt(&d->clock))
+        return false;
+    (void)str_duration(age_s, age);
+    (void)str_duration(rpo_s, limit);
+    problems_add(p, CRITICAL, "the newest good backup is %s old, more than %s (rpo)", age, limit);
+    return true;
+}
+
+/* Nothing has ever become good although something should have. */
+static void never_backed_up(struct daemon *d, const struct job *job,
+                            const struct planner_view *view, struct problems *p)
+{
+    if (history_last_run(d->history, job->name) != NULL)
+        problems_add(p, CRITICAL, "there is no good backup yet");
+    else if (view->shortest_interval_s > 0)
+        problems_add(p, WARNING, "never backed up");
+}
+
+static void last_run(struct daemon *d, const struct job *job, struct problems *p)
+{
+    const json_t *run = history_last_run(d->history, job->name);
+    const char *outcome = json_opt_string(run, "outcome", "good");
+
+    if (strcmp(outcome, run_outcome_word(OUTCOME_GOOD)) != 0 &&
+        strcmp(outcome, run_outcome_word(OUTCOME_CANCELLED)) != 0)
+        problems_add(p, WARNING, "the last run %s: %s",
+                     strcmp(outcome, "failed") == 0 ? "failed" : outcome,
+                     json_opt_string(run, "error", ""));
+}
+
+static void damaged_sets(const struct catalog_job *known, struct problems *p)
+{
+    int shown = 0;
+
+    for (size_t i = 0; i < known->sets.count; i++)
+        if (known->sets.items[i].damaged && shown++ < DAMAGED_SHOWN)
+            problems_add(p, CRITICAL, "%s at \"%s\" is damaged: its last verification failed",
+                         known->sets.items[i].id, known->sets.items[i].destination);
+}
+
+/* A destination of the job that lacks the newest good set is late. */
+static void late_destinations(struct daemon *d, const struct job *job, const struct set *latest,
+                              struct catalog_job *known, struct problems *p)
+{
+    for (size_t i = 0; i < job->destination_count; i++) {
+        const char *name = job->destinations[i]->name;
+        if (catalog_destination(d->catalog, name)->listed &&
+            catalog_find(known, name, latest->id) == NULL) {
+            const struct set *there = sets_latest(&known->sets, name);
+            if (there == NULL || there->sequence < latest->sequence)
+                problems_add(p, WARNING, "destination \"%s\" is late: it lacks %s", name,
+                             latest->id);
+        }
+    }
+}
+
+static const struct set *good_before(const struct catalog_job *known, const struct set *latest)
+{
+    const struct set *before = NULL;
+
+    for (size_t i = 0; i < known->sets.count; i++) {
+        const struct set *s = &known->sets.items[i];
+        if (s->state == SET_GOOD && strcmp(s->destination, latest->destination) == 0 &&
+            s->sequence < latest->sequence && (before == NULL || s->sequence > before->sequence))
+            before = s;
+    }
+    return before;
+}
+
+static void size_jump(const struct catalog_job *known, const struct set *latest, struct problems *p)
+{
+    const struct set *before = good_before(known, latest);
+    char now[16], then[16];
+
+    if (before == NULL || set_bytes(before) == 0 ||
+        set_bytes(latest) / GROWTH_FACTOR < set_bytes(before))
+        return;
+    problems_add(p, WARNING, "the newest backup has %s, the one before had %s",
+                 str_bytes(set_bytes(latest), now), str_bytes(set_bytes(before), then));
+}
+
+static void queued_too_long(struct daemon *d, const struct job *job,
+                            const struct planner_view *view, struct problems *p)
+{
+    const json_t *queued = history_run_record(d->history, view->queued, RECORD_RUN_QUEUED);
+    struct wall since = time_from_json(queued, "time");
+    char span[32];
+
+    if (view->queued == 0 || since.us == 0 || job->queue_alarm_s <= 0 ||
+        clock_wall().us - since.us < job->queue_alarm_s * 1000000)
+        return;
+    (void)str_duration((clock_wall().us - since.us) / 1000000, span);
+    problems_add(p, WARNING, "run %lld has been queued for %s", (long long)view->queued, span);
+}
+
+void problems_of_job(struct daemon *d, const struct job *job, const struct planner_view *view,
+                     struct problems *p)
+{
+    struct catalog_job *known = catalog_job(d->catalog, job->name);
+    const struct set *latest = sets_latest(&known->sets, NULL);
+    const char *ping = ping_problem(d->pings, job->name);
+
+    last_run(d, job, p);
+    if (latest == NULL) {
+        never_backed_up(d, job, view, p);
+    } else {
+        (void)too_old(d, job, view, latest, p);
+        late_destinations(d, job, latest, known, p);
+        size_jump(known, latest, p);
+    }
+    damaged_sets(known, p);
+    queued_too_long(d, job, view, p);
+    if (ping != NULL)
+        problems_add(p, WARNING, "%s", ping);
+}
+
+void problems_of_destination(struct daemon *d, const struct destination *dest, struct problems *p)
+{
+    const struct catalog_destination *known = catalog_destination(d->catalog, dest->name);
+    json_t *item;
+    size_t i;
+
+    if (known->problem.code != ERR_NONE && known->problem.code != ERR_CANCELLED)
+        problems_add(p, CRITICAL, "destination \"%s\": %s", dest->name, known->problem.text);
+    if (known->listed && known->total_bytes > 0 &&
+        known->free_bytes < known->total_bytes / 100 * dest->warn_free_percent) {
+        char size[16];
+        problems_add(p, WARNING, "destination \"%s\": only %s (%lld %%) free", dest->name,
+                     str_bytes((uint64_t)known->free_bytes, size),
+                     (long long)(known->free_bytes / (known->total_bytes / 100 + 1)));
+    }
+    json_array_foreach(known->damaged, i, item) if (i < DAMAGED_SHOWN)
+        problems_add(p, CRITICAL, "destination \"%s\": %s/%s cannot be read: %s", dest->name,
+                     json_opt_string(item, "job", ""), json_opt_string(item, "id", ""),
+                     json_opt_string(item, "error", ""));
+}
+
+void problems_of_daemon(struct daemon *d, struct problems *p)
+{
+    if (clock_watch_in_doubt(&d->clock))
+        problems_add(p, WARNING,
+                     "%s: what goes by age waits (synbakctl clock-accept, if it is right)",
+                     d->clock.why);
+    if (d->reload_problem.code != ERR_NONE)
+        problems_add(p, WARNING,
+                     "the last reload was refused, the old configuration is in force: %s",
+                     d->reload_problem.text);
+    if (d->failure.code != ERR_NONE)
+        problems_add(p, CRITICAL, "the journal cannot be written: %s", d->failure.text);
+}
