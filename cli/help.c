@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "lib/base/str.h"
+#include "lib/protocol/role.h"
 
 enum { TEXT_WIDTH = 78 };
 
@@ -55,16 +56,6 @@ static void print_options(const struct command_spec *c, bool of_any)
             print_option(&option_table[i]);
 }
 
-static const char *role_text(enum role role)
-{
-    static const char *const texts[] = {[ROLE_VIEW] = "view",
-                                        [ROLE_OPERATE] = "operate",
-                                        [ROLE_RESTORE] = "restore",
-                                        [ROLE_ADMIN] = "admin"};
-
-    return texts[role];
-}
-
 static void print_command(const struct command_spec *c)
 {
     (void)printf("Usage: synbakctl %s%s%s [OPTION]...\n\n", c->words, c->args[0] != '\0' ? " " : "",
@@ -73,7 +64,7 @@ static void print_command(const struct command_spec *c)
     if (c->detail[0] != '\0')
         print_wrapped(c->detail, 0, 0);
     if (c->role != ROLE_NONE)
-        (void)printf("synbakd asks for the role \"%s\".\n", role_text(c->role));
+        (void)printf("synbakd asks for the role \"%s\".\n", role_word(c->role));
     (void)printf("\nOptions:\n");
     print_options(c, false);
     print_options(c, true);
@@ -168,7 +159,7 @@ int cmd_manual(struct cli *c, struct err *e)
             (void)printf("\n");
         }
         if (command->role != ROLE_NONE)
-            (void)printf("Role: %s.\n", role_text(command->role));
+            (void)printf("Role: %s.\n", role_word(command->role));
         print_roff_options(command, false);
     }
     (void)printf(".El\n.Pp\nOptions of every command:\n");
