@@ -37,9 +37,11 @@ struct change {
     bool done;
 };
 
+enum node_kind { FOLDER, FILE_NODE, LINK };
+
 struct node {
     uint64_t ino;
-    enum { FOLDER, FILE_NODE, LINK } kind;
+    enum node_kind kind;
     struct entry *entries; /* folder: durable names */
     size_t entry_count;
     struct change **changes; /* folder: pending */
@@ -73,7 +75,7 @@ static struct node *node_find(const struct disk *d, uint64_t ino)
     return NULL;
 }
 
-static struct node *node_new(struct disk *d, uint64_t ino, int kind)
+static struct node *node_new(struct disk *d, uint64_t ino, enum node_kind kind)
 {
     struct node *n = mem_alloc(sizeof(*n));
 
