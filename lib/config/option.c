@@ -9,6 +9,8 @@
 #define STRUCT_DESTINATION struct destination
 #define STRUCT_SOURCE      struct source
 #define STRUCT_JOB         struct job
+#define DAYS(n_)           (INT64_C(86400) * (n_))
+#define YEARS(n_)          (INT64_C(31557600) * (n_))
 #define IN(type_)          (1u << SOURCE_##type_)
 #define OPTION(section_, key_, type_, field_, ...)                                                 \
     {.section = SECTION_##section_,                                                                \
