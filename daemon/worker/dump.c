@@ -19,6 +19,7 @@
 #include "lib/base/io.h"
 #include "lib/postgres/databases.h"
 #include "lib/postgres/dump_stream.h"
+#include "lib/postgres/locks.h"
 #include "lib/postgres/properties.h"
 #include "lib/postgres/rights.h"
 #include "lib/postgres/tools.h"
@@ -223,6 +224,21 @@ static void explain_rights(struct dump *d, struct pg *p, struct err *e)
     strlist_deinit(&excluded);
 }
 
+/* Who held the lock that pg_dump gave up on, if it still does. */
+static void explain_lock(struct dump *d, struct pg *p, struct err *e)
+{
+    struct strlist locks = {0};
+    struct err unused;
+
+    if (strstr(e->text, "LOCK TABLE") == NULL || strstr(e->text, "timeout") == NULL)
+        return;
+    bool known = pg_locks_list(p, 0, &locks, &unused) == 0 && locks.count > 0;
+    (void)err_set(
+        e, ERR_UNAVAILABLE, "a table stayed locked for longer than lock_timeout (%lld s)%s%s",
+        (long long)d->source.lock_timeout_s, known ? ": " : "", known ? locks.items[0] : "");
+    strlist_deinit(&locks);
+}
+
 static int dump_connected(struct dump *d, struct pg *p, const char *name, struct err *e)
 {
     _cleanup_free_ char *file = file_name(d, name), *shown = str_printable(name, strlen(name));
@@ -246,6 +262,8 @@ static int dump_connected(struct dump *d, struct pg *p, const char *name, struct
         rc = run_stream(&s, &argv, &login, file, e);
         if (rc < 0 && e->code == ERR_SOURCE)
             explain_rights(d, p, e);
+        else if (rc < 0 && e->code == ERR_UNAVAILABLE)
+            explain_lock(d, p, e);
     }
     if (rc == 0) {
         struct output_about about = {

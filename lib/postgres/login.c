@@ -145,6 +145,8 @@ enum err_code pg_child_error_code(const char *stderr_text)
         "remaining connection slots",
         "the database system is",
         "lock timeout",
+        "statement timeout", /* pg_dump makes its --lock-wait-timeout out of that */
+
         "could not obtain lock",
         "connection to database",
         "no connection to the server",
