@@ -35,6 +35,16 @@ if(NOT SYNBAK_FUZZ)
   endforeach()
 endif()
 
+# tests/tools/NAME.c -> build/tests/NAME: programs that integration tests ask.
+file(GLOB tool_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/tools/*.c)
+foreach(source ${tool_sources})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_compile_options(${name} PRIVATE -Wno-conversion)
+  target_link_libraries(${name} PRIVATE ${ALL_LIBS} synbak_seam)
+endforeach()
+
 # The programs once more with the fault-injecting seam, for kill and power-loss campaigns.
 synbak_program(synbakd-fault synbak_seam_fault daemon ${SYNBAKD_LIBS})
 synbak_program(synbak-worker-fault synbak_seam_fault daemon/worker ${WORKER_LIBS})
