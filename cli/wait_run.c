@@ -68,22 +68,33 @@ int wait_exit_status(const json_t *result)
     return EXIT_FAILED;
 }
 
+static const char *destination_name(const json_t *d)
+{
+    const char *name = json_is_string(d) ? json_string_value(d) : json_opt_string(d, "name", NULL);
+
+    return name != NULL ? name : json_opt_string(d, "destination", "?");
+}
+
+static bool holds_it(const json_t *d)
+{
+    return json_is_string(d) || json_opt_bool(d, "ok", true);
+}
+
 static void print_destinations(const struct screen *s, const json_t *list)
 {
+    _cleanup_json_ json_t *good = json_array();
     json_t *d;
     size_t i;
 
-    json_array_foreach(list, i, d)
-    {
-        const char *name =
-            json_is_string(d) ? json_string_value(d) : json_opt_string(d, "destination", NULL);
-        if (name == NULL)
-            name = json_opt_string(d, "name", "?");
-        if (json_opt_bool(d, "ok", true))
-            say_line(s, PLAIN, "  at       %s", name);
-        else
-            say_line(s, RED, "  missing  %s: %s", name, json_opt_string(d, "error", "?"));
+    json_array_foreach(list, i, d) if (holds_it(d))(void)
+        json_array_append_new(good, json_string(destination_name(d)));
+    if (json_array_size(good) > 0) {
+        _cleanup_free_ char *names = join_strings(good, ", ");
+        say_line(s, PLAIN, "  at       %s", names);
     }
+    json_array_foreach(list, i, d) if (!holds_it(d))
+        say_line(s, RED, "  missing  %s: %s", destination_name(d),
+                 json_opt_string(d, "error", "no reason given"));
 }
 
 void wait_print_backup(const struct screen *s, const char *job, const json_t *result)
@@ -102,8 +113,9 @@ void wait_print_backup(const struct screen *s, const char *job, const json_t *re
         "%s", status == EXIT_LATE ? "late" : outcome);
     say_line(s, PLAIN, ": run %lld of job \"%s\"%s%s", (long long)json_opt_i64(result, "run", 0),
              job, error != NULL && error[0] != '\0' ? ": " : "", error != NULL ? error : "");
-    if (id == NULL || id[0] == '\0')
-        return;
+    if (id == NULL || id[0] == '\0' || status == EXIT_FAILED ||
+        status == err_exit_status(ERR_CANCELLED))
+        return; /* nothing was committed */
     say_line(s, PLAIN, "  id       %s", id);
     if (json_opt_string(result, "place", NULL) != NULL)
         say_line(s, PLAIN, "  place    %s", json_opt_string(result, "place", ""));
