@@ -74,7 +74,8 @@ struct source {
 
 struct tier_rule {
     bool on;
-    char *when; /* "at 02:00", "cron 0 2 * * *", "on Mon *-*-* 02:00", or "" for the default */
+    char *when; /* "at 02:00", "cron 0 2 * * *", "on Mon *-*-* 02:00", or "" for the default; never
+                   NULL */
     int keep;   /* KEEP_FOREVER when no keep was written */
     struct origin at;
 };
@@ -87,7 +88,7 @@ struct job {
     struct destination **destinations;
     size_t destination_count;
     struct tier_rule tiers[TIER_COUNT];
-    struct tier_rule verify;      /* same grammar, no keep; off by default */
+    struct tier_rule verify;      /* `when` may begin with a tier's word; no keep; off by default */
     char *timezone;               /* NULL: the daemon's */
     int keep_last;                /* KEEP_UNSET */
     int64_t keep_within_s;        /* 0: unset */
@@ -136,7 +137,7 @@ struct config {
 };
 
 /* ERR_CONFIG with the first error's "FILE:LINE: ..." as text; errors (may be NULL) gets up to 20.
- */
+ * The files must belong to root or to us and be writable by nobody else (file.h). Blocks. */
 int must_check config_load(const char *file, struct config **ret, struct strlist *errors,
                            struct err *e);
 /* From memory, for tests and fuzzing; `name` stands where the file's name would. No conf.d. */
@@ -149,8 +150,8 @@ struct job *config_job(const struct config *c, const char *name);               
 struct destination *config_destination(const struct config *c, const char *name); /* or NULL */
 struct source *config_source(const struct config *c, const char *name);           /* or NULL */
 
-/* The whole configuration in normal form, defaults left out; it parses to an equal model.
- * Secrets appear only as references. */
+/* The whole configuration in normal form, defaults left out; it parses to an equal model. Secrets
+ * appear only as references, a password in a connection string as *** (print.h has it whole). */
 struct buf;
 int must_check config_print(const struct config *c, struct buf *out, struct err *e);
 
