@@ -17,15 +17,6 @@ struct cipher {
     bool decrypting;
 };
 
-int cipher_stretch(const struct secret *key, const uint8_t *salt, size_t salt_len, uint8_t *out,
-                   size_t out_len, struct err *e)
-{
-    if (PKCS5_PBKDF2_HMAC(key->text, (int)key->len, salt, (int)salt_len, CIPHER_ITERATIONS,
-                          EVP_sha256(), (int)out_len, out) != 1)
-        return err_set(e, ERR_INTERNAL, "OpenSSL cannot derive a key");
-    return 0;
-}
-
 static int start(const struct secret *key, const uint8_t *header, bool decrypting,
                  struct cipher **ret, struct err *e)
 {

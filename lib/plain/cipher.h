@@ -1,7 +1,7 @@
 /* cipher.h — AES-256-CBC exactly as `openssl enc -aes-256-cbc -pbkdf2 -iter 600000 -md sha256`
  * writes and reads it: "Salted__", 8 bytes of salt, then whole blocks with PKCS#7 padding.
  *
- * Starting costs 0.2 s of one core: the key is stretched. */
+ * Starting costs 0.1 to 0.2 s of one core: the key is stretched. */
 #pragma once
 
 #include "lib/base/err.h"
@@ -28,6 +28,6 @@ int must_check cipher_update(struct cipher *c, const void *data, size_t len, voi
 int must_check cipher_final(struct cipher *c, void *out, size_t *ret_len, struct err *e);
 void cipher_free(struct cipher *c); /* NULL-safe; wipes */
 
-/* PBKDF2-HMAC-SHA-256 with the iterations above. */
+/* PBKDF2-HMAC-SHA-256 with the iterations above; salt_len <= 16 (stretch.c). */
 int must_check cipher_stretch(const struct secret *key, const uint8_t *salt, size_t salt_len,
                               uint8_t *out, size_t out_len, struct err *e);

@@ -19,10 +19,10 @@ struct segment_reader {
     struct digest *digest;
 };
 
-/* What is not there is damage here: the manifest says that it was written. */
+/* What is not there, or longer, is damage here: the manifest says that it was written, and how. */
 static int missing_is_damage(struct err *e)
 {
-    if (e != NULL && e->code == ERR_NOT_FOUND)
+    if (e != NULL && (e->code == ERR_NOT_FOUND || e->code == ERR_LIMIT))
         e->code = ERR_DAMAGED;
     return -1;
 }

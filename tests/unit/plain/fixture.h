@@ -8,6 +8,7 @@
 #include "tests/lib/test.h"
 
 #define TEST_KEY "correct-horse-battery-staple"
+static const struct secret test_key = {.text = (char[]){TEST_KEY}, .len = sizeof(TEST_KEY) - 1};
 
 static inline struct store *open_store(const char *name)
 {
