@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/access.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
 #include "daemon/loop.h"
+#include "daemon/peer.h"
 #include "daemon/restores.h"
 #include "lib/base/io.h"
 
@@ -33,7 +33,7 @@ enum {
 struct client {
     struct control *control;
     uv_pipe_t pipe;
-    struct peer peer;
+    struct role_peer peer;
     enum role role;
     struct frame_decoder in;
     size_t buffered, queued;
@@ -57,7 +57,7 @@ struct control {
     struct daemon *daemon;
     uv_pipe_t server;
     char *own_path;
-    struct access_ids *access;
+    struct role_table roles;
     struct client **clients;
     size_t client_count;
     size_t buffered;
@@ -75,7 +75,7 @@ static void client_maybe_free(struct client *c)
     if (!c->closed || c->requests > 0)
         return;
     frame_decoder_deinit(&c->in);
-    free(c->peer.groups);
+    peer_deinit(&c->peer);
     free(c);
 }
 
@@ -249,7 +249,6 @@ static const struct method *find_method(const char *name)
 
 static void call(struct request *r, const char *name)
 {
-    static const char *const roles[] = {"none", "view", "operate", "restore", "admin"};
     const struct method *m = find_method(name);
     struct client *c = r->client;
     struct daemon *d = c->control->daemon;
@@ -262,7 +261,7 @@ static void call(struct request *r, const char *name)
         (void)err_set(&e, ERR_DENIED,
                       "%s needs the role \"%s\", uid %u has \"%s\" ([access] in "
                       "the configuration)",
-                      m->name, roles[m->role], (unsigned)c->peer.uid, roles[c->role]);
+                      m->name, role_word(m->role), (unsigned)c->peer.uid, role_word(c->role));
         log_write(d->log, LOG_LEVEL_WARNING, LOG_DENIED, NULL, "%s", e.text);
         request_fail(r, &e);
     } else if (c->control->stopping) {
@@ -373,13 +372,13 @@ static void admit(struct control *control, struct client *c)
 {
     int fd = -1;
 
-    if (uv_fileno((uv_handle_t *)&c->pipe, &fd) != 0 || access_read_peer(fd, &c->peer) < 0 ||
+    if (uv_fileno((uv_handle_t *)&c->pipe, &fd) != 0 || peer_read(fd, &c->peer) < 0 ||
         !has_room(control, c->peer.uid) || control->stopping) {
         c->closing = true;
         uv_close((uv_handle_t *)&c->pipe, on_client_closed);
         return;
     }
-    c->role = access_role(control->access, &c->peer);
+    c->role = role_judge(&control->roles, geteuid(), &c->peer);
     control->clients =
         mem_resize_array(control->clients, control->client_count + 1, sizeof(*control->clients));
     control->clients[control->client_count++] = c;
@@ -447,30 +446,36 @@ void control_run_finished(struct control *control, const json_t *record, int64_t
 
 /* --- start and stop --- */
 
-void control_set_access(struct control *c, struct access_ids *ids)
+void control_set_roles(struct control *c, struct role_table roles, const struct strlist *unknown)
 {
-    access_free(c->access);
-    c->access = ids;
-    if (access_unknown(ids) != NULL)
-        log_warning(c->daemon->log,
-                    "[access]: there is no \"%s\" on this machine: it grants nothing",
-                    access_unknown(ids));
+    role_table_deinit(&c->roles);
+    c->roles = roles;
+    for (size_t i = 0; i < unknown->count; i++)
+        log_warning(c->daemon->log, "%s: it grants nothing", unknown->items[i]);
     for (size_t i = 0; i < c->client_count; i++)
-        c->clients[i]->role = access_role(ids, &c->clients[i]->peer);
+        c->clients[i]->role = role_judge(&roles, geteuid(), &c->clients[i]->peer);
 }
 
 int control_new(struct daemon *d, struct control **ret, struct err *e)
 {
+    struct strlist unknown = {0};
+    struct role_table roles;
     struct control *c;
     int fd;
     bool own;
 
-    if (listen_open(d->config->socket_path, &fd, &own, e) < 0)
+    if (role_table_create(&d->config->access, &roles, &unknown, e) < 0)
         return -1;
+    if (listen_open(d->config->socket_path, &fd, &own, e) < 0) {
+        role_table_deinit(&roles);
+        strlist_deinit(&unknown);
+        return -1;
+    }
     c = mem_alloc(sizeof(*c));
     c->daemon = d;
     c->own_path = own ? mem_strdup(d->config->socket_path) : NULL;
-    control_set_access(c, access_resolve(&d->config->access));
+    control_set_roles(c, roles, &unknown);
+    strlist_deinit(&unknown);
     c->sweep = loop_timer_new(&d->loop, on_sweep, c);
     (void)uv_pipe_init(&d->loop, &c->server, 0);
     c->server.data = c;
@@ -511,7 +516,7 @@ void control_free(struct control *c)
 {
     if (c == NULL)
         return;
-    access_free(c->access);
+    role_table_deinit(&c->roles);
     free(c->clients);
     free(c->waits);
     free(c->own_path);

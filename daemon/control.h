@@ -9,15 +9,16 @@
 
 #include "lib/base/json.h"
 #include "lib/protocol/control_msg.h"
+#include "lib/protocol/role.h"
 
-struct access_ids;
 struct control;
 struct daemon;
 struct request; /* one call; answered exactly once, at once or later */
 struct run;
 
 int must_check control_new(struct daemon *d, struct control **ret, struct err *e);
-void control_set_access(struct control *c, struct access_ids *ids); /* takes it */
+/* Takes the table; names that nobody has are told to the log. */
+void control_set_roles(struct control *c, struct role_table roles, const struct strlist *unknown);
 void control_stop(struct control *c);       /* accept nobody more, answer no new requests */
 bool control_idle(const struct control *c); /* no request is being worked on */
 void control_close(struct control *c);      /* close every handle */

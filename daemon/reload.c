@@ -6,7 +6,6 @@
  * cannot change while running. */
 #include "daemon/reload.h"
 
-#include "daemon/access.h"
 #include "daemon/control.h"
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
@@ -18,22 +17,28 @@ struct reload {
     struct daemon *daemon;
     struct request *request;
     struct config *config;
-    struct access_ids *access;
+    struct role_table roles;
+    struct strlist unknown;
     struct err error;
 };
+
+static int load_all(struct reload *r)
+{
+    if (config_load(r->daemon->config_file, &r->config, NULL, &r->error) < 0)
+        return -1;
+    if (schedule_check_config(r->config, NULL, &r->error) == 0 &&
+        role_table_create(&r->config->access, &r->roles, &r->unknown, &r->error) == 0)
+        return 0;
+    config_unref(r->config);
+    return -1;
+}
 
 static void load(void *arg)
 {
     struct reload *r = arg;
 
-    if (config_load(r->daemon->config_file, &r->config, NULL, &r->error) < 0)
+    if (load_all(r) < 0)
         r->config = NULL;
-    else if (schedule_check_config(r->config, NULL, &r->error) < 0) {
-        config_unref(r->config);
-        r->config = NULL;
-    } else {
-        r->access = access_resolve(&r->config->access);
-    }
 }
 
 static int check_unchangeable(const struct daemon *d, const struct config *c, struct err *e)
@@ -55,7 +60,8 @@ static int adopt(struct reload *r)
     }
     if (daemon_set_config(d, r->config, &r->error) < 0) /* takes it in any case */
         return -1;
-    control_set_access(d->control, TAKE(r->access));
+    control_set_roles(d->control, r->roles, &r->unknown);
+    r->roles = (struct role_table){0};
     log_set_format(d->log, d->config->log_format);
     for (size_t i = 0; i < d->config->destination_count; i++)
         if (!catalog_destination(d->catalog, d->config->destinations[i]->name)->listed)
@@ -98,7 +104,8 @@ static void on_loaded(void *arg)
 
     d->reloading = false;
     say(r, r->config != NULL && adopt(r) == 0);
-    access_free(r->access);
+    role_table_deinit(&r->roles);
+    strlist_deinit(&r->unknown);
     free(r);
     daemon_tick(d);
     daemon_maybe_stopped(d);

@@ -47,13 +47,13 @@ static void choose_parts(struct run *r)
     r->sources = mem_alloc(r->job->source_count * sizeof(*r->sources));
     for (size_t i = 0; i < r->job->source_count; i++)
         if (is_asked_for(r->request, "sources", r->job->sources[i]->name))
-            r->sources[r->source_count++].source = r->job->sources[i];
+            r->sources[r->source_count++] =
+                (struct run_source){.source = r->job->sources[i], .artifacts = json_object()};
     r->destinations = mem_alloc(r->job->destination_count * sizeof(*r->destinations));
     for (size_t i = 0; i < r->job->destination_count; i++)
         if (is_asked_for(r->request, "destinations", r->job->destinations[i]->name) &&
             (more_is_owed || is_asked_for(r->request, "late", r->job->destinations[i]->name)))
-            r->destinations[r->destination_count++] = (struct run_destination){
-                .destination = r->job->destinations[i], .artifacts = json_array()};
+            r->destinations[r->destination_count++].destination = r->job->destinations[i];
 }
 
 static void make_rid(char out[37])
@@ -136,10 +136,10 @@ void run_free(struct run *r)
 {
     if (r == NULL)
         return;
-    for (size_t i = 0; i < r->destination_count; i++)
-        json_decref(r->destinations[i].artifacts);
-    for (size_t i = 0; i < r->source_count; i++)
+    for (size_t i = 0; i < r->source_count; i++) {
         strlist_deinit(&r->sources[i].problems);
+        json_decref(r->sources[i].artifacts);
+    }
     for (size_t i = 0; i < r->check_count; i++) {
         free(r->checks[i].destination);
         free(r->checks[i].id);
@@ -378,8 +378,10 @@ static bool step_reading(struct run *r)
 static bool something_read(const struct run *r)
 {
     for (size_t i = 0; i < r->destination_count; i++)
-        if (!r->destinations[i].out && json_array_size(r->destinations[i].artifacts) > 0)
-            return true;
+        for (size_t k = 0; k < r->source_count && !r->destinations[i].out; k++)
+            if (json_object_get(r->sources[k].artifacts, r->destinations[i].destination->name) !=
+                NULL)
+                return true;
     return false;
 }
 

@@ -31,7 +31,6 @@ struct run_destination { /* one of the places this run is for */
     bool out; /* failed: takes no further part */
     bool committed;
     struct err error;
-    json_t *artifacts; /* [ARTIFACT] of all sources read so far */
     uint64_t bytes;
 };
 
@@ -40,6 +39,7 @@ struct run_source { /* one of the things this run reads */
     bool done, whole;
     uint64_t raw_bytes;
     struct strlist problems;
+    json_t *artifacts; /* {DESTINATION: [ARTIFACT]} */
 };
 
 struct run_check { /* one set to verify */

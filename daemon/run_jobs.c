@@ -50,23 +50,12 @@ static json_t *commit_sources(const struct run *r)
 
     for (size_t i = 0; i < r->source_count; i++) {
         const struct run_source *s = &r->sources[i];
-        (void)json_array_append_new(array,
-                                    json_pack("{s:s,s:s,s:b,s:o}", "name", s->source->name, "type",
-                                              types[s->source->type], "whole", s->whole, "problems",
-                                              json_from_strings(&s->problems)));
+        (void)json_array_append_new(
+            array, json_pack("{s:s,s:s,s:b,s:o,s:O}", "name", s->source->name, "type",
+                             types[s->source->type], "whole", s->whole, "problems",
+                             json_from_strings(&s->problems), "artifacts", s->artifacts));
     }
     return array;
-}
-
-static json_t *commit_artifacts(const struct run *r)
-{
-    json_t *o = json_object();
-
-    for (size_t i = 0; i < r->destination_count; i++)
-        if (!r->destinations[i].out)
-            (void)json_object_set(o, r->destinations[i].destination->name,
-                                  r->destinations[i].artifacts);
-    return o;
 }
 
 /* Why the set was made, for its manifest: what the operator said, else what made it due. */
@@ -94,11 +83,11 @@ json_t *run_commit_job(const struct run *r)
     char host[256] = "";
 
     (void)gethostname(host, sizeof(host) - 1);
-    return json_pack("{s:s,s:s,s:s,s:I,s:o,s:s,s:o,s:b,s:o,s:o,s:o}", "verb", "commit", "job",
+    return json_pack("{s:s,s:s,s:s,s:I,s:o,s:s,s:o,s:b,s:o,s:o}", "verb", "commit", "job",
                      r->job->name, "id", r->id, "sequence", (json_int_t)r->sequence, "tiers",
                      tiers_of_set(r), "reason", reason_of(r), "started", time_to_json(r->started),
                      "fragment", run_makes_fragment(r), "host", json_printable(host), "sources",
-                     commit_sources(r), "artifacts", commit_artifacts(r));
+                     commit_sources(r));
 }
 
 static void add_env(json_t *env, const char *name, const char *value)

@@ -27,7 +27,7 @@ static void put_out(struct run_destination *rd, const json_t *o)
     (void)err_wrap(&rd->error, "destination \"%s\"", rd->destination->name);
 }
 
-static void take_destinations(struct run *r, const json_t *result)
+static void take_destinations(struct run *r, const struct run_source *s, const json_t *result)
 {
     json_t *list = json_object_get(result, "destinations"), *o;
     size_t i;
@@ -37,10 +37,11 @@ static void take_destinations(struct run *r, const json_t *result)
         struct run_destination *rd = destination_of(r, o);
         if (rd == NULL || rd->out)
             continue;
-        if (json_opt_bool(o, "ok", false))
-            (void)json_array_extend(rd->artifacts, json_object_get(o, "artifacts"));
-        else
+        json_t *artifacts = json_object_get(o, "artifacts");
+        if (!json_opt_bool(o, "ok", false))
             put_out(rd, o);
+        else if (json_array_size(artifacts) > 0)
+            (void)json_object_set(s->artifacts, rd->destination->name, artifacts);
     }
 }
 
@@ -69,7 +70,7 @@ void run_take_source(struct run *r, struct run_source *s, const json_t *result, 
     s->raw_bytes = (uint64_t)json_opt_i64(result, "raw_bytes", 0);
     if (json_get_strings(result, "problems", &s->problems, NULL) < 0)
         strlist_add(&s->problems, "the worker's list of problems cannot be read");
-    take_destinations(r, result);
+    take_destinations(r, s, result);
     if (!s->whole && r->first_source_error.code == ERR_NONE)
         (void)err_set(&r->first_source_error, ERR_INCOMPLETE,
                       "source \"%s\" was not read completely%s%s", s->source->name,
@@ -81,16 +82,15 @@ void run_take_source(struct run *r, struct run_source *s, const json_t *result, 
 
 /* --- the commit --- */
 
-static uint64_t artifact_bytes(const struct run_destination *rd, const char *source)
+static uint64_t artifact_bytes(const struct run_source *s, const char *destination)
 {
     uint64_t bytes = 0;
-    json_t *artifact;
+    json_t *list = json_object_get(s->artifacts, destination), *artifact;
     size_t i;
 
-    json_array_foreach(rd->artifacts, i, artifact)
+    json_array_foreach(list, i, artifact)
     {
-        if (strcmp(json_opt_string(artifact, "source", ""), source) == 0)
-            bytes += (uint64_t)json_opt_i64(artifact, "stored_bytes", 0);
+        bytes += (uint64_t)json_opt_i64(artifact, "stored_bytes", 0);
     }
     return bytes;
 }
@@ -114,7 +114,7 @@ static void add_to_catalog(struct run *r, const struct run_destination *rd)
             (struct set_source){.name = mem_strdup(source->source->name),
                                 .whole = source->whole,
                                 .raw_bytes = source->raw_bytes,
-                                .stored_bytes = artifact_bytes(rd, source->source->name)};
+                                .stored_bytes = artifact_bytes(source, rd->destination->name)};
         s.incomplete |= !source->whole;
     }
     catalog_add(r->daemon->catalog, r->job->name, &s);

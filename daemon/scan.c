@@ -130,15 +130,6 @@ static void on_scanned(void *arg, const json_t *result, const struct err *e)
     daemon_maybe_stopped(d);
 }
 
-static json_t *job_names(const struct config *c)
-{
-    json_t *names = json_array();
-
-    for (size_t i = 0; i < c->job_count; i++)
-        (void)json_array_append_new(names, json_string(c->jobs[i]->name));
-    return names;
-}
-
 /* Runs that a stop or a removal overtakes: the destination has left the configuration. */
 static void report_missing(struct daemon *d, const char *destination, scan_done_cb *done, void *arg)
 {
@@ -177,8 +168,8 @@ void scan_start(struct daemon *d, const char *destination, scan_done_cb *done, v
             .config = d->config,
             .destinations = &dest,
             .destination_count = 1,
-            .job = json_pack("{s:s,s:o,s:i,s:o}", "verb", "scan", "jobs", job_names(d->config),
-                             "sweep_age_s", SWEEP_AGE_S, "in_progress", daemon_sets_in_progress(d)),
+            .job = json_pack("{s:s,s:[],s:i,s:o}", "verb", "scan", "jobs", "sweep_age_s",
+                             SWEEP_AGE_S, "in_progress", daemon_sets_in_progress(d)),
             .worker = {.nice = 10, .io_class = IO_IDLE, .progress_timeout_s = PROGRESS_TIMEOUT_S},
             .callbacks = {.done = on_scanned, .arg = scan}});
 }
