@@ -121,15 +121,23 @@ struct wall calendar_next(const struct calendar *c, const struct zone *z, struct
     return (struct wall){fires * 1000000};
 }
 
+/* Days after which firings repeat; a leap year if the date plays a part. */
+static int64_t repeats_after(const struct calendar *c)
+{
+    if (c->days != ALL_DAYS || c->months != ALL_MONTHS)
+        return 366;
+    return c->weekdays == ALL_DAYS_OF_WEEK ? 1 : 7;
+}
+
 int64_t calendar_interval(const struct calendar *c, const struct zone *z, struct wall t)
 {
     int64_t from = minute_from(wall_seconds(t) + zone_offset(z, t));
-    int64_t shortest = 0, last = NEVER;
+    int64_t to = from + (repeats_after(c) + 1) * DAY_MINUTES, shortest = 0, last = NEVER;
 
     for (int64_t m = next_civil(c, from); m != NEVER; m = next_civil(c, m + 1)) {
         if (last != NEVER && (shortest == 0 || m - last < shortest))
             shortest = m - last;
-        if (shortest == 1 || (shortest != 0 && m > from + 366 * DAY_MINUTES))
+        if (shortest == 1 || (shortest != 0 && m > to))
             break;
         last = m;
     }
