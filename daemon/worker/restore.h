@@ -75,7 +75,8 @@ int must_check restore_database_plan(const struct restore_request *q, struct res
 int must_check restore_database_stage(struct restore_database *d, restore_read *read, void *arg,
                                       struct err *e);
 /* What undo and a later crash recovery need: an object, written durably before swap is called.
- * It holds no secret: names and the source's name, never a URI with a password. New reference. */
+ * It holds no secret: names and the source's name, never a URI with a password. New reference;
+ * NULL for globals, whose roles stay. */
 json_t *restore_database_record(const struct restore_database *d);
 /* Put the staged one in place of the present one. On failure the present one is back and open. */
 int must_check restore_database_swap(struct restore_database *d, struct restore_kept *ret_kept,

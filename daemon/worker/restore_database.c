@@ -368,10 +368,11 @@ int restore_database_stage(struct restore_database *d, restore_read *read, void 
 
 json_t *restore_database_record(const struct restore_database *d)
 {
+    if (d->globals)
+        return NULL; /* roles that were added stay: databases may need them */
     json_t *record = db_names_to_json(&d->names);
-
+    (void)json_object_set_new(record, "kind", json_string("database"));
     (void)json_object_set_new(record, "source", json_string(d->source));
-    (void)json_object_set_new(record, "globals", json_boolean(d->globals));
     return record;
 }
 
@@ -486,8 +487,6 @@ int restore_database_undo(struct worker *w, const json_t *record, const json_t *
     struct pg *p = NULL;
     char *note = NULL;
 
-    if (json_opt_bool(record, "globals", false))
-        return 0; /* roles that were added stay: databases may need them */
     if (db_names_from_json(record, &names, e) < 0)
         return err_wrap(e, "record of the restore");
     if (source != NULL)

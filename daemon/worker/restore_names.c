@@ -28,8 +28,6 @@ void db_names_deinit(struct db_names *n)
 
 json_t *db_names_to_json(const struct db_names *n)
 {
-    if (n->name == NULL)
-        return json_object();
     return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b}", "name", n->name, "staged", n->staged,
                      "aside", n->aside, "undone", n->undone, "present_oid",
                      (json_int_t)n->present_oid, "staged_oid", (json_int_t)n->staged_oid, "dropped",

@@ -8,16 +8,25 @@
 static int check_owner(struct pg *p, const char *owner, struct err *e)
 {
     const char *const name[] = {owner};
-    _cleanup_free_ char *there = NULL;
+    _cleanup_free_ char *ours = NULL;
 
-    int rc = pg_query_value(p, "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1", name, 1,
-                            &there, e);
-    if (rc != 1)
-        return rc;
-    return err_set(e, ERR_REFUSED,
-                   "the owner \"%s\" does not exist on this server: createuser \"%s\", or run the "
-                   "set's globals.sql first",
-                   owner, owner);
+    int rc = pg_query_value(p,
+                            "SELECT pg_catalog.pg_has_role(oid, 'MEMBER') FROM pg_catalog.pg_roles"
+                            " WHERE rolname = $1",
+                            name, 1, &ours, e);
+    if (rc < 0)
+        return -1;
+    if (rc == 1)
+        return err_set(e, ERR_REFUSED,
+                       "the owner \"%s\" does not exist on this server: createuser \"%s\", or run "
+                       "the set's globals.sql first",
+                       owner, owner);
+    if (!str_equal(ours, "t"))
+        return err_set(e, ERR_REFUSED,
+                       "role \"%s\" may not give it to its owner \"%s\" (GRANT \"%s\" TO \"%s\", "
+                       "or set restore_uri)",
+                       pg_user(p), owner, owner, pg_user(p));
+    return 0;
 }
 
 static int choose_tablespace(struct pg *p, const char *wanted, char **ret, char **ret_note,

@@ -37,7 +37,8 @@ static int read_rights(struct pg *p, const char *const *name, json_t *o, struct 
         pg_query(p,
                  "SELECT CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,"
                  " a.privilege_type, a.is_grantable FROM pg_catalog.pg_database d,"
-                 " pg_catalog.aclexplode(d.datacl) a WHERE d.datname = $1 ORDER BY 1, 2",
+                 " pg_catalog.aclexplode(d.datacl) WITH ORDINALITY a WHERE d.datname = $1 ORDER BY"
+                 " a.ordinality",
                  name, 1, e);
 
     if (r == NULL)
@@ -54,13 +55,13 @@ static int read_rights(struct pg *p, const char *const *name, json_t *o, struct 
 
 static int read_settings(struct pg *p, const char *const *name, json_t *o, struct err *e)
 {
-    _cleanup_result_ PGresult *r =
-        pg_query(p,
-                 "SELECT CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) END, c"
-                 " FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON"
-                 " d.oid = s.setdatabase, pg_catalog.unnest(s.setconfig) c WHERE d.datname = $1 "
-                 "ORDER BY 1, 2",
-                 name, 1, e);
+    _cleanup_result_ PGresult *r = pg_query(
+        p,
+        "SELECT CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) END, c.c"
+        " FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON"
+        " d.oid = s.setdatabase, pg_catalog.unnest(s.setconfig) WITH ORDINALITY c (c, n)"
+        " WHERE d.datname = $1 ORDER BY 1, c.n",
+        name, 1, e);
 
     if (r == NULL)
         return -1;

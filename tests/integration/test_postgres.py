@@ -332,6 +332,244 @@ def roles_without_rights_are_told_the_statement():
     equal(artifacts(result, "globals")[0]["details"]["role_passwords"], False)
 
 
+# --- restoring ---
+
+def make_set(src, place, id="20261120_143000"):
+    """Dump and commit: a set that can be restored."""
+    stores = [store(place)]
+    result = work(dump_job(src, *stores, id=id))
+    equal(result["problems"], [])
+    kept = {d["destination"]: d["artifacts"] for d in result["destinations"]}
+    done = work({"verb": "commit", "job": "synapse", "id": id, "sequence": int(id[-6:]),
+                 "tiers": ["manual"], "reason": "", "started": "2026-11-20T14:30:00Z",
+                 "fragment": False, "host": "test", "stores": stores,
+                 "sources": [{"name": src["name"], "type": src["type"], "whole": True,
+                              "problems": [], "artifacts": kept}]})
+    equal([d["ok"] for d in done["destinations"]], [True], str(done))
+
+
+def restore_job(place, src=None, mode="in-place", id="20261120_143000", **more):
+    return {"verb": "restore", "store": store(place), "job": "synapse", "id": id, "sources": [],
+            "mode": mode, "database": None, "target": None, "configured": [src] if src else [],
+            "safety_copy": "none", "replace": False, "stop": [], "start": [], "check": [],
+            "state_dir": shared.setdefault("state", temp_dir(whole_file=True)),
+            "run": "r" + os.urandom(4).hex(), "yes": True, **more}
+
+
+def undo(job, src):
+    return work({"verb": "undo", "run": job["run"], "state_dir": job["state_dir"], "target": None,
+                 "configured": [src]})
+
+
+def databases(c):
+    return c.sql("select datname from pg_database where datname !~ '^template' order by 1").split()
+
+
+def fresh():
+    """A server of its own with the sample database, and the source that means it."""
+    c = pg.Cluster()
+    pg.make_synapse(c)
+    return c, source(c.uri("synapse")), temp_dir()
+
+
+@test
+def in_place_and_back_again():
+    c, src, place = fresh()
+    c.sql("""create role reader; alter database synapse connection limit 33;
+        comment on database synapse is 'it''s chat'; revoke connect on database synapse from public;
+        grant connect on database synapse to reader with grant option;
+        alter database synapse set search_path = "$user", public, 'odd name';
+        alter database synapse set work_mem = '7MB'; alter database synapse set app.key = 'a b';
+        alter role reader in database synapse set statement_timeout = '9s'""")
+    before = c.tool("pg_dump", "-C", "--restrict-key=x", "-d", "synapse").stdout
+    make_set(src, place)
+    c.sql("drop table events; create table newer (i int)", "synapse")
+    damaged = c.dump("synapse")
+    job = restore_job(place, src)
+    result = work(job)
+    kept, = [r["kept"] for r in result["restored"] if r.get("kept")]
+    contains(kept["place"], "synapse_synbak_old_" + job["run"])
+    check(kept["bytes"] > 1000000)
+    equal(c.tool("pg_dump", "-C", "--restrict-key=x", "-d", "synapse").stdout, before)
+    equal(databases(c), ["postgres", "synapse", "synapse_synbak_old_" + job["run"]])
+    check(int(c.sql("select count(*) from pg_stats where tablename = 'events'", "synapse")) > 0,
+          "no ANALYZE")
+    undo(job, src)
+    equal(c.dump("synapse"), damaged)
+    undo(job, src)
+    equal(c.dump("synapse"), damaged)
+    c.sql("select 1", "synapse")
+
+
+@test
+def the_kept_one_goes_by_the_command_that_is_named():
+    c, src, place = fresh()
+    make_set(src, place)
+    result = work(restore_job(place, src))
+    command = [r["kept"]["remove"] for r in result["restored"] if r.get("kept")][0]
+    run(["sh", "-c", command], ok=True, env=c.environment())
+    equal(databases(c), ["postgres", "synapse"])
+
+
+RECONNECT = """while :; do
+  "$PSQL" -XqAt -d "$1" -c 'select count(*) from local_media_repository' >/dev/null 2>&1
+done"""
+
+
+@test
+def clients_that_reconnect_in_a_loop():
+    c, src, place = fresh()
+    make_set(src, place)
+    env = {**c.environment(), "PSQL": os.path.join(c.bin, "psql")}
+    for _ in range(3):
+        start(["bash", "-c", RECONNECT, "loop", "synapse"], env=env)
+    holder = c.session("synapse")
+    holder.stdin.write("begin; select 1;\n")
+    holder.stdin.flush()
+    holder.stdout.readline()
+    expected = c.dump("synapse")
+    c.sql("delete from events where stream_ordering > 5", "synapse")
+    for _ in range(3):
+        work(restore_job(place, src))
+        equal(c.dump("synapse"), expected)
+    equal(len(databases(c)), 5)
+
+
+@test
+def sql_text_goes_in_whole_or_not_at_all():
+    c, src, place = fresh()
+    src["format"] = "plain"
+    make_set(src, place)
+    expected = c.dump("synapse")
+    c.sql("drop table events", "synapse")
+    work(restore_job(place, src))
+    equal(c.dump("synapse"), expected)
+    old = temp_dir()
+    for name in ("pg_dump", "pg_restore"):
+        os.symlink(os.path.join(c.bin, name), os.path.join(old, name))
+    write_program(os.path.join(old, "psql"), "#!/bin/sh\necho 'psql (PostgreSQL) 15.13'\n")
+    code, error = work_error(restore_job(place, {**src, "bin_dir": old}))
+    equal(code, "refused", error)
+    contains(error, "15.13")
+
+
+@test
+def into_a_new_name():
+    c, src, place = fresh()
+    make_set(src, place)
+    expected = c.dump("synapse")
+    for name in ("copy", *WEIRD):
+        work(restore_job(place, src, mode="database", database=name))
+        equal(c.dump(name), expected)
+        if name not in ("copy", WEIRD[0]):
+            continue
+        code, error = work_error(restore_job(place, src, mode="database", database=name))
+        equal(code, "refused", error)
+        contains(error, "exists already")
+    check("synapse_synbak" not in " ".join(databases(c)), "something was left")
+    equal(work_error(restore_job(place, src, mode="database", database="x" * 64))[0], "refused")
+
+
+@test
+def what_is_gone_is_made_again():
+    c, src, place = fresh()
+    src["globals"] = True
+    c.sql("create role helper password 'pw' connection limit 7; grant synapse_user to helper;"
+          "alter role helper set work_mem = '9MB'; comment on role helper is 'a;''b\nCREATE ROLE x;';"
+          "alter database synapse set work_mem = '7MB'; create role present nologin")
+    roles = c.tool("pg_dumpall", "--globals-only", "--restrict-key=x").stdout
+    expected = c.tool("pg_dump", "-C", "--restrict-key=x", "-d", "synapse").stdout
+    make_set(src, place)
+    c.sql("drop database synapse; drop role helper; drop role synapse_user;"
+          "alter role present login")
+    job = restore_job(place, src)
+    result = work(job)
+    equal([r["kept"] for r in result["restored"] if r.get("kept")], [])
+    equal(c.tool("pg_dump", "-C", "--restrict-key=x", "-d", "synapse").stdout, expected)
+    equal(c.sql("select rolcanlogin from pg_roles where rolname = 'present'"), "t")
+    c.sql("alter role present nologin")
+    equal(c.tool("pg_dumpall", "--globals-only", "--restrict-key=x").stdout, roles)
+    undo(job, src)
+    check("synapse" not in databases(c), "undo left the database")
+
+
+@test
+def no_room_for_both():
+    c, src, place = fresh()
+    make_set(src, place)
+    expected = c.dump("synapse")
+    c.sql("drop table events; alter database synapse connection limit 12", "synapse")
+    job = restore_job(place, src, replace=True)
+    result = work(job)
+    equal([r["kept"] for r in result["restored"] if r.get("kept")], [])
+    equal(databases(c), ["postgres", "synapse"])
+    equal(c.dump("synapse"), expected)
+    equal(c.sql("select datconnlimit from pg_database where datname = 'synapse'"), "12")
+
+
+@test
+def a_load_that_fails_leaves_all_as_it_was():
+    c, src, place = fresh()
+    c.sql("create role other login; alter table events owner to other", "synapse")
+    make_set(src, place)
+    c.sql("reassign owned by other to postgres; drop role other", "synapse")
+    before = c.dump("synapse")
+    code, error = work_error(restore_job(place, src))
+    contains(error, 'role "other" does not exist')
+    contains(error, "createuser")
+    equal(c.dump("synapse"), before)
+    equal(databases(c), ["postgres", "synapse"])
+    c.sql("select 1", "synapse")
+
+
+@test
+def a_restore_role_without_rights():
+    c, src, place = fresh()
+    make_set(src, place)
+    c.sql("create role weak login")
+    weak = {**src, "restore_uri": c.uri("synapse", user="weak")}
+    code, error = work_error(restore_job(place, weak))
+    equal(code, "refused", error)
+    contains(error, 'role "weak"')
+    contains(work_error(restore_job(place, weak, mode="database", database="new"))[1],
+             'ALTER ROLE "weak" CREATEDB')
+    c.sql("alter role weak createdb")
+    code, error = work_error(restore_job(place, weak, mode="database", database="new"))
+    contains(error, "weak")
+    equal(databases(c), ["postgres", "synapse"])
+
+
+@test
+def the_database_named_postgres():
+    c = pg.Cluster()
+    c.sql("create table here as select generate_series(1, 100) i")
+    src, place = source(c.uri("postgres")), temp_dir()
+    make_set(src, place)
+    c.sql("drop table here")
+    job = restore_job(place, src)
+    work(job)
+    equal(c.sql("select count(*) from here"), "100")
+    undo(job, src)
+    equal(c.sql("select to_regclass('here') is null"), "t")
+
+
+@test
+def cancelled_while_loading():
+    c, src, place = fresh()
+    make_set(src, place)
+    slow = fake_tools("exit 1")
+    os.remove(os.path.join(slow, "pg_restore"))
+    write_program(os.path.join(slow, "pg_restore"), f"""#!/bin/bash
+if [ "$1" = --version ]; then exec {c.bin}/pg_restore --version; fi
+touch "$(dirname "$0")/begun"; exec sleep 600
+""")
+    w = Worker(restore_job(place, {**src, "bin_dir": slow}))
+    wait_until(lambda: os.path.exists(os.path.join(slow, "begun")), "pg_restore to begin")
+    w.cancel()
+    equal(w.finish()["code"], "cancelled")
+    equal(databases(c), ["postgres", "synapse"])
+
+
 # --- checks ---
 
 def findings(sources=(), stores=()):
