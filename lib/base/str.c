@@ -308,7 +308,7 @@ char *str_shell_quote(const char *s)
     char *out = mem_alloc(strlen(s) * 4 + 3), *p = out;
 
     if (s[0] != '\0' && strspn(s, plain) == strlen(s))
-        return strcpy(out, s);
+        return memcpy(out, s, strlen(s) + 1);
     *p++ = '\'';
     for (; *s != '\0'; s++) {
         if (*s == '\'') { /* end the quotes, one quoted by itself, begin again */
