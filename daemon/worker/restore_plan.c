@@ -93,17 +93,31 @@ static bool is_wanted(const struct restore_plan *p, const struct manifest_artifa
     return p->mode != RESTORE_DATABASE || str_equal(a->source_type, "postgresql");
 }
 
+/* The smaller of the small ones first; otherwise as in the set. */
+static int compare_items(const void *a, const void *b)
+{
+    const struct manifest_artifact *x = ((const struct restore_item *)a)->artifact;
+    const struct manifest_artifact *y = ((const struct restore_item *)b)->artifact;
+    int difference = rank(x) - rank(y);
+
+    if (difference == 0 && rank(x) == 0 && x->raw_bytes != y->raw_bytes)
+        return x->raw_bytes < y->raw_bytes ? -1 : 1;
+    if (difference == 0)
+        return x < y ? -1 : x > y; /* places in the manifest's array */
+    return difference;
+}
+
 static void choose(struct restore_plan *p, const struct manifest *m)
 {
     p->items = mem_alloc((m->artifact_count + 1) * sizeof(*p->items));
-    for (int r = 0; r <= 3; r++)
-        for (size_t i = 0; i < m->artifact_count; i++) {
-            const struct manifest_artifact *a = &m->artifacts[i];
-            if (rank(a) != r || !is_wanted(p, a))
-                continue;
+    for (size_t i = 0; i < m->artifact_count; i++) {
+        const struct manifest_artifact *a = &m->artifacts[i];
+        if (is_wanted(p, a))
             p->items[p->count++] =
                 (struct restore_item){.artifact = a, .kind = restore_item_kind(a, p->mode)};
-        }
+    }
+    if (p->count > 0)
+        qsort(p->items, p->count, sizeof(*p->items), compare_items);
 }
 
 /* A new name can hold one database only. */

@@ -23,6 +23,7 @@ struct tree_swap {
     char *name; /* of the staging folder, in target */
     int target, staging, fresh;
     struct tree_steps steps;
+    struct timespec mtime; /* of the target, which making and removing the folder would change */
     bool made, keep; /* made: the staging folder is there; keep: it holds what was there before */
 };
 
@@ -36,8 +37,31 @@ static int open_sub(int fd, const char *name)
     return io_open(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
+/* Making and removing the staging folder is no change of the target that anyone should see. */
+static void set_time(int target, struct timespec mtime)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime};
+
+    (void)io_utimens(target, NULL, times, 0); /* not the owner: then it shows */
+}
+
+static void set_planned_time(int target, const struct tree_steps *p, bool forward)
+{
+    for (size_t i = 0; i < p->folder_count; i++) {
+        const struct tree_step_meta *m = forward ? &p->folders[i].new : &p->folders[i].old;
+        if (p->folders[i].path[0] == '\0')
+            set_time(target,
+                     (struct timespec){.tv_sec = (time_t)m->mtime_s, .tv_nsec = (long)m->mtime_ns});
+    }
+}
+
 static int make_staging(struct tree_swap *s, struct err *e)
 {
+    struct stat st;
+
+    if (io_fstat(s->target, &st) != 0)
+        return err_sys(e, ERR_IO, errno, "stat of %s", s->spec.target);
+    s->mtime = st.st_mtim;
     if (io_mkdir(s->target, s->name, 0700) != 0)
         return errno == EEXIST
                    ? err_set(e, ERR_EXISTS, "%s/%s exists already", s->spec.target, s->name)
@@ -90,6 +114,10 @@ int tree_swap_plan(struct tree_swap *s, struct err *e)
     if (tree_compare(&s->spec, s->target, s->fresh, &s->steps, e) < 0 ||
         check_file_system(s, e) < 0)
         return -1;
+    if (s->steps.folder_count > 0 && s->steps.folders[0].path[0] == '\0') {
+        s->steps.folders[0].old.mtime_s = s->mtime.tv_sec;
+        s->steps.folders[0].old.mtime_ns = s->mtime.tv_nsec;
+    }
     if (io_fchmod(s->fresh, 0700) != 0) /* its own permissions stand in the plan */
         return err_sys(e, ERR_IO, errno, "permissions of %s/%s/new", s->spec.target, s->name);
     return tree_steps_write(&s->steps, s->staging, e);
@@ -163,7 +191,11 @@ int tree_swap_run(struct tree_swap *s, uint64_t *ret_kept, struct err *e)
         return -1;
     if (!replaced_something(&s->steps)) {
         s->keep = false;
-        return remove_staging(s->target, s->name, e);
+        s->made = false;
+        if (remove_staging(s->target, s->name, e) < 0)
+            return -1;
+        set_planned_time(s->target, &s->steps, true);
+        return 0;
     }
     return measure_folder(s->staging, "new", false, &entries, ret_kept, e);
 }
@@ -177,8 +209,10 @@ void tree_swap_end(struct tree_swap *s)
 {
     if (s == NULL)
         return;
-    if (s->made && !s->keep)
+    if (s->made && !s->keep) {
         (void)remove_staging(s->target, s->name, NULL); /* what stays is cleared by the next one */
+        set_time(s->target, s->mtime);
+    }
     fs_closep(&s->fresh);
     fs_closep(&s->staging);
     fs_closep(&s->target);
@@ -201,24 +235,49 @@ static int open_staging(int target, const char *name, struct err *e)
     return err_set(e, ERR_REFUSED, "%s is not a folder of a restore made by this user", name);
 }
 
+/* No plan: nothing was exchanged, or it was taken back and only remains are left. */
+static int read_steps(int staging, struct tree_steps *ret, struct err *e)
+{
+    struct err why = {0};
+
+    if (tree_steps_read(staging, ret, &why) == 0)
+        return 0;
+    if (why.code != ERR_NOT_FOUND) {
+        if (e != NULL)
+            *e = why;
+        return -1;
+    }
+    *ret = (struct tree_steps){.state = STEPS_UNDONE};
+    return 0;
+}
+
+static int take_back(int target, int staging, struct tree_steps *steps, struct err *e)
+{
+    _cleanup_(fs_closep) int fresh = open_sub(staging, "new");
+
+    if (fresh < 0)
+        return err_sys(e, ERR_IO, errno, "open new");
+    if (tree_exchange_back(target, fresh, steps, e) < 0)
+        return -1;
+    if (io_syncfs(target) != 0)
+        return err_sys(e, ERR_IO, errno, "write to the disk");
+    steps->state = STEPS_UNDONE;
+    return tree_steps_write(steps, staging, e);
+}
+
+/* Back to what was, and the staging folder gone. */
 static int undo_in(int target, const char *name, struct err *e)
 {
-    _cleanup_(fs_closep) int staging = open_staging(target, name, e), fresh = -1;
+    _cleanup_(fs_closep) int staging = open_staging(target, name, e);
     struct tree_steps steps;
 
-    if (staging < 0)
+    if (staging < 0 || read_steps(staging, &steps, e) < 0)
         return -1;
-    if ((fresh = open_sub(staging, "new")) < 0)
-        return err_sys(e, ERR_IO, errno, "%s/new", name);
-    if (tree_steps_read(staging, &steps, e) < 0)
-        return -1;
-    int rc = steps.state == STEPS_UNDONE ? 0 : tree_exchange_back(target, fresh, &steps, e);
-    if (rc == 0 && io_syncfs(target) != 0)
-        rc = err_sys(e, ERR_IO, errno, "write to the disk");
-    if (rc == 0) {
-        steps.state = STEPS_UNDONE;
-        rc = tree_steps_write(&steps, staging, e);
-    }
+    int rc = steps.state == STEPS_UNDONE ? 0 : take_back(target, staging, &steps, e);
+    if (rc == 0)
+        rc = remove_staging(target, name, e);
+    if (rc == 0)
+        set_planned_time(target, &steps, false);
     tree_steps_deinit(&steps);
     return rc;
 }
@@ -230,39 +289,27 @@ int tree_swap_undo(const char *target_path, const char *run, struct err *e)
 
     if (fs_open_dir(target_path, &target, e) < 0)
         return -1;
-    if (undo_in(target, name, e) < 0)
-        return err_wrap(e, "undo in %s", target_path);
-    return remove_staging(target, name, e);
+    return undo_in(target, name, e) < 0 ? err_wrap(e, "undo in %s", target_path) : 0;
 }
 
-/* A finished run stays for undo; a plan that is not marked so was cut off: back to what was. No
- * plan, or one undone already: only remains are left. */
+/* A finished run stays for undo; one that was cut off goes back to what was. */
 static int recover_one(int target, const char *name, size_t *count, struct err *e)
 {
-    struct err why = {0};
+    _cleanup_(fs_closep) int staging = open_staging(target, name, e);
     struct tree_steps steps;
 
-    _cleanup_(fs_closep) int staging = open_staging(target, name, e);
     if (staging < 0)
         return -1;
     if (io_flock(staging, LOCK_EX | LOCK_NB) != 0)
         return err_set(e, ERR_REFUSED, "another restore is at work there (%s)", name);
-    if (tree_steps_read(staging, &steps, &why) < 0) {
-        if (why.code != ERR_NOT_FOUND) {
-            if (e != NULL)
-                *e = why;
-            return -1;
-        }
-        steps = (struct tree_steps){.state = STEPS_UNDONE};
-    }
-    enum tree_steps_state state = steps.state;
-    tree_steps_deinit(&steps);
-    if (state == STEPS_DONE)
-        return 0;
-    if (state == STEPS_PLANNED && undo_in(target, name, e) < 0)
+    if (read_steps(staging, &steps, e) < 0)
         return -1;
+    bool finished = steps.state == STEPS_DONE;
+    tree_steps_deinit(&steps);
+    if (finished)
+        return 0;
     (*count)++;
-    return remove_staging(target, name, e);
+    return undo_in(target, name, e);
 }
 
 int tree_swap_recover(const char *target_path, size_t *ret_count, struct err *e)

@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""File trees and command output through synbak-worker: archived, committed, brought back into a
+folder and in place, undone, looked into."""
+import json
+import os
+import shutil
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
+
+from harness import check, contains, equal, run, run_all, temp_dir, test, write_file, write_program
+from tree_world import (KEY, archive_job, back_up, command, files, new_tree, picture, restore_job,
+                        same, store)
+from worker_client import Worker, work, work_error
+
+
+def staging(root):
+    return [n for n in os.listdir(root) if n.startswith(".synbak-restore-")]
+
+
+@test
+def into_a_new_folder():
+    root, place, target = new_tree(), store(temp_dir()), os.path.join(temp_dir(), "a", "b")
+    equal(back_up(place, files(root))["media"]["whole"], True)
+    before = picture(root)
+    result = work(restore_job(place, "target", target=target))
+    same(picture(target), before)
+    same(picture(root), before, "the source is untouched")
+    equal(result["undo"], None)
+    equal(staging(target), [])
+
+
+@test
+def stock_tools_read_the_artifact():
+    root, place, out = new_tree(), store(temp_dir(), key=KEY), temp_dir()
+    back_up(place, files(root))
+    key = write_file(os.path.join(temp_dir(), "key"), KEY + "\n", 0o600)
+    run(["sh", "-c", 'openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256 -pass "file:$1" '
+         '-in "$2" | gunzip | tar -x --xattrs --acls -S -p -C "$3"', "sh", key,
+         f"{place['path']}/j/20261120_143000/media/media.tar.gz.enc", out], ok=True)
+    same(picture(out), picture(root))
+
+
+@test
+def several_sources_and_a_single_file():
+    root, place, target = new_tree(), store(temp_dir()), os.path.join(temp_dir(), "t")
+    key = write_file(os.path.join(temp_dir(), "signing.key"), "ed25519 a_x secret\n", 0o600)
+    said = command("said", ["printf", "hello\\n"])
+    back_up(place, files(root), files(key, "keys"), said)
+    result = work(restore_job(place, "target", target=target))
+    equal([r["source"] for r in result["restored"]], ["keys", "media", "said"], "keys come first")
+    same(picture(f"{target}/media"), picture(root))
+    with open(f"{target}/said/said.out", encoding="ascii") as f:
+        equal(f.read(), "hello\n")
+    equal(os.stat(f"{target}/keys/signing.key").st_mode & 0o777, 0o600)
+    equal(os.listdir(f"{target}/keys"), ["signing.key"])
+
+
+@test
+def a_target_that_is_not_empty_is_refused():
+    root, place, target = new_tree(), store(temp_dir()), temp_dir()
+    back_up(place, files(root))
+    write_file(f"{target}/mine", "mine")
+    code, error = work_error(restore_job(place, "target", target=target))
+    equal(code, "refused")
+    contains(error, "is not empty")
+    equal(os.listdir(target), ["mine"])
+
+
+@test
+def in_place_and_back():
+    root, place, state = new_tree(), store(temp_dir()), temp_dir()
+    source = files(root)
+    back_up(place, source)
+    before = picture(root)
+    shutil.rmtree(f"{root}/local_content")
+    write_file(f"{root}/notes", "second\n")
+    write_file(f"{root}/newcomer", "came later")
+    damaged = picture(root)
+    result = work(restore_job(place, "in-place", configured=[source], state_dir=state))
+    same(picture(root), before)
+    kept = result["restored"][0]["kept"]
+    equal(kept["place"], f"{root}/.synbak-restore-r1")
+    check(os.path.exists(f"{root}/.synbak-restore-r1/new/newcomer"), "what was there is kept")
+    with open(f"{state}/restores/r1.json", encoding="utf-8") as f:
+        record = json.load(f)
+    equal(record["state"], "done")
+    equal(record["kept"][0]["place"], kept["place"])
+    work({"verb": "undo", "run": "r1", "state_dir": state, "configured": [source]})
+    same(picture(root), damaged)
+    equal(staging(root), [])
+    code, error = work_error({"verb": "undo", "run": "r1", "state_dir": state, "configured": []})
+    equal(code, "not-found", error)
+
+
+@test
+def what_was_kept_can_be_removed_by_the_command_told():
+    root, place = os.path.join(temp_dir(), "it's a tree"), store(temp_dir())
+    os.mkdir(root)
+    write_file(f"{root}/a", "1")
+    back_up(place, files(root))
+    write_file(f"{root}/a", "2")
+    result = work(restore_job(place, "in-place", configured=[files(root)]))
+    run(["sh", "-c", result["restored"][0]["kept"]["remove"]], ok=True)
+    equal(os.listdir(root), ["a"])
+
+
+@test
+def what_is_excluded_stays_where_it_is():
+    root, place, state = new_tree(), store(temp_dir()), temp_dir()
+    source = files(root, exclude=["remote_content", "local_content/ab/skip"])
+    os.mkdir(f"{root}/local_content/ab/skip")
+    write_file(f"{root}/local_content/ab/skip/old", "kept out")
+    back_up(place, source)
+    before = picture(root)
+    write_file(f"{root}/remote_content/xy/newer", "newer")
+    write_file(f"{root}/local_content/ab/skip/new", "new too")
+    inode = os.stat(f"{root}/remote_content/xy/cached").st_ino
+    excluded = {k: v for k, v in picture(root).items() if b"remote" in k or b"skip" in k}
+    shutil.rmtree(f"{root}/local_content/ab/cd")
+    damaged = picture(root)
+    work(restore_job(place, "in-place", configured=[source], state_dir=state))
+    after = picture(root)
+    equal({k: v for k, v in after.items() if b"remote" in k or b"skip" in k}, excluded)
+    equal(os.stat(f"{root}/remote_content/xy/cached").st_ino, inode)
+    same({k: v for k, v in after.items() if k not in excluded},
+         {k: v for k, v in before.items() if k not in excluded})
+    work({"verb": "undo", "run": "r1", "state_dir": state})
+    same(picture(root), damaged)
+
+
+@test
+def a_single_file_in_place():
+    folder, place, state = temp_dir(), store(temp_dir()), temp_dir()
+    key = write_file(f"{folder}/signing.key", "first", 0o600)
+    write_file(f"{folder}/other", "other")
+    back_up(place, files(key, "keys"))
+    write_file(key, "second")
+    os.chmod(key, 0o644)
+    work(restore_job(place, "in-place", configured=[files(key, "keys")], state_dir=state))
+    with open(key, encoding="ascii") as f:
+        equal(f.read(), "first")
+    equal(os.stat(key).st_mode & 0o777, 0o600)
+    equal(sorted(n for n in os.listdir(folder) if n[0] != "."), ["other", "signing.key"])
+    work({"verb": "undo", "run": "r1", "state_dir": state})
+    with open(key, encoding="ascii") as f:
+        equal(f.read(), "second")
+    equal(sorted(os.listdir(folder)), ["other", "signing.key"])
+
+
+@test
+def a_folder_that_is_gone_comes_back():
+    root, place = new_tree(), store(temp_dir())
+    back_up(place, files(root))
+    before = picture(root)
+    shutil.rmtree(root)
+    work(restore_job(place, "in-place"))  # without configuration: where it came from
+    same(picture(root), before)
+    equal(staging(root), [])
+
+
+@test
+def a_person_is_asked_and_may_say_no():
+    root, place = new_tree(), store(temp_dir())
+    back_up(place, files(root))
+    write_file(f"{root}/notes", "second\n")
+    damaged = picture(root)
+    job = restore_job(place, "in-place", configured=[files(root)], yes=False)
+    worker = Worker(job)
+    result = worker.finish(yes=False)
+    equal(result["code"], "refused")
+    asked = [m["text"] for m in worker.messages if m["type"] == "ask"]
+    equal(len(asked), 1)
+    contains(asked[0], "replaces")
+    contains(asked[0], root)
+    same(picture(root), damaged)
+    job["safety_copy"] = "refuse"
+    code, error = work_error(job, yes=True)
+    equal(code, "refused")
+    contains(error, "--no-safety-copy")
+    same(picture(root), damaged)
+
+
+@test
+def damage_is_found_before_anything_is_replaced():
+    root, place = new_tree(), store(temp_dir())
+    back_up(place, files(root))
+    write_file(f"{root}/notes", "second\n")
+    damaged = picture(root)
+    path = f"{place['path']}/j/20261120_143000/media/media.tar.gz"
+    with open(path, "r+b") as f:
+        f.seek(os.path.getsize(path) - 100)
+        byte = f.read(1)
+        f.seek(-1, 1)
+        f.write(bytes([byte[0] ^ 1]))
+    log = os.path.join(temp_dir(), "log")
+    stop = write_program(os.path.join(temp_dir(), "stop"), f"#!/bin/sh\necho stopped >>{log}\n")
+    code, error = work_error(restore_job(place, "in-place", configured=[files(root)], stop=[stop]))
+    equal(code, "damaged", error)
+    same(picture(root), damaged)
+    equal(staging(root), [])
+    check(not os.path.exists(log), "nothing was stopped")
+
+
+@test
+def stop_start_and_check_run_in_order():
+    root, place, folder = new_tree(), store(temp_dir()), temp_dir()
+    back_up(place, files(root))
+    log = f"{folder}/log"
+    say = {w: [write_program(f"{folder}/{w}", f"#!/bin/sh\necho {w} >>{log}\n")]
+           for w in ("stop", "start", "check")}
+    work(restore_job(place, "in-place", configured=[files(root)], **say))
+    with open(log, encoding="ascii") as f:
+        equal(f.read(), "stop\nstart\ncheck\n")
+    os.unlink(log)
+    bad = write_program(f"{folder}/bad", f"#!/bin/sh\necho bad >>{log}\necho why >&2\nexit 3\n")
+    before = picture(root)
+    code, error = work_error(restore_job(place, "in-place", configured=[files(root)], run="r2",
+                                         **{**say, "stop": [bad]}))
+    contains(error, "why")
+    same(picture(root), before)
+    with open(log, encoding="ascii") as f:
+        equal(f.read(), "bad\nstart\n", "what may have stopped is started again")
+    code, error = work_error(restore_job(place, "in-place", configured=[files(root)], run="r3",
+                                         **{**say, "check": [bad]}))
+    contains(error, "restored, but the check failed")
+    contains(error, "why")
+
+
+@test
+def no_room_says_so():
+    root, place = new_tree(), store(temp_dir())
+    with open(f"{root}/big", "wb") as f:
+        f.write(os.urandom(6 << 20))
+    back_up(place, files(root))
+    small = temp_dir()
+    job = restore_job(place, "target", target=f"{small}/t")
+    wrap = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs -o size=3m none {small} && exec "$0" "$@"']
+    message = Worker(job, wrap=wrap).finish()
+    equal(message["ok"], False)
+    equal(message["code"], "refused")
+    contains(message["error"], "no room")
+
+
+@test
+def a_command_and_back():
+    folder, place = temp_dir(), store(temp_dir())
+    back = write_program(f"{folder}/back", f"#!/bin/sh\ncat >{folder}/fed\n")
+    source = command("said", ["sh", "-c", "seq 1 100000"], [back])
+    back_up(place, source)
+    work(restore_job(place, "in-place", configured=[source]))
+    equal(run(["sh", "-c", f"seq 1 100000 | cmp - {folder}/fed"]).returncode, 0)
+    refuses = write_program(f"{folder}/refuses", "#!/bin/sh\necho no thanks >&2\nexit 9\n")
+    source["restore_command"] = [refuses]
+    code, error = work_error(restore_job(place, "in-place", configured=[source]))
+    contains(error, "no thanks")
+    for argv, part in ((["sh", "-c", "echo x; echo oops >&2; exit 4"], "oops"),
+                       (["true"], "printed nothing"), (["/nonexistent/x"], "/nonexistent/x")):
+        code, error = work_error(archive_job(place, command("said", argv), "20261121_000000"))
+        contains(error, part)
+
+
+@test
+def ls_and_cat():
+    root, place = new_tree(), store(temp_dir())
+    back_up(place, files(root), command("said", ["echo", "hello"]))
+    at = {"store": place, "job": "j", "id": "20261120_143000"}
+    listed = work({"verb": "ls", **at, "source": None})["entries"]
+    paths = {(e["source"], e["path"]): e for e in listed}
+    equal(paths["media", "notes"]["type"], "hardlink" if ("media", "local_content/linked") in paths
+          and paths["media", "local_content/linked"]["type"] == "file" else "file")
+    equal(paths["media", "sparse"]["size"], 20 << 20)
+    equal(paths["media", "local_content/ab/cd/file7"]["size"], 7 * 997)
+    equal(paths["said", "said.out"]["size"], 6)
+    for path in ("notes", "local_content/linked", "sparse", "odd \\xff\\x0a name",
+                 "local_content/ab/cd/file29"):
+        out = os.path.join(temp_dir(), "out")
+        with open(out, "wb") as f:
+            work({"verb": "cat", **at, "source": "media", "path": path}, stdout=f)
+        real = os.fsencode(root) + b"/" + (b"odd \xff\n name" if path[:3] == "odd"
+                                           else path.encode())
+        equal(run(["cmp", out, real]).returncode, 0, path)
+    code, error = work_error({"verb": "cat", **at, "source": "media", "path": "nothing"})
+    equal(code, "not-found")
+    code, error = work_error({"verb": "cat", **at, "source": "medai", "path": "notes"})
+    contains(error, "did you mean \"media\"")
+
+
+if __name__ == "__main__":
+    run_all()
