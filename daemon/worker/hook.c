@@ -20,6 +20,13 @@ static void build_environment(const json_t *job, struct strlist *env)
         strlist_addf(env, "%s=%s", name, json_string_value(value));
 }
 
+static json_t *output_of(const struct buf *out)
+{
+    _cleanup_free_ char *text = str_printable(out->len > 0 ? (const char *)out->data : "", out->len);
+
+    return json_pack("{s:s}", "output", text);
+}
+
 int verb_hook(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
     struct strlist argv = {0}, env = {0};
@@ -45,8 +52,7 @@ int verb_hook(struct worker *w, const json_t *job, json_t **ret_result, struct e
             e->code = ERR_HOOK;
         goto out;
     }
-    _cleanup_free_ char *text = str_printable(out.len > 0 ? (const char *)out.data : "", out.len);
-    *ret_result = json_pack("{s:s}", "output", text);
+    *ret_result = output_of(&out);
     rc = 0;
 out:
     strlist_deinit(&argv);
