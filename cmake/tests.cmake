@@ -42,7 +42,7 @@ foreach(source ${tool_sources})
   add_executable(${name} ${source})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_compile_options(${name} PRIVATE -Wno-conversion)
-  target_link_libraries(${name} PRIVATE ${ALL_LIBS} synbak_seam)
+  target_link_libraries(${name} PRIVATE synbak_testlib ${ALL_LIBS} synbak_seam)
 endforeach()
 
 # The programs once more with the fault-injecting seam, for kill and power-loss campaigns.
