@@ -2,6 +2,7 @@
 add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64 SYNBAK_VERSION="${PROJECT_VERSION}")
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes
                     -Wvla -Wformat=2 -Wpointer-arith -Wundef -fno-common -fstack-protector-strong
+                    $<$<C_COMPILER_ID:GNU>:-Wjump-misses-init> # a goto past a cleanup variable
                     $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>) # messages are cut on purpose
 if(SYNBAK_WERROR)
   add_compile_options(-Werror)

@@ -20,9 +20,21 @@ static void build_environment(const json_t *job, struct strlist *env)
         strlist_addf(env, "%s=%s", name, json_string_value(value));
 }
 
+static int run_hook(const struct strlist *argv, const struct strlist *env, int64_t timeout_s,
+                    struct buf *out, struct err *e)
+{
+    const struct child_spec spec = {.argv = (const char *const *)argv->items,
+                                    .env = (const char *const *)env->items,
+                                    .pass_fd = -1,
+                                    .timeout_ms = timeout_s * 1000};
+
+    return child_run(&spec, out, e);
+}
+
 static json_t *output_of(const struct buf *out)
 {
-    _cleanup_free_ char *text = str_printable(out->len > 0 ? (const char *)out->data : "", out->len);
+    _cleanup_free_ char *text =
+        str_printable(out->len > 0 ? (const char *)out->data : "", out->len);
 
     return json_pack("{s:s}", "output", text);
 }
@@ -43,11 +55,7 @@ int verb_hook(struct worker *w, const json_t *job, json_t **ret_result, struct e
     }
     build_environment(job, &env);
     worker_progress(w, argv.items[0], 0, 0);
-    const struct child_spec spec = {.argv = (const char *const *)argv.items,
-                                    .env = (const char *const *)env.items,
-                                    .pass_fd = -1,
-                                    .timeout_ms = timeout_s * 1000};
-    if (child_run(&spec, &out, e) < 0) {
+    if (run_hook(&argv, &env, timeout_s, &out, e) < 0) {
         if (e != NULL && e->code == ERR_CHILD)
             e->code = ERR_HOOK;
         goto out;

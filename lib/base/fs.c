@@ -105,6 +105,7 @@ int fs_replace_file(int dirfd, const char *name, const void *data, size_t len, m
     char temporary[300];
     uint8_t tag[6];
     char hex[13];
+    int last;
 
     if (io_random(tag, sizeof(tag)) != 0)
         return err_sys(e, ERR_IO, errno, "random bytes");
@@ -122,7 +123,7 @@ int fs_replace_file(int dirfd, const char *name, const void *data, size_t len, m
         (void)err_sys(e, ERR_IO, errno, "fsync of %s", name);
         goto fail;
     }
-    int last = fd;
+    last = fd;
     fd = -1;
     if (io_close(last) != 0 || io_rename(dirfd, temporary, dirfd, name, 0) != 0) {
         (void)err_sys(e, ERR_IO, errno, "rename to %s", name);

@@ -155,6 +155,7 @@ static int extract_hardlink(struct extraction *x, const struct tree_untar_member
     struct tree_place from = TREE_PLACE(x->spec->root);
     const char *old_name, *name;
     int old_dir, dir, rc = -1;
+    bool may_be_link;
     struct stat st;
 
     if (m->hardlink[0] == '\0' ||
@@ -163,7 +164,7 @@ static int extract_hardlink(struct extraction *x, const struct tree_untar_member
         (void)err_set(e, ERR_FORMAT, "a hard link to what is no earlier member of the archive");
         goto out;
     }
-    bool may_be_link = st.st_size == 0 && (st.st_mode & 07777) == 0;
+    may_be_link = st.st_size == 0 && (st.st_mode & 07777) == 0;
     if (!S_ISREG(st.st_mode) || (may_be_link && tree_late_is_link(&x->late, m->hardlink))) {
         (void)err_set(e, ERR_FORMAT, "a hard link to something that is not a regular file");
         goto out;
