@@ -2,7 +2,8 @@
 
 #include "lib/postgres/query.h"
 
-static void add(struct pg_rights *r, char *what, char *fix)
+/* Takes both texts. */
+static void add(struct pg_rights *r, char *what, char *fix) /* NOLINT(*-non-const-parameter) */
 {
     r->items = mem_resize_array(r->items, r->count + 1, sizeof(*r->items));
     r->items[r->count++] = (struct pg_rights_finding){what, fix};

@@ -51,11 +51,11 @@ static int ask_version(struct pg_program *p, struct err *e)
 /* Takes path. 0: good. 1: not there. -1: there, but it does not run. */
 static int try_path(char *path, struct pg_program *p, struct err *e)
 {
-    *p = (struct pg_program){.path = path};
     if (access(path, X_OK) != 0) {
-        pg_program_deinit(p);
+        free(path);
         return 1;
     }
+    *p = (struct pg_program){.path = path};
     if (ask_version(p, e) < 0) {
         pg_program_deinit(p);
         return -1;
