@@ -130,9 +130,24 @@ static void drop_outlived_runs(struct history *h, const char *job)
         drop_if(h, is_of_run, &run);
 }
 
-static bool is_of_job(const json_t *record, const void *arg)
+static bool is_open_run(const struct history *h, int64_t run)
 {
-    return strcmp(text(record, "job"), arg) == 0;
+    return run != 0 && history_run_record(h, run, RECORD_RUN_QUEUED) != NULL &&
+           history_run_record(h, run, RECORD_RUN_FINISHED) == NULL;
+}
+
+static void drop_job(struct history *h, const char *job)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < h->count; i++) {
+        int64_t run = run_of(h->kept[i]);
+        if (strcmp(text(h->kept[i], "job"), job) != 0 || is_open_run(h, run))
+            h->kept[n++] = h->kept[i];
+        else
+            json_decref(h->kept[i]);
+    }
+    h->count = n;
 }
 
 /* --- records that replace an older one --- */
@@ -203,7 +218,7 @@ void history_note(struct history *h, json_t *record)
     } else if (is(record, RECORD_JOB_KNOWN)) {
         replace(h, record, RECORD_JOB_KNOWN, RECORD_JOB_KNOWN, "job");
     } else if (is(record, RECORD_JOB_GONE)) {
-        drop_if(h, is_of_job, job);
+        drop_job(h, job);
     } else if (is(record, RECORD_RUN_QUEUED) || is(record, RECORD_RUN_STARTED) ||
                is(record, RECORD_RUN_RESULT)) {
         keep(h, record);
@@ -358,6 +373,9 @@ int history_feed(const struct history *h, struct planner *p, struct err *e)
             return err_wrap(e, "replay of journal record %lld",
                             (long long)json_opt_i64(h->kept[i], "seq", 0));
     }
+    if (is_open_run(h, h->last_run))
+        return 0;
+    /* one that nobody remembers: the planner takes note of its number alone */
     const struct event last = {.kind = EVENT_RUN_FINISHED, .run = h->last_run, .job = ""};
-    return feed(p, &last, e); /* run numbers go on from there */
+    return feed(p, &last, e);
 }

@@ -22,6 +22,7 @@
 enum {
     CHUNK = 64 << 10,
     STDERR_TAIL = 4096,
+    STDERR_SHOWN = 300,
     ASK_US = 5 * 1000000,     /* from "cancel" to TERM */
     TERM_US = 10 * 1000000,   /* from TERM to KILL */
     REPORT_US = 10 * 1000000, /* from the result to the exit */
@@ -83,6 +84,8 @@ static void stderr_text(const struct worker_process *w, char *out, size_t size)
 
     while (end > start && strchr(" \n", w->tail[end - 1]) != NULL)
         end--;
+    if (end - start > STDERR_SHOWN)
+        start = end - STDERR_SHOWN; /* the last words say most */
     _cleanup_free_ char *text = str_printable(w->tail + start, end - start);
     (void)snprintf(out, size, "%s%s", end > start ? ": " : "", text);
 }
