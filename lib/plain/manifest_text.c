@@ -102,9 +102,13 @@ static int how_to_begin(const struct manifest *m, const char *secret_hint, struc
     _cleanup_free_ char *hint = str_printable(secret_hint, strlen(secret_hint));
 
     if (buf_printf(out, e,
-                   "\nTo restore by hand, in a shell, in this folder:\n\n"
+                   "\nTo restore by hand, in a shell, in this folder, as an administrator of the "
+                   "server\n(PGHOST, PGPORT and PGUSER say which):\n\n"
                    "  # are all files what was written?\n"
-                   "  sha256sum -c SHA256SUMS\n\n") < 0)
+                   "  sha256sum -c SHA256SUMS\n\n"
+                   "  # where files go\n"
+                   "  TARGET=\"$HOME/restored\"\n"
+                   "  mkdir -m 0700 \"$TARGET\"\n\n") < 0)
         return -1;
     if (m->key_id[0] == '\0')
         return buf_printf(out, e, "This set is neither encrypted nor authenticated.\n\n");
@@ -130,26 +134,35 @@ static int pipeline(const struct manifest_artifact *a, struct buf *out, struct e
     return a->gzip ? buf_printf(out, e, " |\n    gunzip") : 0;
 }
 
+/* An option with a quoted value, if there is a value. */
+static int option(struct buf *out, const char *name, const char *value, struct err *e)
+{
+    _cleanup_free_ char *word = quoted(value);
+
+    return value[0] != '\0' ? buf_printf(out, e, " %s=%s", name, word) : 0;
+}
+
 static int createdb(const struct manifest_artifact *a, struct buf *out, struct err *e)
 {
-    static const struct {
-        const char *detail, *option;
-    } options[] = {
-        {"encoding", "--encoding"}, {"collate", "--lc-collate"}, {"ctype", "--lc-ctype"}};
+    const json_t *like = json_object_get(a->details, "database");
+    const char *provider = json_opt_string(like, "provider", "libc");
     const char *database = a->database != NULL ? a->database : "restored";
     _cleanup_free_ char *shown = str_printable(database, strlen(database));
     /* a name that cannot be shown as it is must not be typed as it is either */
     _cleanup_free_ char *name = quoted(strcmp(shown, database) == 0 ? database : "restored");
 
-    if (buf_printf(out, e, "  DATABASE=%s\n  createdb --template=template0", name) < 0)
+    if (buf_printf(out, e, "  DATABASE=%s\n  createdb --template=template0", name) < 0 ||
+        option(out, "--owner", json_opt_string(like, "owner", ""), e) < 0 ||
+        option(out, "--encoding", json_opt_string(like, "encoding", ""), e) < 0 ||
+        option(out, "--lc-collate", json_opt_string(like, "collate", ""), e) < 0 ||
+        option(out, "--lc-ctype", json_opt_string(like, "ctype", ""), e) < 0)
         return -1;
-    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        const char *value = json_opt_string(a->details, options[i].detail, "");
-        _cleanup_free_ char *word = quoted(value);
-        if (value[0] != '\0' && buf_printf(out, e, " %s=%s", options[i].option, word) < 0)
-            return -1;
-    }
-    return buf_printf(out, e, " \"$DATABASE\"\n");
+    if (strcmp(provider, "libc") != 0 &&
+        (option(out, "--locale-provider", provider, e) < 0 ||
+         option(out, strcmp(provider, "icu") == 0 ? "--icu-locale" : "--builtin-locale",
+                json_opt_string(like, "locale", ""), e) < 0))
+        return -1;
+    return buf_printf(out, e, " -- \"$DATABASE\"\n");
 }
 
 static int restore_command(const struct manifest_artifact *a, struct buf *out, struct err *e)
@@ -158,7 +171,7 @@ static int restore_command(const struct manifest_artifact *a, struct buf *out, s
     size_t i;
 
     if (json_array_size(argv) == 0)
-        return buf_printf(out, e, " > %s.out\n", a->source);
+        return buf_printf(out, e, " > \"$TARGET/%s.out\"\n", a->source);
     if (buf_printf(out, e, " |\n   ") < 0)
         return -1;
     json_array_foreach(argv, i, word)
@@ -190,11 +203,13 @@ static int how_to_restore(const struct manifest_artifact *a, struct buf *out, st
         return buf_printf(out, e, " |\n    psql -X -q -d postgres\n");
     }
     if (strcmp(a->kind, "tar") == 0) {
-        if (buf_printf(out, e, "  TARGET=restored/%s && mkdir -p \"$TARGET\"\n", a->source) < 0 ||
+        if (buf_printf(out, e, "  mkdir \"$TARGET/%s\"\n", a->source) < 0 ||
             pipeline(a, out, e) < 0)
             return -1;
         return buf_printf(
-            out, e, " |\n    tar -x -p --acls --xattrs --xattrs-include='*' -f - -C \"$TARGET\"\n");
+            out, e,
+            " |\n    tar -x -p --acls --xattrs --xattrs-include='*' -f - -C \"$TARGET/%s\"\n",
+            a->source);
     }
     return pipeline(a, out, e) < 0 ? -1 : restore_command(a, out, e);
 }
