@@ -7,14 +7,16 @@
 
 enum { STATEMENT_MAX = 1 << 20 };
 
-/* Behind the quoted text that begins at p; NULL if it does not end. In E'' a backslash takes the
- * next character with it; a doubled quote reads as two texts in a row, which is as good. */
+/* Behind the quoted text that begins at p; NULL if it does not end. A doubled quote is one inside;
+ * in E'' a backslash takes the next character with it. */
 static const char *behind_quote(const char *p, const char *end, bool escapes)
 {
     char quote = *p;
 
     for (p++; p < end; p++) {
         if (escapes && *p == '\\' && p + 1 < end)
+            p++;
+        else if (*p == quote && p + 1 < end && p[1] == quote)
             p++;
         else if (*p == quote)
             return p + 1;
@@ -40,10 +42,16 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* E'...': the E stands alone in front. */
+static bool is_escape_string(const struct buf *b)
+{
+    return b->len > 1 && (b->data[b->len - 1] | 32) == 'e' && is_blank((char)b->data[b->len - 2]);
+}
+
 /* One piece of the text at p: a quoted one, or a single character. */
 static const char *take_piece(const char *p, const char *end, struct buf *b, struct err *e)
 {
-    bool escapes = *p == '\'' && b->len > 0 && (b->data[b->len - 1] | 32) == 'e';
+    bool escapes = *p == '\'' && is_escape_string(b);
     const char *next = *p == '\'' || *p == '"' ? behind_quote(p, end, escapes) : p + 1;
 
     if (next == NULL || *p == '\0') {
