@@ -26,6 +26,7 @@ static struct {
 
 static uint64_t own_counter, *counter = &own_counter;
 static const char *count_file, *trace_file;
+static char *words; /* of SYNBAK_FAULT; file names point into it */
 static pthread_mutex_t space_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local bool interrupted;
 
@@ -273,7 +274,7 @@ __attribute__((constructor)) static void read_environment(void)
         return;
     if (shared != NULL)
         share_counter(shared);
-    char *words = text == NULL ? NULL : strdup(text); /* never freed: parts of it are kept */
+    words = text == NULL ? NULL : strdup(text);
     for (char *word = words == NULL ? NULL : strtok_r(words, ",", &save); word != NULL;
          word = strtok_r(NULL, ",", &save))
         obey(word);
