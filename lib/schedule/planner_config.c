@@ -128,7 +128,7 @@ static void keep_state(struct planner_job *job, const struct planner_job *old, s
     job->paused_until = old->paused_until;
     job->skipped = old->skipped;
     keep_due(job, old, now);
-    job->waiting = old->waiting & job->owed;
+    job->waiting = old->waiting;
     job->verify_owed = old->verify_owed && job->due[DUE_VERIFY].calendar != NULL;
     if (job->owed == 0)
         job->retry_at.us = 0;

@@ -242,14 +242,11 @@ void planner_finish(struct planner *p, struct planner_run *run, enum run_outcome
     unsigned carried = done.tiers & job->owed;
     if (outcome == OUTCOME_GOOD) {
         job->owed &= ~carried;
-        job->waiting &= job->owed;
         job->retries_used = 0;
         return;
     }
     job->waiting |= carried;
-    if (carried == 0 || outcome == OUTCOME_SUSPECT ||
-        (outcome == OUTCOME_CANCELLED && done.cancel_asked))
+    if (carried == 0 || outcome == OUTCOME_SUSPECT || done.cancel_asked)
         return; /* by itself it comes again at the next due time only */
-    if ((job->owed & ~job->waiting) == 0)
-        schedule_retry(job, now);
+    schedule_retry(job, now);
 }

@@ -272,3 +272,21 @@ TEST(a_history_from_the_future_does_not_stop_the_schedule)
                     "[2026-11-21 02:00 UTC] start 2 a daily\n"
                     "[2026-11-21 02:05 UTC] end   2 good\n");
 }
+
+TEST(the_alarm_of_a_queued_run_survives_a_jump_back)
+{
+    EXPECT_TIMELINE(
+        "zone UTC\n"
+        "job b daily=\"at 01:30\"\n"
+        "job a daily=\"at 02:00\"\n"
+        "run b 5h good\n"
+        "start 2026-11-21 12:00\n"
+        "to 2026-11-22 02:10\n"
+        "jump 2026-11-01 02:10\n"
+        "to 2026-11-01 03:30\n",
+        "[2026-11-22 01:30 UTC] queue 1 b daily: daily due 01:30\n"
+        "[2026-11-22 01:30 UTC] start 1 b daily\n"
+        "[2026-11-22 02:00 UTC] queue 2 a daily: daily due 02:00\n"
+        "[2026-11-01 02:10 UTC] ---- the clock jumps\n"
+        "[2026-11-01 03:10 UTC] alarm 2 waits for run 1 of job \"b\" to end (parallel = 1)\n");
+}

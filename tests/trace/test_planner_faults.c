@@ -432,3 +432,173 @@ TEST(unknown_names_are_refused)
                     "[2026-11-20 12:00 UTC] error there is no job \"x\"\n"
                     "[2026-11-20 12:00 UTC] error there is no run 7 that waits or works\n");
 }
+
+TEST(a_new_due_time_begins_a_new_series_of_retries)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job a daily=\"at 02:00\" weekly=\"at Sun 03:00\" retry=1\n"
+                    "run a 1min failed\n"
+                    "run a 1min failed\n"
+                    "run a 1min failed\n"
+                    "start 2026-11-21 12:00\n"
+                    "to 2026-11-22 04:00\n",
+                    "[2026-11-22 02:00 UTC] queue 1 a daily: daily due 02:00\n"
+                    "[2026-11-22 02:00 UTC] start 1 a daily\n"
+                    "[2026-11-22 02:01 UTC] end   1 failed\n"
+                    "[2026-11-22 02:06 UTC] queue 2 a daily: retry 1 of 1\n"
+                    "[2026-11-22 02:06 UTC] start 2 a daily\n"
+                    "[2026-11-22 02:07 UTC] end   2 failed\n"
+                    "[2026-11-22 03:00 UTC] queue 3 a daily+weekly: weekly due 03:00\n"
+                    "[2026-11-22 03:00 UTC] start 3 a daily+weekly\n"
+                    "[2026-11-22 03:01 UTC] end   3 failed\n"
+                    "[2026-11-22 03:06 UTC] queue 4 a daily+weekly: retry 1 of 1\n"
+                    "[2026-11-22 03:06 UTC] start 4 a daily+weekly\n"
+                    "[2026-11-22 03:11 UTC] end   4 good\n");
+}
+
+/* Not what failed for good, and what is retried only in its time. */
+TEST(reload_starts_nothing_that_waits)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job a daily=\"at 02:00\" retry=0\n"
+                    "job b daily=\"at 02:00\"\n"
+                    "run a 1min failed\n"
+                    "run b 1min failed\n"
+                    "start 2026-11-20 12:00\n"
+                    "to 2026-11-21 02:03\n"
+                    "reload\n"
+                    "to 2026-11-21 03:00\n",
+                    "[2026-11-21 02:00 UTC] queue 1 a daily: daily due 02:00\n"
+                    "[2026-11-21 02:00 UTC] queue 2 b daily: daily due 02:00\n"
+                    "[2026-11-21 02:00 UTC] start 1 a daily\n"
+                    "[2026-11-21 02:01 UTC] end   1 failed\n"
+                    "[2026-11-21 02:01 UTC] start 2 b daily\n"
+                    "[2026-11-21 02:02 UTC] end   2 failed\n"
+                    "[2026-11-21 02:03 UTC] ---- reload\n"
+                    "[2026-11-21 02:07 UTC] queue 3 b daily: retry 1 of 3\n"
+                    "[2026-11-21 02:07 UTC] start 3 b daily\n"
+                    "[2026-11-21 02:12 UTC] end   3 good\n");
+}
+
+TEST(reload_forgets_a_tier_that_is_gone)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job a daily=\"at 02:00\" weekly=\"at Sun 03:00\"\n"
+                    "run a 1min failed\n"
+                    "start 2026-11-20 12:00\n"
+                    "to 2026-11-21 02:03\n"
+                    "job a weekly=\"at Sun 03:00\"\n"
+                    "reload\n"
+                    "to 2026-11-22 04:00\n",
+                    "[2026-11-21 02:00 UTC] queue 1 a daily: daily due 02:00\n"
+                    "[2026-11-21 02:00 UTC] start 1 a daily\n"
+                    "[2026-11-21 02:01 UTC] end   1 failed\n"
+                    "[2026-11-21 02:03 UTC] ---- reload\n"
+                    "[2026-11-22 03:00 UTC] queue 2 a weekly: weekly due 03:00\n"
+                    "[2026-11-22 03:00 UTC] start 2 a weekly\n"
+                    "[2026-11-22 03:05 UTC] end   2 good\n");
+}
+
+TEST(reload_keeps_a_pause_and_what_is_owed_in_it)
+{
+    EXPECT_TIMELINE(
+        "zone UTC\n"
+        "job a daily=\"at 02:00\" verify=\"daily at 02:00\"\n"
+        "start 2026-11-20 12:00\n"
+        "pause a\n"
+        "to 2026-11-21 02:03\n"
+        "reload\n"
+        "to 2026-11-21 04:00\n"
+        "resume a\n"
+        "to 2026-11-21 05:00\n",
+        "[2026-11-21 02:03 UTC] ---- reload\n"
+        "[2026-11-21 04:00 UTC] queue 1 a daily: daily owed since 2026-11-21 02:00 UTC\n"
+        "[2026-11-21 04:00 UTC] queue 2 a verify -: verify due\n"
+        "[2026-11-21 04:00 UTC] start 1 a daily\n"
+        "[2026-11-21 04:05 UTC] end   1 good\n"
+        "[2026-11-21 04:05 UTC] start 2 a verify -\n"
+        "[2026-11-21 04:10 UTC] end   2 good\n");
+}
+
+TEST(without_catch_up_a_run_cut_off_brings_back_its_own_tiers_only)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job a hourly=\"at :30\" daily=\"at 02:00\" catch_up=no\n"
+                    "run a 10min good\n"
+                    "run a 2h good\n"
+                    "start 2026-11-20 23:55\n"
+                    "to 2026-11-21 02:05\n"
+                    "restart 2026-11-21 12:10\n"
+                    "to 2026-11-21 13:00\n",
+                    "[2026-11-21 00:30 UTC] queue 1 a hourly: hourly due 00:30\n"
+                    "[2026-11-21 00:30 UTC] start 1 a hourly\n"
+                    "[2026-11-21 00:40 UTC] end   1 good\n"
+                    "[2026-11-21 01:30 UTC] queue 2 a hourly: hourly due 01:30\n"
+                    "[2026-11-21 01:30 UTC] start 2 a hourly\n"
+                    "[2026-11-21 12:10 UTC] end   2 failed\n"
+                    "[2026-11-21 12:15 UTC] queue 3 a hourly: retry 1 of 3\n"
+                    "[2026-11-21 12:15 UTC] start 3 a hourly\n"
+                    "[2026-11-21 12:20 UTC] end   3 good\n"
+                    "[2026-11-21 12:30 UTC] queue 4 a hourly: hourly due 12:30\n"
+                    "[2026-11-21 12:30 UTC] start 4 a hourly\n"
+                    "[2026-11-21 12:35 UTC] end   4 good\n");
+}
+
+TEST(tiers_that_a_queued_run_gathered_outlive_a_crash)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job b daily=\"at 01:30\"\n"
+                    "job a daily=\"at 02:00\" weekly=\"at Sun 02:10\" catch_up=no\n"
+                    "run b 1h good\n"
+                    "run a 1h good\n"
+                    "start 2026-11-21 12:00\n"
+                    "to 2026-11-22 02:40\n"
+                    "restart 2026-11-22 02:45\n"
+                    "to 2026-11-22 03:30\n",
+                    "[2026-11-22 01:30 UTC] queue 1 b daily: daily due 01:30\n"
+                    "[2026-11-22 01:30 UTC] start 1 b daily\n"
+                    "[2026-11-22 02:00 UTC] queue 2 a daily: daily due 02:00\n"
+                    "[2026-11-22 02:30 UTC] end   1 good\n"
+                    "[2026-11-22 02:30 UTC] start 2 a daily+weekly\n"
+                    "[2026-11-22 02:45 UTC] end   2 failed\n"
+                    "[2026-11-22 02:50 UTC] queue 3 a daily+weekly: retry 1 of 3\n"
+                    "[2026-11-22 02:50 UTC] start 3 a daily+weekly\n"
+                    "[2026-11-22 02:55 UTC] end   3 good\n");
+}
+
+TEST(a_queued_run_outlives_a_restart_without_catch_up)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job b daily=\"at 01:30\"\n"
+                    "job a daily=\"at 02:00\" catch_up=no\n"
+                    "run b 1h good\n"
+                    "start 2026-11-21 12:00\n"
+                    "to 2026-11-22 02:10\n"
+                    "restart 2026-11-22 02:15\n"
+                    "to 2026-11-22 02:30\n",
+                    "[2026-11-22 01:30 UTC] queue 1 b daily: daily due 01:30\n"
+                    "[2026-11-22 01:30 UTC] start 1 b daily\n"
+                    "[2026-11-22 02:00 UTC] queue 2 a daily: daily due 02:00\n"
+                    "[2026-11-22 02:15 UTC] end   1 failed\n"
+                    "[2026-11-22 02:15 UTC] start 2 a daily\n"
+                    "[2026-11-22 02:20 UTC] end   2 good\n"
+                    "[2026-11-22 02:20 UTC] queue 3 b daily: retry 1 of 3\n"
+                    "[2026-11-22 02:20 UTC] start 3 b daily\n"
+                    "[2026-11-22 02:25 UTC] end   3 good\n");
+}
+
+TEST(a_run_that_a_person_cancelled_before_the_crash_is_not_retried)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job a daily=\"at 02:00\"\n"
+                    "run a 1h good\n"
+                    "start 2026-11-20 12:00\n"
+                    "to 2026-11-21 02:10\n"
+                    "cancel 1\n"
+                    "restart 2026-11-21 02:20\n"
+                    "to 2026-11-21 03:00\n",
+                    "[2026-11-21 02:00 UTC] queue 1 a daily: daily due 02:00\n"
+                    "[2026-11-21 02:00 UTC] start 1 a daily\n"
+                    "[2026-11-21 02:10 UTC] stop  1\n"
+                    "[2026-11-21 02:20 UTC] end   1 failed\n");
+}
