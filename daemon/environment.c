@@ -8,16 +8,22 @@
 
 void environment_hide(void)
 {
-    size_t count = 0;
+    struct strlist copy = {0};
 
-    while (environ != NULL && environ[count] != NULL)
-        count++;
-    char **copy = mem_alloc((count + 1) * sizeof(*copy));
-    for (size_t i = 0; i < count; i++) {
-        copy[i] = mem_strdup(environ[i]);
-        mem_wipe(environ[i], strlen(environ[i]));
+    for (char **v = environ; v != NULL && *v != NULL; v++) {
+        strlist_add(&copy, *v);
+        mem_wipe(*v, strlen(*v)); /* this is what /proc/PID/environ shows */
     }
-    environ = copy;
+    (void)clearenv();
+    for (size_t i = 0; i < copy.count; i++) {
+        char *equals = strchr(copy.items[i], '=');
+        if (equals == NULL)
+            continue;
+        *equals = '\0';
+        if (setenv(copy.items[i], equals + 1, 1) != 0)
+            abort(); /* as mem.h: memory is exhausted */
+    }
+    strlist_deinit(&copy);
 }
 
 /* What tools need to find programs, servers, certificates and time zones; nothing that is secret.

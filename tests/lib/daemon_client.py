@@ -128,7 +128,7 @@ command = echo hello
         if self.process.poll() is not None:
             raise Failed("synbakd ended: " + self.log()[-3000:])
         try:
-            status = Client(self.socket).call("status")
+            status = self.call("status")
             return all(d["listed"] or d["problem"] for d in status["destinations"])
         except (OSError, EOFError):
             return False
@@ -137,12 +137,18 @@ command = echo hello
         return Client(self.socket)
 
     def call(self, method, **params):
-        return self.client().call(method, **params)
+        client = self.client()
+        try:
+            return client.call(method, **params)
+        finally:
+            client.socket.close()
 
     def trigger(self, **params):
         """A run made now, waited for: what `wait` answers."""
         client = self.client()
-        return client.call("wait", run=client.call("trigger", **params)["run"])
+        result = client.call("wait", run=client.call("trigger", **params)["run"])
+        client.socket.close()
+        return result
 
     def job(self, name="j"):
         return next(j for j in self.call("status")["jobs"] if j["name"] == name)
