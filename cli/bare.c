@@ -137,7 +137,7 @@ int bare_find(struct cli *c, const json_t *store, const char *job, const char *i
 }
 
 /* A SET of the scan as a SETSTATUS of the daemon's. What only the daemon knows is left out. */
-static json_t *as_status(const char *job, json_t *set, const json_t *store)
+static json_t *as_status(const char *job, json_t *set, const char *destination)
 {
     json_t *status = json_copy(set);
     int64_t bytes = 0;
@@ -148,7 +148,7 @@ static json_t *as_status(const char *job, json_t *set, const json_t *store)
         json_opt_i64(source, "stored_bytes", 0);
     (void)json_object_set_new(status, "job", json_string(job));
     (void)json_object_set_new(status, "bytes", json_integer(bytes));
-    (void)json_object_set(status, "destination", json_object_get(store, "path"));
+    (void)json_object_set_new(status, "destination", json_string(destination));
     (void)json_object_set_new(status, "state",
                               json_string(json_opt_bool(set, "incomplete", false) ? "incomplete"
                                           : json_opt_bool(set, "fragment", false) ? "fragment"
@@ -156,21 +156,48 @@ static json_t *as_status(const char *job, json_t *set, const json_t *store)
     return status;
 }
 
+/* Append what lies at one STORE to sets and damaged. */
+static int add_store(struct cli *c, const json_t *store, const char *job, json_t *list,
+                     json_t *damaged, struct err *e)
+{
+    const bool by_path = args_has(c->args, "--key");
+    const char *name, *where = json_opt_string(store, by_path ? "path" : "destination", "?");
+    _cleanup_json_ json_t *scan = NULL;
+    json_t *by_job, *sets;
+
+    if (bare_scan(c, store, job, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0)
+        return -1;
+    json_object_foreach(by_job, name, sets) for (size_t i = json_array_size(sets); i > 0; i--)(void)
+        json_array_append_new(list, as_status(name, json_array_get(sets, i - 1), where));
+    (void)json_array_extend(damaged, json_object_get(scan, "damaged"));
+    return 0;
+}
+
 int bare_list(struct cli *c, const char *job, json_t **ret, struct err *e)
 {
-    _cleanup_json_ json_t *store = NULL, *scan = NULL;
-    json_t *by_job, *sets;
-    const char *name;
+    const char *wanted = args_value(c->args, "--destination");
+    _cleanup_json_ json_t *list = json_array(), *damaged = json_array();
+    int rc = 0;
 
-    if (place_store_of_path(c, &store, e) < 0 || bare_scan(c, store, job, &scan, e) < 0 ||
-        json_get_object(scan, "sets", &by_job, e) < 0)
-        return -1;
-    json_t *list = json_array();
-    json_object_foreach(by_job, name, sets) for (size_t i = json_array_size(sets); i > 0; i--)(void)
-        json_array_append_new(list, as_status(name, json_array_get(sets, i - 1), store));
-    *ret = json_pack("{s:o}", "sets", list);
-    (void)json_object_set(*ret, "damaged", json_object_get(scan, "damaged"));
-    return 0;
+    if (wanted != NULL && target_is_path(wanted)) {
+        _cleanup_json_ json_t *store = NULL;
+        if (place_store_of_path(c, &store, e) < 0)
+            return -1;
+        rc = add_store(c, store, job, list, damaged, e);
+    } else {
+        for (size_t i = 0; i < c->config->destination_count && rc == 0; i++) {
+            const struct destination *d = c->config->destinations[i];
+            _cleanup_json_ json_t *store = NULL;
+            if (wanted != NULL && !str_equal(d->name, wanted))
+                continue;
+            rc = place_store_of(d, &store, e);
+            if (rc == 0)
+                rc = add_store(c, store, job, list, damaged, e);
+        }
+    }
+    if (rc == 0)
+        *ret = json_pack("{s:O, s:O}", "sets", list, "damaged", damaged);
+    return rc;
 }
 
 static int print_verified(struct cli *c, const json_t *result)
@@ -206,12 +233,12 @@ int bare_verify(struct cli *c, struct target *t, struct err *e)
         run.job = json_pack("{s:s, s:O, s:b}", "verb", "verify", "store", p.store, "all", 1);
     } else {
         if (place_find(c, t, "verify", &p, e) < 0) {
-            place_release(c, &p, e);
+            place_release(c, &p, e, NULL);
             return -1;
         }
         run.job = place_job(&p, "verify");
     }
     int rc = worker_run(&run, &result, e);
-    place_release(c, &p, rc < 0 ? e : NULL);
+    place_release(c, &p, rc < 0 ? e : NULL, NULL);
     return rc < 0 ? -1 : print_verified(c, result);
 }

@@ -10,7 +10,8 @@ int must_check bare_scan(struct cli *c, const json_t *store, const char *job, js
  * whole). Owned results. ERR_NOT_FOUND names the nearest and how to list. */
 int must_check bare_find(struct cli *c, const json_t *store, const char *job, const char *id,
                          char **ret_job, char **ret_id, struct err *e);
-/* As "list" answers, from --destination PATH and --key. */
+/* As "list" answers, from --destination PATH and --key, else from the configured destinations;
+ * "damaged" beside it. */
 int must_check bare_list(struct cli *c, const char *job, json_t **ret, struct err *e);
 /* Verify a file, or a set or --all at --destination PATH; returns the exit status. */
 int must_check bare_verify(struct cli *c, struct target *t, struct err *e);

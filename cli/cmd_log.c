@@ -11,7 +11,7 @@ enum { FOLLOW_MS = 1000, PAGE = 1000, SHOWN = 50 };
 /* Members that stand elsewhere in the line, or that no one reads. */
 static bool is_told(const char *key)
 {
-    static const char *const told[] = {"seq", "prev", "time", "type", "job", "run"};
+    static const char *const told[] = {"seq", "prev", "time", "type", "job", "run", "batch"};
 
     for (size_t i = 0; i < ARRAY_LEN(told); i++)
         if (strcmp(key, told[i]) == 0)
@@ -19,10 +19,43 @@ static bool is_told(const char *key)
     return false;
 }
 
+/* What says nothing: members at rest. */
+static bool is_empty(const char *key, const json_t *value)
+{
+    return json_is_null(value) || json_is_false(value) ||
+           (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_string(value) && json_string_length(value) == 0) ||
+           (strcmp(key, "code") == 0 && str_equal(json_string_value(value), "none"));
+}
+
+/* An array as people would write it: its words, or the names in its objects. Owned. */
+static char *short_list(const json_t *list)
+{
+    _cleanup_json_ json_t *words = json_array();
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        const char *word = json_string_value(item);
+        if (word == NULL)
+            word = json_opt_string(item, "destination", json_opt_string(item, "id", NULL));
+        if (word != NULL)
+            (void)json_array_append_new(words, json_string(word));
+    }
+    return join_strings(words, ",");
+}
+
 static void print_member(const struct screen *s, const char *key, const json_t *value)
 {
-    if (json_is_null(value))
+    if (is_empty(key, value))
         return;
+    if (json_is_array(value)) {
+        _cleanup_free_ char *words = short_list(value);
+        if (words[0] != '\0')
+            say(s, PLAIN, " %s=%s", key, words);
+        return;
+    }
     if (json_is_string(value)) {
         const char *text = json_string_value(value);
         bool quoted = strchr(text, ' ') != NULL || text[0] == '\0';
@@ -52,8 +85,8 @@ static void print_record(const struct cli *c, json_t *record)
     char when[48];
     json_t *value;
 
-    if (cli_json(c, record))
-        return;
+    if (cli_json(c, record) || strcmp(type, "run-result") == 0)
+        return; /* run-finished says the same once more, when the hooks are through as well */
     say(s, DIM, "%s ", screen_time(s, json_opt_string(record, "time", NULL), when));
     say(s, record_tint(type, record), "%s", type);
     if (job != NULL)

@@ -10,12 +10,13 @@
 #include "lib/base/io.h"
 
 /* Find the set of the first operand, run `verb` over it with the members of `extra` (taken). */
-static int look(struct cli *c, const char *verb, json_t *extra, bool output, json_t **ret,
-                struct err *e)
+static int look(struct cli *c, const char *verb, json_t *extra, json_t **ret, struct err *e)
 {
     _cleanup_(target_deinit) struct target t = {0};
     struct place p = {0};
-    struct worker_run run = {.screen = &c->screen, .output = output};
+    struct worker_run run = {.screen = &c->screen,
+                             .output = strcmp(verb, "cat") == 0,
+                             .quiet = strcmp(verb, "export") != 0};
     int rc = target_parse(args_operand(c->args, 0), &t, e);
 
     if (rc == 0)
@@ -24,9 +25,13 @@ static int look(struct cli *c, const char *verb, json_t *extra, bool output, jso
         run.job = place_job(&p, verb);
         (void)json_object_update(run.job, extra);
         rc = worker_run(&run, ret, e);
+        if (rc == 0 && p.job != NULL) {
+            (void)json_object_set_new(*ret, "job", json_printable(p.job));
+            (void)json_object_set_new(*ret, "id", json_printable(p.id));
+        }
     }
     json_decref(extra);
-    place_release(c, &p, rc < 0 ? e : NULL);
+    place_release(c, &p, rc < 0 ? e : NULL, NULL);
     return rc;
 }
 
@@ -63,7 +68,7 @@ int cmd_ls(struct cli *c, struct err *e)
     size_t i;
 
     (void)json_object_set_new(extra, "source", string_or_null(args_value(c->args, "--source")));
-    if (look(c, "ls", extra, false, &result, e) < 0)
+    if (look(c, "ls", extra, &result, e) < 0)
         return -1;
     if (cli_json(c, result))
         return EXIT_DONE;
@@ -85,15 +90,16 @@ int cmd_dump(struct cli *c, struct err *e)
     json_t *extra = json_object();
     (void)json_object_set_new(extra, "source", json_printable(source));
     (void)json_object_set_new(extra, "path", string_or_null(member));
-    return look(c, "cat", extra, true, &result, e) < 0 ? -1 : EXIT_DONE;
+    return look(c, "cat", extra, &result, e) < 0 ? -1 : EXIT_DONE;
 }
 
-/* A folder is fine: the file in it gets the set's name. */
-static bool exists_as_file(const char *path)
+static bool exists(const char *path, bool *is_folder)
 {
     struct stat st;
+    int rc = io_stat(AT_FDCWD, path, &st, 0);
 
-    return io_stat(AT_FDCWD, path, &st, 0) == 0 && !S_ISDIR(st.st_mode);
+    *is_folder = rc == 0 && S_ISDIR(st.st_mode);
+    return rc == 0;
 }
 
 int cmd_export(struct cli *c, struct err *e)
@@ -104,21 +110,27 @@ int cmd_export(struct cli *c, struct err *e)
     _cleanup_free_ char *path =
         place[0] == '/' || here == NULL ? mem_strdup(place) : mem_printf("%s/%s", here, place);
     char size[16];
+    bool is_folder;
 
     if (target_is_path(args_operand(c->args, 0)))
         return err_set(e, ERR_USAGE, "export wants JOB/ID, not a file");
-    if (exists_as_file(path))
+    if (exists(path, &is_folder) && !is_folder)
         return err_set(e, ERR_REFUSED, "%s exists already; export writes a new file", path);
     json_t *extra = json_object();
     (void)json_object_set_new(extra, "place", json_printable(path));
-    if (look(c, "export", extra, false, &result, e) < 0)
+    if (look(c, "export", extra, &result, e) < 0)
         return -1;
     if (cli_json(c, result))
         return EXIT_DONE;
-    say_line(&c->screen, PLAIN, "%s: %s, SHA-256 %s", path,
+    /* in a folder the worker names the file after the set */
+    _cleanup_free_ char *file =
+        is_folder ? mem_printf("%s/%s-%s.tar", path, json_opt_string(result, "job", "?"),
+                               json_opt_string(result, "id", "?"))
+                  : mem_strdup(path);
+    say_line(&c->screen, PLAIN, "%s: %s, SHA-256 %s", file,
              str_bytes((uint64_t)json_opt_i64(result, "bytes", 0), size),
              json_opt_string(result, "sha256", "?"));
     say_line(&c->screen, PLAIN, "restore it with: synbakctl restore %s --key SECRET --target DIR",
-             path);
+             file);
     return EXIT_DONE;
 }

@@ -173,15 +173,14 @@ static void print_result(struct restore *r, const json_t *result)
         say_line(s, PLAIN, "  undo: synbakctl restore --undo %s", undo);
 }
 
-static int restore_set(struct restore *r, struct err *e)
+static int restore_set(struct restore *r, json_t **ret_result, struct err *e)
 {
-    _cleanup_json_ json_t *result = NULL;
     struct worker_run run = {.screen = &r->c->screen, .ask = on_ask, .arg = r};
 
-    if (build_job(r, &run.job, e) < 0 || worker_run(&run, &result, e) < 0)
+    if (build_job(r, &run.job, e) < 0 || worker_run(&run, ret_result, e) < 0)
         return -1;
-    if (!cli_json(r->c, result))
-        print_result(r, result);
+    if (!cli_json(r->c, *ret_result))
+        print_result(r, *ret_result);
     return EXIT_DONE;
 }
 
@@ -215,6 +214,7 @@ static int undo(struct restore *r, struct err *e)
 int cmd_restore(struct cli *c, struct err *e)
 {
     struct restore r = {.c = c};
+    _cleanup_json_ json_t *result = NULL;
 
     (void)clock_set_id(c->screen.now, r.run);
     if (check_options(c->args, e) < 0)
@@ -225,8 +225,8 @@ int cmd_restore(struct cli *c, struct err *e)
         return -1;
     int rc = place_find(c, &r.target, "restore", &r.place, e);
     if (rc == 0)
-        rc = restore_set(&r, e);
-    place_release(c, &r.place, rc < 0 ? e : NULL);
+        rc = restore_set(&r, &result, e);
+    place_release(c, &r.place, rc < 0 ? e : NULL, result);
     target_deinit(&r.target);
     return rc;
 }

@@ -103,9 +103,11 @@ static int verify_by_daemon(struct cli *c, const struct target *t, struct err *e
     char size[16];
     bool good = wait_exit_status(result) == 0;
     say(&c->screen, good ? GREEN : RED, "%s", good ? "verified" : "FAILED");
-    say_line(&c->screen, PLAIN, ": %s, run %lld%s%s",
-             str_bytes((uint64_t)json_opt_i64(result, "bytes", 0), size), (long long)run,
-             error != NULL && error[0] != '\0' ? ": " : "", error != NULL ? error : "");
+    int64_t bytes = json_opt_i64(result, "bytes", 0);
+    say_line(&c->screen, PLAIN, ": %s%srun %lld%s%s",
+             bytes > 0 ? str_bytes((uint64_t)bytes, size) : "", bytes > 0 ? ", " : "",
+             (long long)run, error != NULL && error[0] != '\0' ? ": " : "",
+             error != NULL ? error : "");
     return wait_exit_status(result);
 }
 

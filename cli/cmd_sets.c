@@ -92,27 +92,36 @@ static void print_unopened(const struct screen *s, const json_t *damaged)
                  json_opt_string(o, "id", "?"), json_opt_string(o, "error", "?"));
 }
 
-int cmd_list(struct cli *c, struct err *e)
+/* The daemon's list; 1: no daemon answers, but there is a configuration that says where to look. */
+static int list_of_daemon(struct cli *c, const char *job, json_t **ret, struct err *e)
 {
-    _cleanup_json_ json_t *result = NULL;
-    const char *job = args_operand(c->args, 0);
     const char *destination = args_value(c->args, "--destination");
     json_t *params = cli_params(c);
 
     if (job != NULL)
         (void)json_object_set_new(params, "job", json_printable(job));
-    if (destination != NULL && target_is_path(destination)) {
-        json_decref(params);
-        if (bare_list(c, job, &result, e) < 0)
-            return -1;
-    } else {
-        if (destination != NULL)
-            (void)json_object_set_new(params, "destination", json_printable(destination));
-        if (cli_call(c, "list", params, &result, e) < 0)
-            return -1;
-    }
+    if (destination != NULL)
+        (void)json_object_set_new(params, "destination", json_printable(destination));
+    if (cli_call(c, "list", params, ret, e) == 0)
+        return 0;
+    return e->code == ERR_NO_DAEMON && cli_load_config(c, NULL) == 0 ? 1 : -1;
+}
+
+int cmd_list(struct cli *c, struct err *e)
+{
+    _cleanup_json_ json_t *result = NULL;
+    const char *job = args_operand(c->args, 0);
+    const char *destination = args_value(c->args, "--destination");
+    bool by_path = destination != NULL && target_is_path(destination);
+    int rc = by_path ? 1 : list_of_daemon(c, job, &result, e);
+
+    if (rc < 0 || (rc == 1 && bare_list(c, job, &result, e) < 0))
+        return -1;
     if (cli_json(c, result))
         return EXIT_DONE;
+    if (rc == 1 && !by_path)
+        say_line(&c->screen, YELLOW,
+                 "synbakd does not answer; this is what lies at the destinations");
     const json_t *sets = json_object_get(result, "sets");
     print_unopened(&c->screen, json_object_get(result, "damaged"));
     if (json_array_size(sets) > 0)

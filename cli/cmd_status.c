@@ -47,11 +47,13 @@ static void print_verdict(const struct screen *s, const json_t *status)
     else if (level <= LEVEL_OK)
         say_line(s, PLAIN, total == 1 ? ": the job is protected" : ": all %zu jobs are protected",
                  total);
+    else if (total == 1)
+        say_line(s, PLAIN, ": see below");
     else if (bad[1] + bad[2] == 0)
         say_line(s, PLAIN, ": the jobs are well, but see below");
     else
-        say_line(s, PLAIN, ": of %zu job%s %zu critical, %zu with a warning; see below", total,
-                 total == 1 ? "" : "s", bad[2], bad[1]);
+        say_line(s, PLAIN, ": of %zu jobs %zu critical, %zu with a warning; see below", total,
+                 bad[2], bad[1]);
 }
 
 static void add_next(struct table *t, const struct screen *s, const json_t *job)

@@ -61,7 +61,10 @@ int place_store_of_path(struct cli *c, json_t **ret, struct err *e)
 {
     static char name[] = "path";
     const char *key = args_value(c->args, "--key");
-    struct destination d = {.name = name, .compression = COMPRESSION_GZIP, .compression_level = 1};
+    struct destination d = {.name = name,
+                            .compression = COMPRESSION_GZIP,
+                            .compression_level = 1,
+                            .volume_bytes = 64LL << 30};
 
     if (key == NULL)
         return err_set(e, ERR_USAGE,
@@ -236,13 +239,15 @@ int place_find(struct cli *c, struct target *t, const char *purpose, struct plac
     return rc == 0 ? from_daemon(c, t, purpose, ret, e) : from_config(c, t, ret, e);
 }
 
-void place_release(struct cli *c, struct place *p, const struct err *e)
+void place_release(struct cli *c, struct place *p, const struct err *e, json_t *summary)
 {
     if (p->token != NULL && c->client != NULL) {
         _cleanup_json_ json_t *done = NULL;
         json_t *params = json_pack("{s:s, s:b}", "token", p->token, "ok", e == NULL);
         if (e != NULL)
             (void)json_object_set_new(params, "error", json_printable(e->text));
+        if (summary != NULL)
+            (void)json_object_set(params, "summary", summary);
         /* a daemon that is gone released the guard when the connection closed */
         (void)!client_call(c->client,
                            (struct client_call){.method = "restore-end", .params = params}, &done,

@@ -18,8 +18,9 @@ struct place {
 /* purpose: "restore", "ls", ... for the daemon's journal. t->job may still be NULL. */
 int must_check place_find(struct cli *c, struct target *t, const char *purpose, struct place *ret,
                           struct err *e);
-/* Tell the daemon that the reading is over: e is how it failed, or NULL. Keeps *e as it is. */
-void place_release(struct cli *c, struct place *p, const struct err *e);
+/* Tell the daemon that the reading is over: e is how it failed, or NULL; summary (borrowed, may be
+ * NULL) goes to its journal. Keeps *e as it is. */
+void place_release(struct cli *c, struct place *p, const struct err *e, json_t *summary);
 /* {"verb", and the members that say where}. New reference. */
 json_t *place_job(const struct place *p, const char *verb);
 

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REDRAW_US = 200000, BAR_WIDTH = 24 };
+enum { REDRAW_US = 200000, RATE_FROM_US = 250000, BAR_WIDTH = 24 };
+
+/* Totals below this are things that are counted, not bytes. */
+enum { BYTES_FROM = 1000 };
 
 void progress_init(struct progress *p, const struct screen *s)
 {
@@ -27,7 +30,7 @@ static void finish_step(struct progress *p)
     if (p->step == NULL)
         return;
     progress_clear(p);
-    if (!p->screen->json && p->done > 0)
+    if (!p->screen->json && p->done > 0 && (p->total == 0 || p->total >= BYTES_FROM))
         say_line(p->screen, PLAIN, "%s: %s in %s", p->step, str_bytes((uint64_t)p->done, size),
                  str_duration(seconds, span));
     else if (!p->screen->json)
@@ -46,17 +49,26 @@ void progress_end(struct progress *p)
 static void describe(const struct progress *p, int64_t elapsed_us, char *out, size_t size)
 {
     char done[16], total[16], rate[16], left[32];
-    double per_second = elapsed_us > 0 ? (double)p->done * 1e6 / (double)elapsed_us : 0;
+
+    if (p->total > 0 && p->total < BYTES_FROM) {
+        (void)snprintf(out, size, "%lld of %lld", (long long)p->done, (long long)p->total);
+        return;
+    }
+    /* too early a rate is noise */
+    double per_second = elapsed_us > RATE_FROM_US ? (double)p->done * 1e6 / (double)elapsed_us : 0;
 
     (void)str_bytes((uint64_t)p->done, done);
     (void)str_bytes((uint64_t)per_second, rate);
-    if (p->total <= 0) {
+    if (p->total <= 0 && per_second <= 0)
+        (void)snprintf(out, size, "%s", done);
+    else if (p->total <= 0)
         (void)snprintf(out, size, "%s  %s/s", done, rate);
-        return;
-    }
-    double remaining = per_second > 0 ? (double)(p->total - p->done) / per_second : 0;
-    (void)snprintf(out, size, "%s of %s  %s/s  ETA %s", done, str_bytes((uint64_t)p->total, total),
-                   rate, per_second > 0 ? str_duration((int64_t)remaining, left) : "-");
+    else if (per_second <= 0)
+        (void)snprintf(out, size, "%s of %s", done, str_bytes((uint64_t)p->total, total));
+    else
+        (void)snprintf(out, size, "%s of %s  %s/s  ETA %s", done,
+                       str_bytes((uint64_t)p->total, total), rate,
+                       str_duration((int64_t)((double)(p->total - p->done) / per_second), left));
 }
 
 static void draw(struct progress *p)

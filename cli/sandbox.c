@@ -26,8 +26,9 @@ bool sandbox_is_home(const char *path)
            path_inside(path, "/run/user");
 }
 
-/* A path as systemd reads it: quoted, with specifiers and the colon of bind mounts escaped. */
-static char *unit_path(const char *path, bool bind)
+/* A path as systemd reads it: inside quotes blanks and the colon of bind mounts are plain,
+ * specifiers are not. */
+static char *unit_path(const char *path)
 {
     struct buf out = BUF_INIT(1 << 16);
     int rc = buf_append(&out, "\"-", 2, NULL);
@@ -37,8 +38,6 @@ static char *unit_path(const char *path, bool bind)
             rc = buf_append(&out, "\\", 1, NULL);
         else if (*p == '%')
             rc = buf_append(&out, "%", 1, NULL);
-        else if (*p == ':' && bind)
-            rc = buf_append(&out, "\\\\", 2, NULL);
         if (rc == 0)
             rc = buf_append(&out, p, 1, NULL);
     }
@@ -52,7 +51,7 @@ static char *unit_path(const char *path, bool bind)
 static void add_path(struct buf *out, const char *option, const char *what, const char *name,
                      const char *path)
 {
-    _cleanup_free_ char *quoted = unit_path(path, str_starts(option, "Bind"));
+    _cleanup_free_ char *quoted = unit_path(path);
 
     (void)!buf_printf(out, NULL, "# %s%s%s%s\n%s=%s\n", what, name != NULL ? " \"" : "",
                       name != NULL ? name : "", name != NULL ? "\"" : "", option, quoted);

@@ -89,7 +89,7 @@ void status_print_problems(const struct screen *s, const json_t *status)
                     "the clock is in doubt, rules by age wait; if it is right: synbakctl clock "
                     "accept");
     if (p.texts.count > 0)
-        say_heading(s, "What is wrong");
+        say_heading(s, level_of(status) > LEVEL_OK ? "What is wrong" : "Worth knowing");
     print_level(s, &p, true);
     print_level(s, &p, false);
     strlist_deinit(&p.texts);

@@ -16,10 +16,15 @@
 enum { PROGRESS_EVERY_US = 500000 };
 
 struct worker {
-    pthread_mutex_t lock; /* sending, answer, last_progress */
+    pthread_mutex_t lock; /* sending, answer, last_progress, progress */
     pthread_cond_t answered;
     enum { UNANSWERED, YES, NO } answer;
     struct mono last_progress;
+    struct {
+        char *step; /* NULL: none yet */
+        uint64_t done, total;
+        bool unsent; /* held back by the rate limit */
+    } progress;
     struct frame_decoder in;
     atomic_bool cancelled;
 };
@@ -90,10 +95,26 @@ int worker_start(struct worker **ret, json_t **ret_job, struct err *e)
     return 0;
 }
 
+/* Takes the held-back progress out of w; the caller holds the lock. NULL: there is none. */
+static json_t *take_unsent_locked(struct worker *w)
+{
+    if (!w->progress.unsent)
+        return NULL;
+    w->progress.unsent = false;
+    return json_pack("{s:s, s:o, s:I, s:I}", "type", "progress", "step",
+                     json_printable(w->progress.step), "done", (json_int_t)w->progress.done,
+                     "total", (json_int_t)w->progress.total);
+}
+
 int worker_finish(struct worker *w, json_t *result, const struct err *e)
 {
-    json_t *message;
+    json_t *message, *last;
 
+    pthread_mutex_lock(&w->lock);
+    last = take_unsent_locked(w);
+    pthread_mutex_unlock(&w->lock);
+    if (last != NULL)
+        send_locked(w, last);
     if (result != NULL)
         message = json_pack("{s:s, s:b, s:o}", "type", "result", "ok", 1, "result", result);
     else
@@ -104,19 +125,32 @@ int worker_finish(struct worker *w, json_t *result, const struct err *e)
     return result != NULL ? 0 : err_exit_status(e->code);
 }
 
+/* The rate limit holds back what moves within a step, never a step or its final size: each step is
+ * a line that somebody reads. */
 void worker_progress(struct worker *w, const char *step, uint64_t done_bytes, uint64_t total_bytes)
 {
     struct mono now = clock_mono();
+    json_t *before = NULL, *present = NULL;
 
     pthread_mutex_lock(&w->lock);
-    bool due = now.us - w->last_progress.us >= PROGRESS_EVERY_US || w->last_progress.us == 0;
-    if (due)
+    bool new_step = !str_equal(step, w->progress.step);
+    if (new_step) {
+        before = take_unsent_locked(w);
+        free(w->progress.step);
+        w->progress.step = mem_strdup(step);
+    }
+    w->progress.done = done_bytes;
+    w->progress.total = total_bytes;
+    w->progress.unsent = true;
+    if (new_step || now.us - w->last_progress.us >= PROGRESS_EVERY_US) {
         w->last_progress = now;
+        present = take_unsent_locked(w);
+    }
     pthread_mutex_unlock(&w->lock);
-    if (due)
-        send_locked(w, json_pack("{s:s, s:o, s:I, s:I}", "type", "progress", "step",
-                                 json_printable(step), "done", (json_int_t)done_bytes, "total",
-                                 (json_int_t)total_bytes));
+    if (before != NULL)
+        send_locked(w, before);
+    if (present != NULL)
+        send_locked(w, present);
 }
 
 void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...)

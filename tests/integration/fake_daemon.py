@@ -35,6 +35,8 @@ class FakeDaemon:
         return self
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept; a number closed under it may be reused
+        self.thread.join()
         self.listener.close()
         os.unlink(self.path)
 

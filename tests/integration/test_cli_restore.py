@@ -61,7 +61,7 @@ def in_place_with_the_daemon():
     equal(w.daemon.methods(), ["restore-begin", "pre-restore", "wait", "restore-end"])
     equal(w.daemon.params("restore-begin"), {"job": "synapse", "id": "latest", "purpose": "restore"})
     equal(w.daemon.params("pre-restore"), {"job": "synapse", "sources": ["media"], "token": "t1"})
-    equal(w.daemon.params("restore-end"), {"token": "t1", "ok": True})
+    equal(w.daemon.params("restore-end"), {"token": "t1", "ok": True, "summary": RESULT})
     for part in ("database synapse: 8 tables, 1.1 GB\n", "media: 20000 files, 2.0 GB\n",
                  "the present state is saved as synapse/20261121_084500", "media: /srv/media, 2.0 GB",
                  "remove it with: rm -r /srv/x", "undo: synbakctl restore --undo 20261121_091500"):
@@ -177,6 +177,9 @@ def with_configuration_but_without_daemon():
     equal(job["store"]["key"], KEY)
     w.ctl("restore", "--in-place", "--yes", ok=True)
     equal([m for m in w.got() if m.get("verb") == "restore"][1]["safety_copy"], "refuse")
+    listed = w.ctl("list", ok=True).stdout
+    contains(listed, "synbakd does not answer")
+    contains(listed, "synapse/20261119_020000\tdaily\tgood\t5 B")
 
 
 @test
