@@ -9,7 +9,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
-from harness import check, contains, equal, run, run_all, temp_dir, test, write_file, write_program
+from harness import (check, contains, equal, run, run_all, skip, temp_dir, test, write_file,
+                     write_program)
 from tree_world import (KEY, archive_job, back_up, command, files, new_tree, picture, restore_job,
                         same, store)
 from worker_client import Worker, work, work_error
@@ -259,6 +260,131 @@ def a_command_and_back():
                        (["true"], "printed nothing"), (["/nonexistent/x"], "/nonexistent/x")):
         code, error = work_error(archive_job(place, command("said", argv), "20261121_000000"))
         contains(error, part)
+
+
+MOUNTS = """set -e
+mount --make-rprivate /
+{}
+exec "$0" "$@"
+"""
+
+
+def in_mounts(job, script, ok=True):
+    """Do the job in a mount namespace of its own, prepared by the script."""
+    result = Worker(job, wrap=["unshare", "-m", "sh", "-c", MOUNTS.format(script)]).finish()
+    equal(result["ok"], ok, str(result))
+    return result
+
+
+@test
+def a_target_that_is_a_bind_mount():
+    """The folder behind the mount gets the content; the mount point itself is never renamed."""
+    root, place = new_tree(), store(temp_dir())
+    back_up(place, files(root))
+    before = picture(root)
+    behind, root2 = temp_dir(), os.path.join(temp_dir(), "mounted")
+    os.mkdir(root2)
+    write_file(f"{behind}/notes", "other")
+    inode = os.stat(behind).st_ino
+    in_mounts(restore_job(place, "in-place", configured=[files(root2)]),
+              f"mount --bind {behind} {root2}")
+    same(picture(behind), before)
+    equal(os.stat(behind).st_ino, inode)
+    equal(os.listdir(root2), [])
+
+
+@test
+def what_is_mounted_inside_stays():
+    root, place, other = new_tree(), store(temp_dir()), temp_dir()
+    os.mkdir(f"{root}/local_content/inside")
+    back_up(place, files(root))
+    write_file(f"{other}/precious", "precious")
+    write_file(f"{root}/local_content/ab/cd/file3", "damaged")
+    in_mounts(restore_job(place, "in-place", configured=[files(root)]),
+              f"mount --bind {other} {root}/local_content/inside")
+    equal(os.listdir(other), ["precious"])
+    equal(os.path.getsize(f"{root}/local_content/ab/cd/file3"), 3 * 997)
+
+
+@test
+def a_mount_point_in_the_way_is_refused():
+    """A folder of the backup is a mount point now: refused, and nothing is changed."""
+    root, place, other = new_tree(), store(temp_dir()), temp_dir()
+    back_up(place, files(root))
+    write_file(f"{root}/notes", "second")
+    damaged = picture(root)
+    for what, at in ((other, "remote_content"), (f"{root}/sparse", "notes")):
+        error = in_mounts(restore_job(place, "in-place", configured=[files(root)]),
+                          f"mount --bind {what} {root}/{at}", ok=False)
+        equal(error["code"], "refused")
+        contains(error["error"], f"{at} is a mount point")
+        same(picture(root), damaged)
+        equal(staging(root), [])
+
+
+@test
+def overlayfs_is_refused_where_it_cannot_work():
+    """Into a new folder it works; in place folders cannot be exchanged there."""
+    root, place = new_tree(), store(temp_dir())
+    back_up(place, files(root))
+    base = temp_dir()
+    for name in ("lower", "upper", "work", "merged", "tmp"):
+        os.mkdir(f"{base}/{name}")
+    overlay = (f"mount -t tmpfs none {base}/tmp && mkdir {base}/tmp/u {base}/tmp/w && "
+               f"mount -t overlay none -o lowerdir={root},upperdir={base}/tmp/u,"
+               f"workdir={base}/tmp/w {base}/merged")
+    if run(["unshare", "-m", "sh", "-c", overlay]).returncode != 0:
+        skip("no overlayfs here")
+    error = in_mounts(restore_job(place, "in-place", configured=[files(f"{base}/merged")]), overlay,
+                      ok=False)
+    equal(error["code"], "refused")
+    contains(error["error"], "overlayfs")
+    in_mounts(restore_job(place, "target", target=f"{base}/merged/new"), overlay)
+
+
+@test
+def another_file_system_is_not_entered():
+    root, place = new_tree(), store(temp_dir())
+    result = in_mounts(archive_job(place, files(root)), f"mount -t tmpfs none {root}/remote_content && "
+                            f"touch {root}/remote_content/there")["result"]
+    equal(result["whole"], True)
+    contains(str(result["problems"]), "another file system is mounted here")
+
+
+@test
+def no_room_for_both_and_replace():
+    """The present state goes first, when told so."""
+    root, place = os.path.join(temp_dir(), "tree"), store(temp_dir())
+    os.mkdir(root)
+    with open(f"{root}/big", "wb") as f:
+        f.write(os.urandom(5 << 20))
+    back_up(place, files(root))
+    small = temp_dir()
+    fill = f"mount -t tmpfs -o size=8m none {small} && head -c 5000000 /dev/zero >{small}/old"
+    job = restore_job(place, "in-place", configured=[files(small)])
+    error = in_mounts(job, fill, ok=False)
+    contains(error["error"], "--replace")
+    job["replace"] = True
+    check_it = write_program(os.path.join(temp_dir(), "check"),
+                             f"#!/bin/sh\ncmp {root}/big {small}/big && test ! -e {small}/old\n")
+    in_mounts({**job, "check": [check_it]}, fill)
+
+
+@test
+def a_disk_that_fills_up_leaves_all_as_it_was():
+    root, place = new_tree(), store(temp_dir())
+    with open(f"{root}/big", "wb") as f:
+        f.write(os.urandom(3 << 20))
+    back_up(place, files(root))
+    small, seen = temp_dir(), os.path.join(temp_dir(), "seen")
+    look = write_program(os.path.join(temp_dir(), "look"),
+                         f"#!/bin/sh\nls -A {small} >{seen}\n")
+    fill = f"mount -t tmpfs -o nr_inodes=20 none {small} && echo old >{small}/old"
+    error = in_mounts(restore_job(place, "in-place", configured=[files(small)],
+                                  start=[look]), fill, ok=False)
+    equal(error["code"], "no-space", str(error))
+    with open(seen, encoding="ascii") as f: # the service is started before the folder is cleared
+        contains(f.read(), "old")
 
 
 @test
