@@ -228,21 +228,27 @@ TEST(nothing_at_all)
     }
 }
 
-TEST(real_dump_cut_anywhere_is_noticed)
+static void cut_custom(const char *path, uint32_t lo_blocks)
 {
     struct err e = {0};
     struct dump_info info;
-    struct buf b = load(CORPUS "c-pg15");
+    struct buf b = load(path);
 
     for (size_t portion = 1; portion < 9000; portion += portion < 50 ? 1 : 997)
         ASSERT_OK(walk(DUMP_KIND_CUSTOM, b.data, b.len, portion, &info, &e), e);
     ASSERT_STR(info.database, "small");
     ASSERT_EQ(info.tables, 3);
-    ASSERT_EQ(info.lo_blocks, 1);
+    ASSERT_EQ(info.lo_blocks, lo_blocks);
     for (size_t len = 0; len < b.len; len++)
         ASSERT_ERR(walk(DUMP_KIND_CUSTOM, b.data, len, 4096, NULL, &e), e, ERR_SOURCE);
     test_note("%zu lengths of a dump of %zu bytes, each noticed", b.len, b.len);
     buf_deinit(&b);
+}
+
+TEST(real_dumps_cut_anywhere_are_noticed)
+{
+    cut_custom(CORPUS "c-pg15", 1);
+    cut_custom(CORPUS "c-pg17", 2); /* one block for each owner of large objects */
 }
 
 static void cut_text(enum dump_kind kind, const char *path)
@@ -266,6 +272,8 @@ TEST(real_text_cut_anywhere_is_noticed)
 {
     cut_text(DUMP_KIND_SQL, CORPUS "s-pg15");
     cut_text(DUMP_KIND_GLOBALS, CORPUS "g-pg15");
+    cut_text(DUMP_KIND_SQL, CORPUS "s-pg17");
+    cut_text(DUMP_KIND_GLOBALS, CORPUS "g-pg17");
 }
 
 TEST(a_row_that_looks_like_the_end_does_not_pass)
