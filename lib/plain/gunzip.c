@@ -19,6 +19,7 @@ struct gunzip {
 #endif
     bool inside; /* a member has begun and not ended */
     bool any;    /* one has ended */
+    size_t seen; /* bytes of the member's header taken so far, no more than 4 are counted */
 };
 
 #ifdef HAVE_ISAL
@@ -99,6 +100,19 @@ static int member_step(struct gunzip *g, const uint8_t **data, size_t *len, uint
 }
 #endif
 
+/* RFC 1952, 2.3.1.2: reserved flags must be refused; ISA-L ignores them. */
+static int check_flags(struct gunzip *g, const uint8_t *data, size_t len, struct err *e)
+{
+    enum { FLAGS_AT = 3, RESERVED = 0xe0 };
+
+    if (g->seen > FLAGS_AT)
+        return 0;
+    if (len > FLAGS_AT - g->seen && (data[FLAGS_AT - g->seen] & RESERVED) != 0)
+        return err_set(e, ERR_DAMAGED, "the compressed stream is damaged (reserved flags)");
+    g->seen += len < FLAGS_AT + 1 - g->seen ? len : FLAGS_AT + 1 - g->seen;
+    return 0;
+}
+
 int gunzip_run(struct gunzip *g, const uint8_t **data, size_t *len, void *out, size_t out_len,
                size_t *ret_len, struct err *e)
 {
@@ -112,7 +126,10 @@ int gunzip_run(struct gunzip *g, const uint8_t **data, size_t *len, void *out, s
                 break;
             member_begin(g);
             g->inside = true;
+            g->seen = 0;
         }
+        if (check_flags(g, *data, *len, e) < 0)
+            return -1;
         int rc = member_step(g, data, len, p + *ret_len, out_len - *ret_len, &n, e);
         *ret_len += n;
         if (rc < 0)
