@@ -121,7 +121,7 @@ static int parse_element(const struct calendar_field *f, const char *text, uint6
     if (to < from)
         to += span;
     for (int v = from; v <= to; v += step)
-        *mask |= 1ULL << (v > f->max ? v - span : v);
+        *mask |= 1ULL << ((v > f->max ? v - span : v) & 63);
     return 0;
 }
 

@@ -214,7 +214,7 @@ void sets_classify(struct sets *s, int drop_percent)
 
     for (size_t i = 0; i < s->count; i++)
         order[i] = &s->items[i];
-    qsort(order, s->count, sizeof(*order), compare_sets);
+    qsort(order, s->count, sizeof(struct set *), compare_sets);
     for (size_t i = 0; i < s->count; i++) {
         if (i > 0 && strcmp(order[i]->destination, order[i - 1]->destination) != 0)
             w.level_count = w.row_count = 0;

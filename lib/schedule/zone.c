@@ -166,7 +166,7 @@ int zone_parse(const void *data, size_t len, struct zone **ret, struct err *e)
     _cleanup_(zone_freep) struct zone *z = mem_alloc(sizeof(*z));
     const uint8_t *p = data;
     size_t time_size = 4;
-    struct header h;
+    struct header h = {0};
 
     if (header_read(p, len, &h, e) < 0)
         return -1;
@@ -252,7 +252,7 @@ struct zone_stretch zone_stretch(const struct zone *z, int64_t t)
 
 int64_t zone_first_at(const struct zone *z, int64_t local)
 {
-    int64_t t = local - 27 * 3600; /* earlier than any zone shows `local` */
+    int64_t t = local - 27LL * 3600; /* earlier than any zone shows `local` */
 
     for (;;) {
         struct zone_stretch s = zone_stretch(z, t);

@@ -290,3 +290,17 @@ TEST(the_alarm_of_a_queued_run_survives_a_jump_back)
         "[2026-11-01 02:10 UTC] ---- the clock jumps\n"
         "[2026-11-01 03:10 UTC] alarm 2 waits for run 1 of job \"b\" to end (parallel = 1)\n");
 }
+
+TEST(a_reload_with_another_zone_counts_anew)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job a daily=\"at 02:00\"\n"
+                    "start 2026-11-20 22:30\n"
+                    "zone Europe/Berlin\n"
+                    "reload\n"
+                    "to 2026-11-21 12:00\n",
+                    "[2026-11-20 23:30 CET] ---- reload\n"
+                    "[2026-11-21 02:00 CET] queue 1 a daily: daily due 02:00\n"
+                    "[2026-11-21 02:00 CET] start 1 a daily\n"
+                    "[2026-11-21 02:05 CET] end   1 good\n");
+}

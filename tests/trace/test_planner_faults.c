@@ -602,3 +602,41 @@ TEST(a_run_that_a_person_cancelled_before_the_crash_is_not_retried)
                     "[2026-11-21 02:10 UTC] stop  1\n"
                     "[2026-11-21 02:20 UTC] end   1 failed\n");
 }
+
+TEST(reload_goes_on_counting_retries)
+{
+    EXPECT_TIMELINE("zone UTC\n"
+                    "job a daily=\"at 02:00\" retry=2\n"
+                    "run a 1min failed\n"
+                    "run a 1min failed\n"
+                    "run a 1min failed\n"
+                    "start 2026-11-20 12:00\n"
+                    "to 2026-11-21 02:08\n"
+                    "reload\n"
+                    "to 2026-11-21 12:00\n",
+                    "[2026-11-21 02:00 UTC] queue 1 a daily: daily due 02:00\n"
+                    "[2026-11-21 02:00 UTC] start 1 a daily\n"
+                    "[2026-11-21 02:01 UTC] end   1 failed\n"
+                    "[2026-11-21 02:06 UTC] queue 2 a daily: retry 1 of 2\n"
+                    "[2026-11-21 02:06 UTC] start 2 a daily\n"
+                    "[2026-11-21 02:07 UTC] end   2 failed\n"
+                    "[2026-11-21 02:08 UTC] ---- reload\n"
+                    "[2026-11-21 02:17 UTC] queue 3 a daily: retry 2 of 2\n"
+                    "[2026-11-21 02:17 UTC] start 3 a daily\n"
+                    "[2026-11-21 02:18 UTC] end   3 failed\n");
+}
+
+TEST(reload_keeps_the_end_of_a_pause)
+{
+    EXPECT_TIMELINE(
+        "zone UTC\n"
+        "job a daily=\"at 02:00\"\n"
+        "start 2026-11-20 12:00\n"
+        "pause a 2026-11-21 03:00\n"
+        "reload\n"
+        "to 2026-11-21 04:00\n",
+        "[2026-11-20 12:00 UTC] ---- reload\n"
+        "[2026-11-21 03:00 UTC] queue 1 a daily: daily owed since 2026-11-21 02:00 UTC\n"
+        "[2026-11-21 03:00 UTC] start 1 a daily\n"
+        "[2026-11-21 03:05 UTC] end   1 good\n");
+}

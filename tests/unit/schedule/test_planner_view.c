@@ -79,6 +79,8 @@ TEST(the_view_of_a_job)
     quiet(p, (struct event){.kind = EVENT_CANCEL, .run = 2}, "2026-11-22T02:02:00Z");
     quiet(p, (struct event){.kind = EVENT_TICK}, "2026-11-23T02:00:00Z");
     ASSERT_EQ(view(p, "2026-11-23T02:00:00Z").skipped, 1);
+    quiet(p, (struct event){.kind = EVENT_CONFIG, .config = &config}, "2026-11-23T02:00:00Z");
+    ASSERT_EQ(view(p, "2026-11-23T02:00:00Z").skipped, 1); /* since the start, not the reload */
     quiet(p, (struct event){.kind = EVENT_RUN_FINISHED, .run = 1, .outcome = OUTCOME_FAILED},
           "2026-11-23T02:10:00Z");
     v = view(p, "2026-11-23T02:10:00Z");
