@@ -164,29 +164,21 @@ static bool holds_later_batch(const uint8_t *data, size_t len, int64_t seq)
     return found;
 }
 
-/* Records of a batch that is not yet whole. */
-struct pending {
-    json_t **records; /* owned, each owned */
-    size_t count;
-};
-
-static void pending_clear(struct pending *p)
-{
-    for (size_t i = 0; i < p->count; i++)
-        json_decref(p->records[i]);
-    free(p->records);
-    *p = (struct pending){0};
-}
-
-static int deliver(struct pending *p, int64_t last, int64_t after, journal_replay_cb *cb, void *arg,
+/* Hand over the records of a batch that is whole, the last of which is `last`. */
+static int deliver(json_t *batch, int64_t last, int64_t after, journal_replay_cb *cb, void *arg,
                    struct err *e)
 {
-    int64_t first = last - (int64_t)p->count + 1;
+    int64_t seq = last - (int64_t)json_array_size(batch);
+    json_t *record;
+    size_t i;
 
-    for (size_t i = 0; i < p->count; i++)
-        if (cb != NULL && first + (int64_t)i > after && cb(arg, p->records[i], e) < 0)
+    json_array_foreach(batch, i, record)
+    {
+        seq++;
+        if (cb != NULL && seq > after && cb(arg, record, e) < 0)
             return -1;
-    pending_clear(p);
+    }
+    (void)json_array_clear(batch);
     return 0;
 }
 
@@ -202,8 +194,8 @@ static int damaged(const struct segment_text *text, size_t number, const struct 
 int segment_walk(const struct segment_text *text, struct chain *chain, int64_t after,
                  journal_replay_cb *cb, void *arg, size_t *ret_good, struct err *e)
 {
-    struct pending pending = {0};
-    struct chain reached = *chain; /* the end of the last whole batch is in *chain */
+    _cleanup_json_ json_t *batch = json_array(); /* records of one that is not yet whole */
+    struct chain reached = *chain;               /* the end of the last whole batch is in *chain */
     size_t at = 0, number = 0;
     struct err why = {.text = "the line has no end"};
     const uint8_t *newline;
@@ -225,17 +217,15 @@ int segment_walk(const struct segment_text *text, struct chain *chain, int64_t a
         is_record = false;
         reached = (struct chain){.seq = line.seq, .time = line.time, .hash_known = true};
         memcpy(reached.hash, line.hash, sizeof(reached.hash));
-        pending.records =
-            mem_resize_array(pending.records, pending.count + 1, sizeof(*pending.records));
-        pending.records[pending.count++] = TAKE(line.record);
+        if (json_array_append_new(batch, TAKE(line.record)) != 0)
+            abort(); /* memory, as in mem.h */
         at += len + 1;
         if (line.seq == line.batch_last) {
-            rc = deliver(&pending, line.seq, after, cb, arg, e);
+            rc = deliver(batch, line.seq, after, cb, arg, e);
             *chain = reached;
             *ret_good = at;
         }
     }
-    pending_clear(&pending);
     if (rc < 0 || (*ret_good == text->len && text->len > 0))
         return rc;
     /* The first line was made durable before its segment had a name: it cannot be torn. */

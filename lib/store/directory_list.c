@@ -149,7 +149,7 @@ static int walk(struct page *page, const char *path, struct err *e)
     _cleanup_(strlist_deinit) struct strlist names = {0};
     int rc = open_folder(page, path, &dir, e);
 
-    if (rc != 0)
+    if (dir == NULL)
         return rc > 0 ? 0 : -1;
     if (read_folder(page, path, dir, &names, e) < 0)
         return -1;

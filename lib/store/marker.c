@@ -19,7 +19,7 @@ static int get_hex(const json_t *o, const char *key, char out[33], struct err *e
 
     if (json_get_string(o, key, &text, e) < 0)
         return -1;
-    if (strlen(text) != 2 * ID_LEN || hex_decode(text, bytes, ID_LEN) < 0)
+    if (strlen(text) != 2 * sizeof(bytes) || hex_decode(text, bytes, ID_LEN) < 0)
         return err_set(e, ERR_FORMAT, "\"%s\" is not 32 hex digits", key);
     hex_encode(bytes, ID_LEN, out); /* in lower case, so that ids compare as text */
     return 0;

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -280,6 +282,39 @@ TEST(a_full_disk_at_any_byte)
         ASSERT_EQ(incoming(s), 0);
     }
     seam_reset();
+    store_close(s);
+}
+
+/* The same on a real file system: full, then read-only, then gone. Needs a mount namespace. */
+TEST(a_real_file_system_fills_up_and_turns_read_only)
+{
+    enum { LARGE = 1 << 20 };
+    _cleanup_free_ char *text = mem_alloc(LARGE);
+    struct store *s;
+    char old[4] = "";
+    size_t n;
+
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", test_dir(), "tmpfs", 0, "size=512k,mode=700") != 0) {
+        test_note("not allowed to mount: not tested");
+        return;
+    }
+    s = make();
+    put(s, "job/1/old", "old");
+    ASSERT_ERR(store_put_bytes(s, "job/2/a", text, LARGE, STORE_REPLACE, &e), e, ERR_NO_SPACE);
+    ASSERT_CONTAINS(e.text, "free some space");
+    ASSERT_EQ(object_count(s), 1);
+    put(s, "job/2/b", "the space is free again");
+    ASSERT_EQ(mount(NULL, test_dir(), NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    ASSERT_ERR(store_put_bytes(s, "job/3/c", "x", 1, STORE_REPLACE, &e), e, ERR_IO);
+    ASSERT_CONTAINS(e.text, "read-only");
+    ASSERT_ERR(store_delete(s, "job/1/old", &e), e, ERR_IO);
+    ASSERT_OK(store_get(s, "job/1/old", 0, old, 3, &n, &e), e);
+    ASSERT_STR(old, "old");
+    store_close(s);
+    ASSERT_EQ(umount(test_dir()), 0);
+    s = make();
+    ASSERT_EQ(object_count(s), 0);
     store_close(s);
 }
 
