@@ -15,6 +15,7 @@
 #include "daemon/loop.h"
 #include "daemon/peer.h"
 #include "daemon/restores.h"
+#include "daemon/scan.h"
 #include "lib/base/io.h"
 
 enum {
@@ -247,6 +248,43 @@ static const struct method *find_method(const char *name)
     return NULL;
 }
 
+/* Right after start the catalog is empty until the destinations have been listed: who asks about
+ * sets then waits for that, rather than hear that there are none. */
+struct postponed {
+    struct request *request;
+    const struct method *method;
+    size_t left;
+};
+
+static void on_listed(void *arg)
+{
+    struct postponed *p = arg;
+
+    if (--p->left > 0)
+        return;
+    p->method->call(p->request);
+    free(p);
+}
+
+static bool was_tried(struct daemon *d, size_t i)
+{
+    return catalog_destination(d->catalog, d->config->destinations[i]->name)->tried;
+}
+
+static void call_when_listed(struct request *r, const struct method *m)
+{
+    struct daemon *d = r->client->control->daemon;
+    struct postponed *p = mem_alloc(sizeof(*p));
+
+    *p = (struct postponed){r, m, 1};
+    for (size_t i = 0; i < d->config->destination_count; i++)
+        if (!was_tried(d, i)) {
+            p->left++;
+            scan_start(d, d->config->destinations[i]->name, on_listed, p);
+        }
+    on_listed(p); /* ours, so that it does not end before all have begun */
+}
+
 static void call(struct request *r, const char *name)
 {
     const struct method *m = find_method(name);
@@ -269,7 +307,10 @@ static void call(struct request *r, const char *name)
         request_fail(r, &e);
     } else {
         daemon_tick(d);
-        m->call(r);
+        if (m->about_sets)
+            call_when_listed(r, m);
+        else
+            m->call(r);
     }
 }
 

@@ -44,6 +44,7 @@ struct method {
     const char *name; /* NULL ends a table */
     enum role role;
     void (*call)(struct request *r);
+    bool about_sets; /* wants the destinations listed first */
 };
 extern const struct method methods_view[], methods_operate[], methods_admin[], methods_restore[];
 /* {"run",...} as `wait` answers, from a run-finished record; new reference. */

@@ -16,6 +16,7 @@
 #include "lib/schedule/planner.h"
 
 struct control;
+struct kept;
 struct loop_timer;
 struct pings;
 struct prunes;
@@ -37,6 +38,7 @@ struct daemon {
     struct prunes *prunes;
     struct pings *pings;
     struct restores *restores;
+    struct kept *kept;
     struct clock_watch clock;
     int operations;    /* workers at work, or about to be */
     struct run **runs; /* started and not over */

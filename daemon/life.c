@@ -13,6 +13,7 @@
 
 #include "daemon/control.h"
 #include "daemon/daemon.h"
+#include "daemon/kept.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/owner.h"
@@ -126,6 +127,8 @@ static void create_parts(struct daemon *d)
     d->prunes = prunes_new(d);
     d->pings = pings_new(d);
     d->restores = restores_new(d);
+    d->kept = kept_new(d);
+    kept_refresh(d->kept);
     d->timer = loop_timer_new(&d->loop, on_timer, d);
     watch_signals(d);
 }
@@ -254,6 +257,7 @@ void daemon_deinit(struct daemon *d)
     prunes_free(d->prunes);
     scans_free(d->scans);
     restores_free(d->restores);
+    kept_free(d->kept);
     control_free(d->control);
     journal_writer_free(d->journal);
     history_free(d->history);

@@ -136,10 +136,10 @@ static void method_reload(struct request *r)
     reload_start(request_daemon(r), r);
 }
 
-const struct method methods_admin[] = {{"prune", ROLE_ADMIN, method_prune},
-                                       {"unpin", ROLE_ADMIN, method_unpin},
-                                       {"release", ROLE_ADMIN, method_release},
-                                       {"adopt", ROLE_ADMIN, method_adopt},
-                                       {"clock-accept", ROLE_ADMIN, method_clock_accept},
-                                       {"reload", ROLE_ADMIN, method_reload},
+const struct method methods_admin[] = {{"prune", ROLE_ADMIN, method_prune, true},
+                                       {"unpin", ROLE_ADMIN, method_unpin, true},
+                                       {"release", ROLE_ADMIN, method_release, false},
+                                       {"adopt", ROLE_ADMIN, method_adopt, false},
+                                       {"clock-accept", ROLE_ADMIN, method_clock_accept, false},
+                                       {"reload", ROLE_ADMIN, method_reload, false},
                                        {0}};

@@ -255,8 +255,8 @@ static void method_rescan(struct request *r)
 }
 
 const struct method methods_operate[] = {
-    {"trigger", ROLE_OPERATE, method_trigger}, {"verify", ROLE_OPERATE, method_verify},
-    {"cancel", ROLE_OPERATE, method_cancel},   {"pause", ROLE_OPERATE, method_pause},
-    {"resume", ROLE_OPERATE, method_resume},   {"hold", ROLE_OPERATE, method_hold},
-    {"rescan", ROLE_OPERATE, method_rescan},   {"pin", ROLE_OPERATE, method_pin},
-    {"accept", ROLE_OPERATE, method_accept},   {0}};
+    {"trigger", ROLE_OPERATE, method_trigger, false}, {"verify", ROLE_OPERATE, method_verify, true},
+    {"cancel", ROLE_OPERATE, method_cancel, false},   {"pause", ROLE_OPERATE, method_pause, false},
+    {"resume", ROLE_OPERATE, method_resume, false},   {"hold", ROLE_OPERATE, method_hold, false},
+    {"rescan", ROLE_OPERATE, method_rescan, false},   {"pin", ROLE_OPERATE, method_pin, true},
+    {"accept", ROLE_OPERATE, method_accept, true},    {0}};

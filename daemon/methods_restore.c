@@ -166,7 +166,8 @@ static void method_pre_restore(struct request *r)
     method_queue_run(r, (struct event){.job = job->name, .run_kind = RUN_PRE_RESTORE}, details);
 }
 
-const struct method methods_restore[] = {{"restore-begin", ROLE_RESTORE, method_restore_begin},
-                                         {"restore-end", ROLE_RESTORE, method_restore_end},
-                                         {"pre-restore", ROLE_RESTORE, method_pre_restore},
-                                         {0}};
+const struct method methods_restore[] = {
+    {"restore-begin", ROLE_RESTORE, method_restore_begin, true},
+    {"restore-end", ROLE_RESTORE, method_restore_end, false},
+    {"pre-restore", ROLE_RESTORE, method_pre_restore, false},
+    {0}};

@@ -272,7 +272,7 @@ static void method_wait(struct request *r)
 }
 
 const struct method methods_view[] = {
-    {"status", ROLE_VIEW, method_status},   {"list", ROLE_VIEW, method_list},
-    {"show", ROLE_VIEW, method_show},       {"schedule", ROLE_VIEW, method_schedule},
-    {"explain", ROLE_VIEW, method_explain}, {"log", ROLE_VIEW, method_log},
-    {"wait", ROLE_VIEW, method_wait},       {0}};
+    {"status", ROLE_VIEW, method_status, false},  {"list", ROLE_VIEW, method_list, true},
+    {"show", ROLE_VIEW, method_show, true},       {"schedule", ROLE_VIEW, method_schedule, false},
+    {"explain", ROLE_VIEW, method_explain, true}, {"log", ROLE_VIEW, method_log, false},
+    {"wait", ROLE_VIEW, method_wait, false},      {0}};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/daemon.h"
+#include "daemon/kept.h"
 #include "daemon/record.h"
 #include "lib/base/io.h"
 
@@ -116,6 +117,7 @@ static void end(struct restores *r, size_t i, bool ok, const char *error, const 
                           "id", r->items[i].id, "ok", ok, "error", error, "summary", summary),
                 NULL, NULL);
     forget(r, i);
+    kept_refresh(d->kept);
     if (!paused)
         return;
     for (size_t k = 0; k < r->count; k++)

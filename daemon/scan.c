@@ -12,7 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/record.h"
 
-enum { SWEEP_AGE_S = 86400, PROGRESS_TIMEOUT_S = 600, FRESH_US = 600 * 1000000 };
+enum { SWEEP_AGE_S = 86400, PROGRESS_TIMEOUT_S = 120, FRESH_US = 600 * 1000000 };
 
 struct waiter {
     scan_done_cb *done;

@@ -154,8 +154,8 @@ json_t *status_to_json(struct daemon *d, const char *only)
         (void)json_array_append_new(destinations,
                                     destination_to_json(d, c->destinations[i], problems, &level));
     add_daemon_problems(d, problems, &level);
-    return json_pack("{s:i,s:o,s:o,s:o,s:[],s:b,s:s,s:o}", "level", level, "jobs", jobs,
-                     "destinations", destinations, "problems", problems, "kept", "clock_in_doubt",
-                     clock_watch_in_doubt(&d->clock), "version", SYNBAK_VERSION, "started",
-                     time_to_json(d->started));
+    return json_pack("{s:i,s:o,s:o,s:o,s:O,s:b,s:s,s:o}", "level", level, "jobs", jobs,
+                     "destinations", destinations, "problems", problems, "kept", kept_list(d->kept),
+                     "clock_in_doubt", clock_watch_in_doubt(&d->clock), "version", SYNBAK_VERSION,
+                     "started", time_to_json(d->started));
 }
