@@ -11,8 +11,9 @@
 #include "lib/config/config.h"
 
 struct zone; /* one time zone: transitions and the footer rule; immutable, sharable */
-/* IANA name below /usr/share/zoneinfo (or $TZDIR), or NULL for /etc/localtime; names with ".." or a
- * leading slash are refused. Never touches TZ. ERR_CONFIG if there is no such zone. Reads a file.
+/* IANA name below /usr/share/zoneinfo (or $TZDIR), or NULL for /etc/localtime (UTC without one);
+ * names with ".." or a leading slash are refused. Never touches TZ. ERR_CONFIG if there is no such
+ * zone. Reads a file.
  */
 int must_check zone_load(const char *name, struct zone **ret, struct err *e);
 /* From the bytes of a TZif file, for tests and fuzzing. */

@@ -1,8 +1,8 @@
 /* retention.h — which sets go, and one sentence why each stays. Pure: no clock, no I/O.
  *
  * The floor: for each source at each destination the newest good set that holds it never goes.
- * docs/architecture.md names the rules; tests/unit/schedule/test_retention.c proves over random
- * histories that the floor, pins and `max_delete` hold. */
+ * docs/architecture.md names the rules; tests/unit/schedule/test_retention_histories.c proves over
+ * random histories that the floor, pins and `max_delete` hold. */
 #pragma once
 
 #include "lib/config/config.h"

@@ -198,35 +198,60 @@ static bool is_zone_name(const char *name)
                strlen(name);
 }
 
-int zone_load(const char *name, struct zone **ret, struct err *e)
+static struct zone *new_utc(void)
+{
+    struct zone *z = mem_alloc(sizeof(*z));
+
+    z->at = mem_alloc(0);
+    z->type = mem_alloc(0);
+    z->types = mem_alloc(sizeof(*z->types));
+    z->type_count = 1;
+    z->abbreviations = mem_strdup("UTC");
+    return z;
+}
+
+/* 1: there is no such file. */
+static int load_file(const char *path, struct zone **ret, struct err *e)
 {
     _cleanup_(buf_deinit) struct buf data = BUF_INIT(FILE_MAX);
-    _cleanup_free_ char *path = NULL;
+    struct err found = {0};
+
+    if (fs_read_file(AT_FDCWD, path, &data, &found) == 0 &&
+        zone_parse(data.data, data.len, ret, &found) == 0)
+        return 0;
+    if (found.code == ERR_NOT_FOUND)
+        return 1;
+    return err_set(e, ERR_CONFIG, "time zone %s: %s", path, found.text);
+}
+
+int zone_load_system(const char *path, struct zone **ret, struct err *e)
+{
+    int rc = load_file(path, ret, e);
+
+    if (rc == 1)
+        *ret = new_utc();
+    return rc < 0 ? -1 : 0;
+}
+
+int zone_load(const char *name, struct zone **ret, struct err *e)
+{
     const char *folder = getenv("TZDIR");
 
-    if (folder == NULL || folder[0] != '/')
-        folder = "/usr/share/zoneinfo";
-    if (name == NULL) {
-        path = mem_strdup("/etc/localtime");
-        name = path;
-    } else if (!is_zone_name(name)) {
+    if (name == NULL)
+        return zone_load_system("/etc/localtime", ret, e);
+    if (!is_zone_name(name))
         return err_set(e, ERR_CONFIG,
                        "\"%.128s\" is no name of a time zone (write one such as Europe/Berlin)",
                        name);
-    } else {
-        path = mem_printf("%s/%s", folder, name);
-    }
-    if (fs_read_file(AT_FDCWD, path, &data, e) < 0) {
-        if (e != NULL && e->code == ERR_NOT_FOUND)
-            return err_set(e, ERR_CONFIG,
-                           "time zone %s: there is no file %s (is the package tzdata installed?)",
-                           name, path);
-    } else if (zone_parse(data.data, data.len, ret, e) == 0) {
-        return 0;
-    }
-    if (e != NULL)
-        e->code = ERR_CONFIG;
-    return err_wrap(e, "time zone %s", name);
+    if (folder == NULL || folder[0] != '/')
+        folder = "/usr/share/zoneinfo";
+    _cleanup_free_ char *path = mem_printf("%s/%s", folder, name);
+    int rc = load_file(path, ret, e);
+    if (rc == 1)
+        return err_set(e, ERR_CONFIG,
+                       "time zone %s: there is no file %s (is the package tzdata installed?)", name,
+                       path);
+    return rc;
 }
 
 struct zone_stretch zone_stretch(const struct zone *z, int64_t t)

@@ -15,6 +15,8 @@ struct zone_stretch {
     const char *abbreviation; /* owned by the zone */
 };
 
+/* The zone in this file; UTC if there is none, as localtime(5) has it. */
+int must_check zone_load_system(const char *path, struct zone **ret, struct err *e);
 struct zone_stretch zone_stretch(const struct zone *z, int64_t t);
 /* The first second at which clocks show `local` or later: in a fold the first pass, in a gap the
  * moment right after it. `local` is seconds since 1970 as clocks there count them. */

@@ -56,6 +56,21 @@ TEST(null_is_the_systems_own_zone)
     zone_free(z);
 }
 
+TEST(a_system_without_a_zone_runs_in_utc)
+{
+    struct zone *z = NULL;
+    struct err e = {0};
+    char *path = mem_printf("%s/localtime", test_dir()), out[48];
+
+    ASSERT_OK(zone_load_system(path, &z, &e), e);
+    ASSERT_STR(zone_format(z, (struct wall){0}, out), "1970-01-01 00:00 UTC");
+    ASSERT_EQ(zone_stretch(z, 0).end, INT64_MAX);
+    zone_free(z);
+    ASSERT_OK(fs_make_dirs(AT_FDCWD, path, 0700, &e), e); /* there, but no zone */
+    ASSERT_ERR(zone_load_system(path, &z, &e), e, ERR_CONFIG);
+    free(path);
+}
+
 TEST(first_at_is_the_first_pass_of_a_fold_and_the_end_of_a_gap)
 {
     struct zone *z = load("Europe/Berlin");
