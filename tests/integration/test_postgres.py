@@ -553,6 +553,74 @@ def the_database_named_postgres():
     equal(c.sql("select to_regclass('here') is null"), "t")
 
 
+def held_back(c, name, change="connection limit 50"):
+    """A session that keeps the catalogue entry of a database, so that altering it has to wait."""
+    s = c.session()
+    s.stdin.write(f"begin; alter database {pg.quoted(name)} {change}; select 1;\n")
+    s.stdin.flush()
+    s.stdout.readline()
+    return s
+
+
+def waiting_for(c, part):
+    c.wait_for("select exists (select from pg_stat_activity where wait_event_type = 'Lock' and"
+               f" query like '%{part}%')", part + " to wait")
+
+
+@test
+def killed_before_and_in_the_middle_of_the_swap():
+    c, src, place = fresh()
+    make_set(src, place)
+    c.sql("delete from events where stream_ordering > 5", "synapse")
+    expected = c.dump("synapse")
+    for statement in ("ALLOW_CONNECTIONS false", "RENAME TO"):
+        job = restore_job(place, src)
+        staged = "synapse_synbak_new_" + job["run"]
+        blocker = None
+        if statement.startswith("ALLOW"):
+            blocker = held_back(c, "synapse")
+        w = Worker(job)
+        if blocker is None:
+            c.wait_for(f"select exists (select from pg_database where datname = '{staged}')",
+                       "the staged database")
+            blocker = held_back(c, staged)
+        waiting_for(c, statement)
+        w.process.kill()
+        w.process.wait()
+        blocker.stdin.close()
+        blocker.wait()
+        c.wait_for("select not exists (select from pg_stat_activity where"
+                   " application_name = 'synbak')", "its sessions to end")
+        undo(job, src)
+        equal(c.dump("synapse"), expected)
+        undo(job, src)
+        equal(c.dump("synapse"), expected)
+        # a server that was asked to swap may finish that without us: then undo swapped back
+        lacks(databases(c), staged)
+
+
+@test
+def connection_lost_in_the_middle_of_the_swap():
+    c, src, place = fresh()
+    make_set(src, place)
+    expected = c.dump("synapse")
+    job = restore_job(place, src)
+    staged = "synapse_synbak_new_" + job["run"]
+    w = Worker(job)
+    c.wait_for(f"select exists (select from pg_database where datname = '{staged}')",
+               "the staged database")
+    blocker = held_back(c, staged)
+    waiting_for(c, "RENAME TO")
+    c.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%RENAME TO%'"
+          " and pid <> pg_backend_pid()")
+    blocker.stdin.close()
+    blocker.wait()
+    result = w.finish()
+    equal((result["ok"], result["code"]), (False, "unavailable"))
+    equal(c.dump("synapse"), expected)
+    equal(databases(c), ["postgres", "synapse"])
+
+
 @test
 def cancelled_while_loading():
     c, src, place = fresh()
