@@ -7,13 +7,20 @@
 
 #include "cli/target.h"
 
-int cli_load_config(struct cli *c, struct err *e)
+const char *cli_config_file(const struct cli *c)
 {
     const char *file = args_value(c->args, "--config");
 
+    if (file == NULL)
+        file = getenv("SYNBAK_CONFIG");
+    return file != NULL ? file : CONFIG_FILE_DEFAULT;
+}
+
+int cli_load_config(struct cli *c, struct err *e)
+{
     if (c->config != NULL)
         return 0;
-    return config_load(file != NULL ? file : CONFIG_FILE_DEFAULT, &c->config, NULL, e);
+    return config_load(cli_config_file(c), &c->config, NULL, e);
 }
 
 /* --socket, $SYNBAK_SOCKET, what --config or the usual file says, the default. Owned. */

@@ -29,6 +29,7 @@ int must_check cli_connect_optional(struct cli *c, struct err *e);
 int must_check cli_call(struct cli *c, const char *method, json_t *params, json_t **ret,
                         struct err *e);
 /* --config FILE, else the default; kept in c->config. */
+const char *cli_config_file(const struct cli *c); /* --config, $SYNBAK_CONFIG, the usual one */
 int must_check cli_load_config(struct cli *c, struct err *e);
 
 /* With --json: print the value (borrowed) and return true. */

@@ -14,8 +14,8 @@ static int load(struct cli *c, struct strlist *errors, struct err *e)
     const char *file = args_operand(c->args, 0);
 
     if (file == NULL)
-        file = args_value(c->args, "--config");
-    if (config_load(file != NULL ? file : CONFIG_FILE_DEFAULT, &c->config, errors, e) < 0)
+        file = cli_config_file(c);
+    if (config_load(file, &c->config, errors, e) < 0)
         return -1;
     return schedule_check_config(c->config, errors, e);
 }

@@ -42,7 +42,7 @@ static void put(const struct screen *s, enum tint t, const char *text)
 }
 
 /* Formatted and made printable; owned. */
-static char *format(const char *fmt, va_list args)
+static __attribute__((format(printf, 1, 0))) char *format(const char *fmt, va_list args)
 {
     char *text = NULL;
     int len = vasprintf(&text, fmt, args);

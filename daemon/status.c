@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/kept.h"
 #include "daemon/record.h"
 #include "daemon/set_json.h"
 #include "daemon/status_problems.h"
