@@ -25,7 +25,7 @@ is() { # is EXPECTED ACTUAL
     [ "$1" = "$2" ] || { echo "expected '$1', got '$2'"; return 1; }
 }
 
-cp -a /run/sb/root/. /
+tar -C /run/sb/root -c . | tar -C / -x --keep-directory-symlink --no-same-owner
 check "sysusers makes the user" systemd-sysusers
 check "tmpfiles makes the folders" systemd-tmpfiles --create synbak.conf
 umask 022
@@ -87,6 +87,7 @@ printf '[Service]\nWatchdogSec=1\nRestartSec=100ms\n' >/run/systemd/system/synba
 systemctl daemon-reload
 systemctl restart synbakd
 pid=$(value MainPID)
+[ "${pid:-0}" -gt 1 ] || { echo "not ok the daemon runs"; exit 1; }
 sleep 2.5
 check "a loop that answers is left alone" is "$pid" "$(value MainPID)"
 kill -STOP "$pid"

@@ -174,7 +174,7 @@ def unknown_names_are_helped():
 def wrong_configuration_never_starts():
     d = deployment(start=False)
     text = open(d.conf, encoding="utf-8").read()
-    for bad, word in (("keyy = none", "key"), ("daily = at 25:00", "25:00"), ("weekly = cron 61 * * * *", "61"),
+    for bad, word in (("keyy = none", "key"), ("monthly = at 25:00", "25:00"), ("weekly = cron 61 * * * *", "61"),
                       ("path = relative", "relative")):
         where = text.replace("retry = 0", bad) if not bad.startswith(("key", "path")) else text.replace(
             "[source database]", f"[destination other]\n{bad}\n[source database]")

@@ -72,7 +72,7 @@ path = {self.media}
 
     def environment(self, **more):
         keep = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-        return {**keep, "SYNBAK_SOCKET": self.socket, "SYNBAK_WORKER": program(self.programs[1]), **more}
+        return {**keep, "SYNBAK_SOCKET": self.socket, "SYNBAK_CONFIG": self.conf, "SYNBAK_WORKER": program(self.programs[1]), **more}
 
     def start(self, **env):
         self.log = open(f"{self.dir}/log", "ab")
