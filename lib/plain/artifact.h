@@ -48,7 +48,8 @@ struct artifact_result { /* of one target */
 char *artifact_volume_name(const char *name, size_t index);
 
 struct artifact_writer;
-/* base_name: "database/synapse.dump" without the suffixes, which are added per target. threads
+/* A destination where the set is committed already fails (ERR_EXISTS).
+ * base_name: "database/synapse.dump" without the suffixes, which are added per target. threads
  * >= 1. */
 int must_check artifact_create(struct artifact_writer **ret, const char *base_name,
                                const struct artifact_target *targets, size_t target_count,

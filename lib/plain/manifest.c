@@ -127,17 +127,41 @@ static int write_manifest(struct store *s, const struct manifest *m, const struc
     return rc;
 }
 
+/* A commit may be repeated when its answer was lost: the same content again is success without a
+ * touch, since rewriting the two proofs one after the other would open a gap. 1: not committed. */
+static int find_committed(struct store *s, const struct manifest *m, const struct mac_key *k,
+                          struct err *e)
+{
+    struct err why = {0};
+    struct manifest there;
+
+    if (manifest_read(s, m->job, m->id, k, &there, &why) < 0) {
+        if (why.code == ERR_NOT_FOUND)
+            return 1;
+        return err_set(e, why.code, "%s", why.text);
+    }
+    _cleanup_json_ json_t *ours = manifest_to_json(m), *theirs = manifest_to_json(&there);
+    bool same =
+        there.sequence == m->sequence &&
+        json_equal(json_object_get(ours, "artifacts"), json_object_get(theirs, "artifacts")) &&
+        json_equal(json_object_get(ours, "sources"), json_object_get(theirs, "sources"));
+    manifest_deinit(&there);
+    return same ? 0 : err_set(e, ERR_EXISTS, "another set of this id is committed already");
+}
+
 int manifest_commit(struct store *s, const struct manifest *m, const struct mac_key *k,
                     const char *secret_hint, struct err *e)
 {
     _cleanup_free_ char *prefix = mem_printf("%s/%s/", m->job, m->id);
     _cleanup_json_ json_t *names = manifest_names(m);
     struct manifest whole = *m; /* the two texts are added to a shallow copy */
-    int rc = -1;
+    int rc = find_committed(s, m, k, e);
 
     whole.text = whole.sums = (struct artifact_volume){0};
-    if (delete_below(s, prefix, names, e) == 0 && write_texts(s, &whole, secret_hint, e) == 0)
-        rc = write_manifest(s, &whole, k, e);
+    if (rc == 1)
+        rc = delete_below(s, prefix, names, e) == 0 && write_texts(s, &whole, secret_hint, e) == 0
+                 ? write_manifest(s, &whole, k, e)
+                 : -1;
     free(whole.text.name);
     free(whole.sums.name);
     return rc < 0 ? err_wrap(e, "commit %s/%s at %s", m->job, m->id, store_place(s)) : 0;

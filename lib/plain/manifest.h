@@ -80,7 +80,8 @@ bool mac_equal(const char *a, const char *b); /* in constant time */
 void mac_key_deinit(struct mac_key *k);
 
 /* Write SHA256SUMS, MANIFEST.txt, manifest.mac, manifest.json (last) of a set. Objects of the set's
- * folder that it does not name, remains of a worker that was killed, are removed first.
+ * folder that it does not name, remains of a worker that was killed, are removed first. Committing
+ * the same content again does nothing; ERR_EXISTS when another set of this id is there.
  * `secret_hint` is where people find the key, for MANIFEST.txt ("file:/etc/synbak/key"). */
 int must_check manifest_commit(struct store *s, const struct manifest *m, const struct mac_key *k,
                                const char *secret_hint, struct err *e);

@@ -58,6 +58,19 @@ static void fail_target(struct stream *s, struct target *t, const struct err *wh
             fail_target((s), t, e);                                                                \
     }
 
+/* What is committed is never written to again, whatever id a caller comes with. */
+static int check_uncommitted(const struct target *t, struct err *e)
+{
+    _cleanup_free_ char *object = object_name(t, "manifest.json");
+    struct store_object o;
+    struct err why = {0};
+
+    if (store_stat(t->to.store, object, &o, &why) == 0)
+        return err_set(e, ERR_EXISTS, "%s: the set %s is committed already",
+                       store_place(t->to.store), t->to.set_prefix);
+    return why.code == ERR_NOT_FOUND ? 0 : err_set(e, why.code, "%s", why.text);
+}
+
 static int put_commit(struct target *t, const char *name, struct err *e)
 {
     _cleanup_free_ char *object = object_name(t, name);
@@ -150,13 +163,13 @@ static void *stream_main(void *arg)
     struct stream *s = arg;
     const uint8_t *data;
     size_t len;
-    int rc;
+    int rc = 0;
 
-    while ((rc = s->feed != NULL ? feed_next(s->feed, &data, &len, &s->error)
+    AT_EACH_TARGET(s, t, check_uncommitted(t, e));
+    while (s->alive > 0 &&
+           (rc = s->feed != NULL ? feed_next(s->feed, &data, &len, &s->error)
                                  : ring_next(s->ring, s->reader, &data, &len, &s->error)) == 0) {
         take_piece(s, data, len);
-        if (s->alive == 0)
-            break;
     }
     if (rc == 1)
         finish(s);
@@ -243,7 +256,8 @@ void stream_join(struct stream *s, bool keep)
         bool whole = keep && !t->failed && s->error.code == ERR_NONE;
         if (!whole) {
             store_put_abort(TAKE(t->put));
-            remove_volumes(s, t);
+            if (t->error.code != ERR_EXISTS) /* then they are another set's */
+                remove_volumes(s, t);
         }
         if (!keep)
             continue;

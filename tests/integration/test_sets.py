@@ -249,6 +249,7 @@ def an_export_is_a_set_in_one_file():
     # unpacked by tar, its folder is a set again; so is a tar that GNU tar made of the folder
     run(["tar", "-xf", path, "-C", out], ok=True)
     equal(work({"verb": "verify", "file": f"{out}/j/{ID}", "key": KEY})["damaged"], [])
+    equal(work({"verb": "verify", "file": place["path"] + "/j/latest", "key": KEY})["damaged"], [])
     run(["tar", "-cf", f"{out}/gnu.tar", "-C", f"{out}/j", f"./{ID}"], ok=True)
     equal(work({"verb": "verify", "file": f"{out}/gnu.tar", "key": KEY})["damaged"], [])
     again = work({"verb": "export", "file": path, "key": KEY, "place": out})
@@ -327,6 +328,28 @@ def an_incomplete_source_makes_an_incomplete_set():
     elsewhere = {**said, "name": "other", "artifacts": {"away": said["artifacts"]["local"]}}
     result = work({**job, "id": "20261122_143000", "stores": [place], "sources": [elsewhere]})
     equal(result["destinations"][0]["code"], "source", "nothing at all is no set")
+
+
+@test
+def a_committed_set_is_never_written_again():
+    place = store(temp_dir(), key=None)
+    said = command("said", ["echo", "x"])
+    first = back_up(place, said)["said"]
+    before = {n: os.stat(os.path.join(folder(place), n)).st_mtime_ns for n in objects(place)}
+    code, text = work_error({"verb": "command", "job": "j", "id": ID, "threads": 1,
+                             "stores": [place], "source": said})
+    equal(code, "exists")
+    contains(text, "committed already")
+    commit = {"verb": "commit", "job": "j", "id": ID, "sequence": 1, "tiers": ["manual"],
+              "reason": "a test", "started": "2026-11-20T14:30:00Z", "fragment": False,
+              "host": "here", "stores": [place],
+              "sources": [{"name": "said", "type": "command", "whole": True, "problems": [],
+                           "artifacts": {"local": first["destinations"][0]["artifacts"]}}]}
+    equal(work(commit)["destinations"][0]["ok"], True, "a repeated commit is the same commit")
+    equal(work({**commit, "sequence": 2})["destinations"][0]["code"], "exists")
+    after = {n: os.stat(os.path.join(folder(place), n)).st_mtime_ns for n in objects(place)}
+    equal(after, before)
+    equal(work(verify_job(place))["damaged"], [])
 
 
 @test
