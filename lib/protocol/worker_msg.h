@@ -63,8 +63,9 @@
  *   job     store:STORE, job, id | file:PATH, key:SECRET|null;  place:PATH
  *   result  bytes:N, sha256:HEX64
  * ls
- *   job     store|file, job, id, source:NAME|null
- *   result  entries:[{source, path, type, size, mtime}]
+ *   job     store|file, job, id, source:NAME|null, path:S (optional: only what lies there)
+ *   result  entries:[{source, path, type, size, mtime}], left_out:N (too many for one message)
+ *           type "file", "folder", "symlink", "hardlink", "fifo", "device", or an artifact's kind
  * cat  (writes to fd 1)
  *   job     store|file, job, id, source, path:S|null
  *   result  bytes:N
