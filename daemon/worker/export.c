@@ -10,7 +10,7 @@
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
-#include "lib/plain/set_export.h"
+#include "lib/plain/tar_export.h"
 #include "lib/plain/set_verify.h"
 
 struct place {
@@ -84,7 +84,7 @@ static int write_file(struct worker *w, struct destination *d, const struct mani
 
     if (fd < 0)
         return err_sys(e, ERR_IO, errno, "create %s", p->temporary);
-    if (set_export(d->store, m, fd, report, &watch, bytes, sha256, e) == 0 &&
+    if (tar_export_set(d->store, m, fd, report, &watch, bytes, sha256, e) == 0 &&
         finish_file(p, fd, e) == 0)
         return 0;
     (void)io_unlink(p->folder, p->temporary, 0);

@@ -1,4 +1,4 @@
-#include "lib/plain/set_export.h"
+#include "lib/plain/tar_export.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -138,8 +138,9 @@ static int open_archive(struct export *x, struct err *e)
     return 0;
 }
 
-int set_export(struct store *s, const struct manifest *m, int fd, artifact_progress_cb *progress,
-               void *arg, uint64_t *ret_bytes, uint8_t ret_sha256[STORE_DIGEST_LEN], struct err *e)
+int tar_export_set(struct store *s, const struct manifest *m, int fd,
+                   artifact_progress_cb *progress, void *arg, uint64_t *ret_bytes,
+                   uint8_t ret_sha256[STORE_DIGEST_LEN], struct err *e)
 {
     struct export x = {.store = s, .m = m, .fd = fd, .progress = progress, .arg = arg};
 
