@@ -117,8 +117,18 @@ def without_the_daemon_the_configuration_is_enough():
     done = d.ctl("restore", f"synapse/{identity[:-1]}x", "--config", d.conf, "--target", f"{d.dir}/u", "--yes")
     equal(done.returncode, 1)
     contains(done.stderr, f"the nearest is {identity}")
-    d.ctl("restore", "--config", d.conf, "--source", "media", "--in-place", "--yes", "--no-safety-copy", ok=True)
+    write_file(f"{d.media}/later", "later")
+    later, dump = d.media_sums(), d.cluster.dump("synapse")
+    done = d.ctl("restore", "--config", d.conf, "--in-place", "--yes", ok=True)
     equal(d.media_sums(), sums)
+    saved = done.stdout.split("saved as synapse/")[1].split()[0]
+    listed = d.ctl("list", "--config", d.conf, ok=True).stdout
+    contains(listed, f"synapse/{saved}\tpre-restore\tgood")
+    d.start()
+    d.ctl("restore", f"synapse/{saved}", "--in-place", "--yes", ok=True)
+    equal(d.media_sums(), later)
+    equal(d.cluster.dump("synapse") == dump, True, "the dumps are the same")
+    contains(d.ctl("status", ok=True).stdout, f"{identity}  ")  # a copy is never the latest
 
 
 @test

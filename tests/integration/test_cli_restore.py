@@ -175,11 +175,40 @@ def with_configuration_but_without_daemon():
     job = [m for m in w.got() if m.get("verb") == "restore"][0]
     equal((job["job"], job["id"], job["safety_copy"]), ("synapse", "20261119_020000", "none"))
     equal(job["store"]["key"], KEY)
-    w.ctl("restore", "--in-place", "--yes", ok=True)
+    equal(w.ctl("restore", "--in-place", "--yes").returncode, 5, "no destination is there that could take the copy")
     equal([m for m in w.got() if m.get("verb") == "restore"][1]["safety_copy"], "refuse")
     listed = w.ctl("list", ok=True).stdout
     contains(listed, "synbakd does not answer")
     contains(listed, "synapse/20261119_020000\tdaily\tgood\t5 B")
+
+
+@test
+def the_present_state_is_copied_without_a_daemon():
+    took = {"destination": "local", "ok": True, "artifacts": [{"kind": "tar"}]}
+    w = World(daemon=False, config=True, worker={
+        "scan": [SCAN], "restore": RESTORE, "mark": [{"type": "result", "ok": True, "result": {}}],
+        "archive": [{"type": "result", "ok": True, "result": {"destinations": [took], "whole": True, "problems": []}}],
+        "commit": [{"type": "result", "ok": True, "result": {"destinations": [took]}}]})
+    write_file(f"{w.dir}/backups/synbak-destination.json", json.dumps({"version": 1, "id": "ab" * 16, "owner": "cd" * 16}))
+    done = w.ctl("restore", "--in-place", "--yes", ok=True)
+    contains(done.stdout, "the present state is saved as synapse/")
+    by_verb = {m["verb"]: m for m in w.got() if "verb" in m}
+    equal(by_verb["restore"]["safety_copy"], "done")
+    archive, commit, mark = by_verb["archive"], by_verb["commit"], by_verb["mark"]
+    equal((archive["stores"][0]["owner"], archive["stores"][0]["known_id"]), ("cd" * 16, "ab" * 16))
+    equal((commit["tiers"], commit["sequence"], commit["id"]), (["pre-restore"], 0, archive["id"]))
+    equal(commit["sources"], [{"name": "media", "type": "files", "whole": True, "problems": [],
+                               "artifacts": {"local": [{"kind": "tar"}]}}])
+    equal((mark["kind"], mark["id"]), ("pin", commit["id"]))
+    for verb, result, words in (("commit", {"destinations": [{**took, "ok": False, "error": "disk full"}]}, "disk full"),
+                                ("archive", {"destinations": [took], "whole": False, "problems": ["x unreadable"]},
+                                 "x unreadable")):
+        w.script(verb, {"type": "result", "ok": True, "result": result})
+        done = w.ctl("restore", "--in-place", "--yes")
+        equal(done.returncode, 5)
+        contains(done.stderr, words)
+        contains(done.stderr, "nothing was changed")
+        equal([m for m in w.got() if m["type"] == "answer"][-1]["yes"], False)
 
 
 @test
