@@ -107,6 +107,9 @@ static int check_whole(struct stream *s, struct err *e)
             e->code = pg_child_error_code(child_stderr(s->child));
         return -1;
     }
+    const char *words = child_stderr(s->child);
+    if (words[0] != '\0')
+        worker_log(s->d->worker, WORKER_WARNING, "%s: %s", s->step, words);
     return dump_stream_end(s->walk, e);
 }
 

@@ -7,41 +7,14 @@
  * a connection lost during the swap is answered by looking, over a new one, which of the two
  * carries the name. Databases are known by their oid, which survives renaming, so an undo cannot
  * mistake one for the other. Globals only add the roles that are missing. */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
-#include "daemon/worker/pg_source.h"
-#include "daemon/worker/restore.h"
-#include "daemon/worker/restore_names.h"
-#include "lib/base/fs.h"
-#include "lib/base/io.h"
+#include "daemon/worker/restore_database.h"
 #include "lib/postgres/globals.h"
 #include "lib/postgres/properties.h"
-#include "lib/postgres/restore.h"
 #include "lib/postgres/swap.h"
 
 enum { GLOBALS_MAX = 64 << 20 };
-
-struct restore_database {
-    struct worker *worker;
-    bool globals, custom, drop_first;
-    char *source, *uri, *bin_dir; /* bin_dir NULL: the usual places */
-    struct db_names names;
-    struct pg_database like; /* what the new one is made after */
-    json_t *properties;      /* of the dump's database, or NULL */
-    uint32_t tables;         /* with data in the dump; 0: not known */
-    int dump_version;        /* server_version_num at the time of the dump */
-    struct pg_program program;
-    bool staged, swapped;
-    uint64_t fed_bytes;
-    restore_read *read;
-    void *read_arg;
-};
 
 static bool keep_waiting(void *arg)
 {
@@ -51,190 +24,11 @@ static bool keep_waiting(void *arg)
     return worker_cancelled(d->worker);
 }
 
-/* A connection to a database that is not the one to be renamed. */
-static int open_admin(struct restore_database *d, struct pg **ret, struct err *e)
+int restore_database_open(struct restore_database *d, struct pg **ret, struct err *e)
 {
     if (pg_open(d->uri, db_names_maintenance(&d->names), ret, e) < 0)
         return -1;
     pg_on_wait(*ret, keep_waiting, d);
-    return 0;
-}
-
-/* --- the plan --- */
-
-static int read_details(struct restore_database *d, const struct manifest_artifact *a,
-                        struct err *e)
-{
-    json_t *database;
-    int64_t version, tables = json_opt_i64(a->details, "tables", 0);
-
-    if (json_get_i64(a->details, "server_version_num", 0, 10000000, &version, e) < 0)
-        return err_wrap(e, "details of the dump");
-    d->dump_version = (int)version;
-    d->tables = tables > 0 && tables < UINT32_MAX ? (uint32_t)tables : 0;
-    if (d->globals)
-        return 0;
-    if (json_get_object(a->details, "database", &database, e) < 0 ||
-        pg_database_from_json(database, &d->like, e) < 0)
-        return err_wrap(e, "details of the dump");
-    d->properties = json_incref(json_object_get(a->details, "properties"));
-    return 0;
-}
-
-static int read_request(struct restore_database *d, const struct restore_request *q, struct err *e)
-{
-    const struct manifest_artifact *a = q->artifact;
-    const char *uri = q->uri, *bin_dir = NULL;
-
-    d->worker = q->worker;
-    d->globals = str_equal(a->kind, "globals");
-    d->custom = str_equal(a->kind, "dump");
-    d->drop_first = q->drop_first;
-    d->source = mem_strdup(a->source);
-    if (q->source != NULL) {
-        uri = json_opt_string(q->source, "restore_uri", json_opt_string(q->source, "uri", uri));
-        bin_dir = json_opt_string(q->source, "bin_dir", NULL);
-    }
-    d->uri = mem_strdup(uri);
-    d->bin_dir = mem_strdup(bin_dir);
-    if (read_details(d, a, e) < 0)
-        return -1;
-    if (!d->globals)
-        db_names_make(&d->names, q->mode == RESTORE_DATABASE ? q->database : d->like.name, q->run,
-                      q->mode == RESTORE_DATABASE);
-    return 0;
-}
-
-static char *describe(const struct restore_database *d, const struct manifest_artifact *a)
-{
-    char size[16];
-
-    if (d->globals)
-        return mem_strdup("roles that are missing (none that exists is changed)");
-    _cleanup_free_ char *name = str_printable(d->like.name, strlen(d->like.name));
-    _cleanup_free_ char *tables = d->tables > 0 ? mem_printf("%u tables, ", d->tables) : NULL;
-    bool part = json_opt_bool(a->details, "schema_only", false) ||
-                json_array_size(json_object_get(a->details, "schemas")) > 0 ||
-                json_array_size(json_object_get(a->details, "exclude_tables")) > 0 ||
-                json_array_size(json_object_get(a->details, "exclude_table_data")) > 0;
-    return mem_printf("database %s: %s%s%s", name, tables != NULL ? tables : "",
-                      str_bytes(d->like.bytes, size),
-                      part ? " (dumped in part only, as configured: the rest will be empty or "
-                             "missing)"
-                           : "");
-}
-
-static void plan_space(struct pg *p, const struct restore_database *d, struct restore_step *step)
-{
-    _cleanup_free_ char *place = pg_is_local(p) ? pg_tablespace_place(p, d->like.tablespace) : NULL;
-    _cleanup_(fs_closep) int fd = -1;
-    struct statvfs space;
-    struct stat st;
-
-    if (place == NULL)
-        return;
-    fd = io_open(AT_FDCWD, place, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-    if (fd < 0 || io_statvfs(fd, &space) != 0 || io_fstat(fd, &st) != 0)
-        return; /* a server in a container: its paths are not ours */
-    step->need_bytes = d->like.bytes;
-    if (d->drop_first && step->need_bytes > d->names.present_bytes)
-        step->need_bytes -= d->names.present_bytes;
-    else if (d->drop_first)
-        step->need_bytes = 0;
-    step->free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
-    step->file_system = (uint64_t)st.st_dev;
-}
-
-static int plan_present(struct pg *p, struct restore_database *d, struct restore_step *step,
-                        struct err *e)
-{
-    struct pg_database present = {0};
-    char size[16];
-
-    int rc = pg_database_get(p, d->names.name, &present, e);
-    if (rc != 0)
-        return rc < 0 ? -1 : 0;
-    rc = db_names_find_present(&d->names, p, e);
-    if (rc == 0 && d->names.must_be_new) {
-        step->refusal =
-            mem_printf("database \"%s\" exists already: choose another name", d->names.name);
-    } else if (rc == 0) {
-        d->names.present_bytes = present.bytes;
-        step->replaces =
-            mem_printf("database %s, %s", d->names.name, str_bytes(present.bytes, size));
-        struct pg_database dumped = d->like;
-        d->like = present;
-        present = dumped;
-        d->like.bytes = dumped.bytes; /* the size of what comes, not of what goes */
-    }
-    pg_database_deinit(&present);
-    return rc;
-}
-
-static int plan_programs(struct pg *p, struct restore_database *d, struct err *e)
-{
-    int server = pg_server_version(p), version = server;
-
-    if (d->custom && d->dump_version > version) /* only a newer pg_restore reads a newer dump */
-        version = d->dump_version;
-    if (pg_tool_find(d->custom ? PG_RESTORE : PG_PSQL, version, d->bin_dir, &d->program, e) < 0)
-        return -1;
-    return d->custom ? 0 : pg_psql_is_safe(&d->program, e);
-}
-
-static int plan_on_server(struct pg *p, struct restore_database *d, struct restore_step *step,
-                          struct err *e)
-{
-    struct err why = {0};
-
-    if (d->globals)
-        return 0;
-    if (strlen(d->names.name) > 63) {
-        step->refusal =
-            mem_printf("the name \"%s\" is longer than PostgreSQL's 63 bytes", d->names.name);
-        return 0;
-    }
-    if (plan_present(p, d, step, e) < 0)
-        return -1;
-    if (step->refusal == NULL && plan_programs(p, d, &why) < 0)
-        step->refusal = mem_strdup(why.text);
-    if (step->refusal == NULL &&
-        db_names_check_rights(&d->names, p, step->replaces != NULL, &step->refusal, e) < 0)
-        return -1;
-    plan_space(p, d, step);
-    return 0;
-}
-
-int restore_database_plan(const struct restore_request *q, struct restore_step *step,
-                          struct restore_database **ret, struct err *e)
-{
-    struct restore_database *d = mem_alloc(sizeof(*d));
-    struct pg *p = NULL;
-
-    int rc = read_request(d, q, e);
-    if (rc == 0) {
-        step->what = describe(d, q->artifact);
-        if (d->uri == NULL) {
-            step->where = mem_strdup("a server that is not named");
-            step->refusal =
-                mem_printf("no server is known for source \"%s\": name a configuration that has "
-                           "it (--config), or restore its dump as a file (--target)",
-                           d->source);
-        } else {
-            rc = open_admin(d, &p, e);
-        }
-    }
-    if (rc == 0 && p != NULL) {
-        step->where = d->globals ? mem_printf("the server at %s", pg_place(p))
-                                 : mem_printf("database \"%s\" at %s", d->names.name, pg_place(p));
-        rc = plan_on_server(p, d, step, e);
-    }
-    pg_close(p);
-    if (rc < 0) {
-        restore_database_free(d);
-        return -1;
-    }
-    *ret = d;
     return 0;
 }
 
@@ -265,7 +59,7 @@ static int stage_globals(struct restore_database *d, struct err *e)
             text.len += len;
     }
     if (rc == 0)
-        rc = open_admin(d, &p, e);
+        rc = restore_database_open(d, &p, e);
     struct strlist notes = {0};
     if (rc == 0)
         rc = pg_globals_apply(p, (const char *)text.data, text.len, &notes, e);
@@ -359,7 +153,7 @@ int restore_database_stage(struct restore_database *d, restore_read *read, void 
     d->read_arg = arg;
     if (d->globals)
         return stage_globals(d, e);
-    int rc = open_admin(d, &admin, e);
+    int rc = restore_database_open(d, &admin, e);
     if (rc == 0)
         rc = stage_in(d, admin, e);
     pg_close(admin);
@@ -385,7 +179,7 @@ static int settle_doubt(struct restore_database *d, struct err *e)
     struct pg *p = NULL;
     int rc = -1;
 
-    if (open_admin(d, &p, &why) < 0)
+    if (restore_database_open(d, &p, &why) < 0)
         return err_wrap(e,
                         "afterwards the server could not be asked (%s); synbakctl restore --undo "
                         "puts things right; before that",

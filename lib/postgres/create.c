@@ -130,11 +130,13 @@ char *pg_tablespace_place(struct pg *p, const char *tablespace)
     const char *const name[] = {tablespace};
     char *place = NULL;
 
-    /* data_directory is shown to superusers and pg_read_all_settings; else we do not know */
+    /* data_directory is shown to superusers and pg_read_all_settings; else we do not know. A
+     * tablespace that is not there will be the default one */
     if (pg_query_value(p,
                        "SELECT COALESCE(NULLIF(pg_catalog.pg_tablespace_location(oid), ''),"
                        " pg_catalog.current_setting('data_directory', true))"
-                       " FROM pg_catalog.pg_tablespace WHERE spcname = $1",
+                       " FROM pg_catalog.pg_tablespace WHERE spcname IN ($1, 'pg_default')"
+                       " ORDER BY spcname = $1 DESC LIMIT 1",
                        name, 1, &place, NULL) != 0)
         return NULL;
     return place;
