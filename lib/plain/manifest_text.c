@@ -214,18 +214,32 @@ static int how_to_restore(const struct manifest_artifact *a, struct buf *out, st
     return pipeline(a, out, e) < 0 ? -1 : restore_command(a, out, e);
 }
 
+/* ", LABEL VALUE", if there is such a detail. */
+static int detail(struct buf *out, const struct manifest_artifact *a, const char *key,
+                  const char *label, struct err *e)
+{
+    const char *value = json_opt_string(a->details, key, "");
+    _cleanup_free_ char *shown = str_printable(value, strlen(value));
+
+    return value[0] != '\0' ? buf_printf(out, e, ", %s %s", label, shown) : 0;
+}
+
 static int artifact_section(const struct manifest_artifact *a, struct buf *out, struct err *e)
 {
     char raw[16], stored[16];
     const char *database = a->database != NULL ? a->database : "";
     _cleanup_free_ char *shown = str_printable(database, strlen(database));
 
-    return buf_printf(out, e, "%s%s%s (%s), %s, stored as %s\n\n", a->source,
-                      a->database != NULL ? ": database " : "", shown, a->kind,
-                      str_bytes(a->raw_bytes, raw), str_bytes(a->stored_bytes, stored)) < 0 ||
-                   how_to_restore(a, out, e) < 0
-               ? -1
-               : buf_printf(out, e, "\n");
+    if (buf_printf(out, e, "%s%s%s (%s)", a->source, a->database != NULL ? ": database " : "",
+                   shown, a->kind) < 0 ||
+        detail(out, a, "path", "of", e) < 0 ||
+        detail(out, a, "server_version", "PostgreSQL", e) < 0 ||
+        detail(out, a, "pg_dump_version", "by pg_dump", e) < 0 ||
+        buf_printf(out, e, ", %s, stored as %s\n\n", str_bytes(a->raw_bytes, raw),
+                   str_bytes(a->stored_bytes, stored)) < 0 ||
+        how_to_restore(a, out, e) < 0)
+        return -1;
+    return buf_printf(out, e, "\n");
 }
 
 int manifest_text_write(const struct manifest *m, const char *secret_hint, struct buf *out,
