@@ -76,18 +76,29 @@ static enum tint record_tint(const char *type, const json_t *record)
     return str_equal(outcome, "good") ? PLAIN : YELLOW;
 }
 
+/* With seconds, which are the same in every zone. */
+static void print_time(const struct screen *s, const char *iso)
+{
+    char when[48];
+
+    (void)screen_time(s, iso, when);
+    if (iso == NULL || strlen(when) < 16 || strlen(iso) < 19)
+        say(s, DIM, "%s ", when);
+    else
+        say(s, DIM, "%.16s:%.2s%s ", when, iso + 17, when + 16);
+}
+
 static void print_record(const struct cli *c, json_t *record)
 {
     const struct screen *s = &c->screen;
     const char *type = json_opt_string(record, "type", "?"), *key;
     const char *job = json_opt_string(record, "job", NULL);
     int64_t run = json_opt_i64(record, "run", 0);
-    char when[48];
     json_t *value;
 
     if (cli_json(c, record) || strcmp(type, "run-result") == 0)
         return; /* run-finished says the same once more, when the hooks are through as well */
-    say(s, DIM, "%s ", screen_time(s, json_opt_string(record, "time", NULL), when));
+    print_time(s, json_opt_string(record, "time", NULL));
     say(s, record_tint(type, record), "%s", type);
     if (job != NULL)
         say(s, BOLD, " %s", job);

@@ -35,9 +35,11 @@ static int check_options(const struct args *a, struct err *e)
         args_count(a, "--to-database") + args_count(a, "--target") + args_count(a, "--in-place");
 
     if (args_has(a, "--undo"))
-        return ways == 0 && a->operand_count == 0
+        return ways == args_count(a, "--target") && a->operand_count == 0
                    ? 0
-                   : err_set(e, ERR_USAGE, "restore --undo RUN stands alone");
+                   : err_set(e, ERR_USAGE,
+                             "restore --undo RUN stands alone, or with --target DIR: the folder "
+                             "that was restored into, when no record of the restore is left");
     if (ways != 1)
         return err_set(e, ERR_USAGE,
                        "restore: where to? one of --to-database NAME (new), --target DIR (empty or "
@@ -192,8 +194,11 @@ static int undo(struct restore *r, struct err *e)
     size_t i;
 
     (void)!cli_load_config(r->c, NULL);
-    run.job = json_pack("{s:s, s:o, s:n}", "verb", "undo", "run",
-                        json_printable(args_value(r->c->args, "--undo")), "target");
+    const char *target = args_value(r->c->args, "--target");
+    _cleanup_free_ char *folder = target != NULL ? absolute_target(target) : NULL;
+    run.job = json_pack("{s:s, s:o, s:o}", "verb", "undo", "run",
+                        json_printable(args_value(r->c->args, "--undo")), "target",
+                        folder != NULL ? json_printable(folder) : json_null());
     (void)!add_configured(r, run.job, e); /* only --in-place can miss it */
     if (!args_has(r->c->args, "--yes") &&
         confirm_yes("What the restore brought is swapped for what it kept aside.", e) < 0) {

@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "cli/status.h"
 
+enum { ROWS_MAX = 24 };
+
 enum tint level_tint(int64_t level)
 {
     return level <= LEVEL_OK ? GREEN : level == LEVEL_WARNING ? YELLOW : RED;
@@ -102,19 +104,32 @@ static void add_job(struct table *t, const struct screen *s, const json_t *job)
     add_next(t, s, job);
 }
 
+/* The worst first; on a terminal those that are ok stay within a screen. */
 static void print_jobs(const struct screen *s, const json_t *jobs)
 {
     static const char *const titles[] = {"JOB", "STATE", "RECOVERABLE UNTIL", "LAST GOOD SET",
                                          "NEXT RUN"};
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles), .indent = "  "};
     json_t *job;
-    size_t i;
+    size_t i, folded = 0;
 
     if (json_array_size(jobs) == 0)
         return;
     (void)putchar('\n');
-    json_array_foreach(jobs, i, job) add_job(&t, s, job);
+    for (int level = LEVEL_CRITICAL; level >= LEVEL_OK; level--)
+        json_array_foreach(jobs, i, job)
+        {
+            bool last = level == LEVEL_OK;
+            if (last ? level_of(job) > LEVEL_OK : level_of(job) != level)
+                continue;
+            if (last && s->terminal && t.count / t.columns >= ROWS_MAX)
+                folded++;
+            else
+                add_job(&t, s, job);
+        }
     table_print(s, &t);
+    if (folded > 0)
+        say_line(s, DIM, "  and %zu more that are ok (synbakctl status JOB)", folded);
 }
 
 static void print_running(const struct screen *s, const char *name, const json_t *run)
@@ -165,6 +180,25 @@ static void print_runs(const struct screen *s, const json_t *jobs)
     }
 }
 
+/* More of one job, when it was asked for by name. */
+static void print_details(const struct screen *s, const json_t *job)
+{
+    const json_t *last = json_object_get(job, "last_run");
+    const char *finished = json_opt_string(last, "finished", NULL);
+    char when[48], age[48], span[32];
+    _cleanup_free_ char *owed = join_strings(json_object_get(job, "owed"), ", ");
+
+    say_line(s, PLAIN, "  sets       %lld", (long long)json_opt_i64(job, "sets", 0));
+    if (finished != NULL)
+        say_line(s, PLAIN, "  last run   %lld, %s, %s (%s), took %s",
+                 (long long)json_opt_i64(last, "run", 0), json_opt_string(last, "outcome", "?"),
+                 screen_time(s, finished, when), screen_age(s, finished, age),
+                 str_duration(json_opt_i64(last, "duration_s", 0), span));
+    if (owed[0] != '\0')
+        say_line(s, PLAIN, "  owed       %s", owed);
+    say_line(s, PLAIN, "  next run   %s", screen_time(s, json_opt_string(job, "next", NULL), when));
+}
+
 /* Which --json callers get too: `status` is 0, 1 or 2, whatever it prints. */
 int cmd_status(struct cli *c, struct err *e)
 {
@@ -180,6 +214,8 @@ int cmd_status(struct cli *c, struct err *e)
     if (!cli_json(c, status)) {
         print_verdict(&c->screen, status);
         print_jobs(&c->screen, json_object_get(status, "jobs"));
+        if (job != NULL)
+            print_details(&c->screen, json_array_get(json_object_get(status, "jobs"), 0));
         print_runs(&c->screen, json_object_get(status, "jobs"));
         status_print_problems(&c->screen, status);
         status_print_destinations(&c->screen, status);

@@ -32,7 +32,12 @@ static const char zsh_script[] =
     "        _files\n"
     "    fi\n"
     "}\n"
-    "compdef _synbakctl synbakctl\n";
+    "# sourced, or loaded by the first completion, which it then has to answer\n"
+    "if [ \"$funcstack[1]\" = \"_synbakctl\" ]; then\n"
+    "    _synbakctl\n"
+    "else\n"
+    "    compdef _synbakctl synbakctl\n"
+    "fi\n";
 
 static const char fish_script[] =
     "# fish completion for synbakctl, made by: synbakctl completion fish\n"

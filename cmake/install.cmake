@@ -16,6 +16,21 @@ if(TARGET synbakd AND TARGET synbakctl AND TARGET synbak-worker)
   install(TARGETS synbakd synbakctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(TARGETS synbak-worker RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/synbak)
 endif()
+# The shells' completions, as the program itself prints them.
+if(TARGET synbakctl)
+  set(COMPLETIONS ${CMAKE_BINARY_DIR}/completions)
+  file(MAKE_DIRECTORY ${COMPLETIONS})
+  add_custom_command(
+    TARGET synbakctl POST_BUILD
+    COMMAND synbakctl completion bash > ${COMPLETIONS}/synbakctl
+    COMMAND synbakctl completion zsh > ${COMPLETIONS}/_synbakctl
+    COMMAND synbakctl completion fish > ${COMPLETIONS}/synbakctl.fish
+    VERBATIM)
+  install(FILES ${COMPLETIONS}/synbakctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${COMPLETIONS}/_synbakctl DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${COMPLETIONS}/synbakctl.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
+
 install(FILES ${CMAKE_BINARY_DIR}/systemd/synbakd.service systemd/synbakd.socket DESTINATION ${SYSTEMD_UNIT_DIR})
 install(FILES systemd/synbak.sysusers DESTINATION ${SYSUSERS_DIR} RENAME synbak.conf)
 install(FILES systemd/synbak.tmpfiles DESTINATION ${TMPFILES_DIR} RENAME synbak.conf)

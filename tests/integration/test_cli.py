@@ -279,6 +279,24 @@ def the_status_screen_names_what_is_wrong_worst_first():
 
 
 @test
+def a_hundred_jobs_stay_on_a_screen():
+    jobs = [job(f"job{n}") for n in range(99)] + [job("broken", level=2)]
+    w = World(status=status(2, jobs))
+    code, shown = w.terminal("status")
+    check(shown.count("\n") < 40, shown)
+    contains(shown, "more that are ok")
+    check(shown.index("broken") < shown.index("job0"), "the worst first")
+    equal(w.ctl("status").stdout.count("\tok\t"), 99, "a pipe gets them all")
+
+
+@test
+def status_of_one_job_says_more():
+    text = World().ctl("status", "synapse", ok=True).stdout
+    contains(text, "last run   12, good, ")
+    contains(text, "sets       2")
+
+
+@test
 def waiting_on_a_pipe_is_a_line_for_each_step():
     text = World().ctl("trigger", "--wait", ok=True).stdout
     lacks(text, "\r")
