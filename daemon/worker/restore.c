@@ -128,10 +128,15 @@ static int stage_all(struct restore *r, struct err *e)
     return 0;
 }
 
+static bool has_record(const struct restore *r)
+{
+    return r->can_undo && r->plan.state_dir != NULL;
+}
+
 static int write_record(struct restore *r, const char *state, struct err *e)
 {
     (void)json_object_set_new(r->record, "state", json_string(state));
-    if (r->plan.state_dir == NULL || !r->can_undo)
+    if (!has_record(r))
         return 0;
     return restore_record_write(r->plan.state_dir, r->plan.run, r->record, e);
 }
@@ -201,6 +206,21 @@ static void note_kept(struct restore *r)
     }
 }
 
+/* Without a state folder there is no record, but a tree's own folder holds what undo needs. */
+static void tell_undo(struct restore *r)
+{
+    const json_t *items = json_object_get(r->record, "items"), *item;
+    size_t i;
+
+    if (has_record(r))
+        return;
+    json_array_foreach(items, i, item) if (json_object_get(item, "target") != NULL)
+        worker_log(r->worker, WORKER_INFO,
+                   "no state folder keeps a record; to undo: synbakctl restore --undo %s "
+                   "--target %s",
+                   r->plan.run, json_opt_string(item, "target", ""));
+}
+
 static int stop_and_change(struct restore *r, struct err *e)
 {
     struct err why = {0};
@@ -217,6 +237,7 @@ static int stop_and_change(struct restore *r, struct err *e)
         return -1;
     }
     note_kept(r);
+    tell_undo(r);
     return write_record(r, "done", e);
 }
 
@@ -240,7 +261,7 @@ static json_t *make_result(const struct restore *r, struct mono start)
     for (size_t i = 0; i < r->plan.count; i++)
         (void)json_array_append_new(restored, item_result(&r->plan.items[i]));
     return json_pack("{s:o, s:o, s:I}", "restored", restored, "undo",
-                     r->can_undo ? json_string(r->plan.run) : json_null(), "seconds",
+                     has_record(r) ? json_string(r->plan.run) : json_null(), "seconds",
                      (json_int_t)((clock_mono().us - start.us) / 1000000));
 }
 
@@ -260,8 +281,8 @@ static int change_and_start(struct restore *r, struct err *e)
         return -1;
     if (run_command(r, "check", &r->plan.check, &why) < 0)
         return err_set(e, why.code, "restored, but the check failed: %s%s%s", why.text,
-                       r->can_undo ? "; to go back: synbakctl restore --undo " : "",
-                       r->can_undo ? r->plan.run : "");
+                       has_record(r) ? "; to go back: synbakctl restore --undo " : "",
+                       has_record(r) ? r->plan.run : "");
     return 0;
 }
 

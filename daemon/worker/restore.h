@@ -7,7 +7,8 @@
  *    "replace":B (drop first, when there is no room for both),
  *    "stop":[..],"start":[..],"check":[..],"state_dir":DIR|null,"run":S,"yes":B}
  *   result {"restored":[{"source","what","where","bytes","kept":KEPT|null}],
- *           "undo":S|null,"seconds":N}       KEPT {"place":S,"bytes":N,"remove":S}
+ *           "undo":S|null (null: no record was kept),"seconds":N}   KEPT
+ * {"place":S,"bytes":N,"remove":S}
  *
  *   {"verb":"undo","run":S,"state_dir":DIR|null,"target":DIR|null,"configured":[SOURCE]}
  *   result {"undone":[{"source","what"}]}

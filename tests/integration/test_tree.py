@@ -96,6 +96,21 @@ def in_place_and_back():
 
 
 @test
+def undo_without_a_state_folder():
+    """The folder itself holds what it takes."""
+    root, place = new_tree(), store(temp_dir())
+    back_up(place, files(root))
+    write_file(f"{root}/notes", "second\n")
+    damaged = picture(root)
+    result = work(restore_job(place, "in-place", configured=[files(root)]))
+    equal(result["undo"], None)
+    work({"verb": "undo", "run": "r1", "state_dir": None, "target": root})
+    same(picture(root), damaged)
+    code, error = work_error({"verb": "undo", "run": "../x", "state_dir": None, "target": root})
+    equal(code, "usage")
+
+
+@test
 def what_was_kept_can_be_removed_by_the_command_told():
     root, place = os.path.join(temp_dir(), "it's a tree"), store(temp_dir())
     os.mkdir(root)
