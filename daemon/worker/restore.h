@@ -7,8 +7,8 @@
  *    "replace":B (drop first, when there is no room for both),
  *    "stop":[..],"start":[..],"check":[..],"state_dir":DIR|null,"run":S,"yes":B}
  *   result {"restored":[{"source","what","where","bytes","kept":KEPT|null}],
- *           "undo":S|null (null: no record was kept),"seconds":N}   KEPT
- * {"place":S,"bytes":N,"remove":S}
+ *           "undo":S|null,"seconds":N}       KEPT {"place":S,"bytes":N,"remove":S}
+ *   undo null: there is nothing to go back to, or no state folder for a record
  *
  *   {"verb":"undo","run":S,"state_dir":DIR|null,"target":DIR|null,"configured":[SOURCE]}
  *   result {"undone":[{"source","what"}]}

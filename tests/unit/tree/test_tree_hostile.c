@@ -385,6 +385,26 @@ TEST(no_archive_gets_out)
     test_note("%zu archives", ARRAY_LEN(attacks));
 }
 
+/* What others plant in the folder while it is filled is not followed either. */
+TEST(a_link_that_was_planted_is_not_followed)
+{
+    _cleanup_free_ char *canary = help_path("canary"), *file = help_path("canary/file");
+    _cleanup_free_ char *target = help_path("target"), *planted = help_path("target/l");
+    static const char end[1024];
+    struct help h = {.tar = BUF_INIT(1 << 20)};
+    struct err e = {0};
+
+    ASSERT(mkdir(canary, 0700) == 0 && mkdir(target, 0700) == 0);
+    help_write(file, "alive", 5);
+    ASSERT(symlink(canary, planted) == 0);
+    add(&h.tar, &(struct raw){"l/file", .data = "evil"});
+    ASSERT_OK(buf_append(&h.tar, end, sizeof(end), &e), e);
+    ASSERT_ERR(help_extract(&h, target, &e), e, ERR_FORMAT);
+    ASSERT_CONTAINS(e.text, "leads through a link");
+    check_canary();
+    help_deinit(&h);
+}
+
 TEST(cut_at_every_block)
 {
     static const char end[1024];
