@@ -103,6 +103,16 @@ static void after_run(struct daemon *d, const struct run *r)
         prune_start(d, r->job->name);
 }
 
+static void tell_manager(const struct daemon *d)
+{
+    _cleanup_free_ char *text = d->run_count == 0 ? mem_strdup("idle")
+                                                  : mem_printf("%zu running, job \"%s\"",
+                                                               d->run_count, d->runs[0]->job->name);
+
+    if (!d->stopping)
+        notify_status(text);
+}
+
 static void on_run_over_durable(void *arg)
 {
     struct run *r = arg;
@@ -116,6 +126,7 @@ static void on_run_over_durable(void *arg)
                          r->number);
     after_run(d, r);
     remove_run(d, r);
+    tell_manager(d);
     if (daemon_step(d, event, NULL, NULL, &e) < 0)
         log_error(d->log, "the planner does not know the run: %s", e.text);
     daemon_maybe_stopped(d);
@@ -130,7 +141,10 @@ void daemon_run_over(struct daemon *d, struct run *r)
 
 static void on_run_started_durable(void *arg)
 {
-    run_begin(arg);
+    struct run *r = arg;
+
+    tell_manager(r->daemon);
+    run_begin(r);
 }
 
 /* A dropped run is over as soon as that is durable: who waits for it must hear. */

@@ -46,6 +46,6 @@ void environment_for_workers(struct strlist *ret)
     strlist_add(ret, "LANG=C.UTF-8");
     for (char **v = environ; *v != NULL; v++)
         if (str_starts(*v, "SYNBAK_TEST_") || str_starts(*v, "SYNBAK_CLOCK_") ||
-            str_starts(*v, "SYNBAK_FAULT_"))
+            str_starts(*v, "SYNBAK_FAULT"))
             strlist_add(ret, *v);
 }

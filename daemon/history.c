@@ -12,6 +12,10 @@ struct history {
     json_t **kept; /* in journal order */
     size_t count;
     int64_t last_run; /* highest number ever */
+    /* what status asks for each job, so that it does not go through everything that is kept */
+    json_t *last_runs, *held, *known; /* by name of the job; values: the record */
+    int64_t *open_runs;               /* queued and not finished, in order */
+    size_t open_count;
 };
 
 struct history *history_new(struct catalog *catalog)
@@ -19,6 +23,9 @@ struct history *history_new(struct catalog *catalog)
     struct history *h = mem_alloc(sizeof(*h));
 
     h->catalog = catalog;
+    h->last_runs = json_object();
+    h->held = json_object();
+    h->known = json_object();
     return h;
 }
 
@@ -28,6 +35,10 @@ void history_free(struct history *h)
         return;
     for (size_t i = 0; i < h->count; i++)
         json_decref(h->kept[i]);
+    json_decref(h->last_runs);
+    json_decref(h->held);
+    json_decref(h->known);
+    free(h->open_runs);
     free(h->kept);
     free(h);
 }
@@ -132,8 +143,10 @@ static void drop_outlived_runs(struct history *h, const char *job)
 
 static bool is_open_run(const struct history *h, int64_t run)
 {
-    return run != 0 && history_run_record(h, run, RECORD_RUN_QUEUED) != NULL &&
-           history_run_record(h, run, RECORD_RUN_FINISHED) == NULL;
+    for (size_t i = 0; i < h->open_count; i++)
+        if (h->open_runs[i] == run)
+            return true;
+    return false;
 }
 
 static void drop_job(struct history *h, const char *job)
@@ -207,9 +220,59 @@ static void note_checkpoint(struct history *h, json_t *record)
     catalog_verified_from_json(h->catalog, json_object_get(record, "verified"));
 }
 
+static void open_run(struct history *h, int64_t run)
+{
+    h->open_runs = mem_resize_array(h->open_runs, h->open_count + 1, sizeof(*h->open_runs));
+    h->open_runs[h->open_count++] = run;
+}
+
+static void close_run(struct history *h, int64_t run)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < h->open_count; i++)
+        if (h->open_runs[i] != run)
+            h->open_runs[n++] = h->open_runs[i];
+    h->open_count = n;
+}
+
+/* A run that began and ended, of the kind that makes sets: not one that was dropped from the queue.
+ */
+static bool is_backup_run(const json_t *finished)
+{
+    return record_kind_from_word(text(finished, "kind")) == RUN_BACKUP &&
+           json_object_get(finished, "destinations") != NULL;
+}
+
+/* Keep the short answers in step with the records. */
+static void index_record(struct history *h, json_t *record)
+{
+    const char *job = text(record, "job");
+
+    if (is(record, RECORD_RUN_QUEUED)) {
+        open_run(h, run_of(record));
+    } else if (is(record, RECORD_RUN_FINISHED)) {
+        close_run(h, run_of(record));
+        if (is_backup_run(record))
+            (void)json_object_set(h->last_runs, job, record);
+    } else if (is(record, RECORD_HELD)) {
+        (void)json_object_set(h->held, job, record);
+    } else if (is(record, RECORD_RELEASED)) {
+        (void)json_object_del(h->held, job);
+    } else if (is(record, RECORD_JOB_KNOWN)) {
+        (void)json_object_set(h->known, job, record);
+    } else if (is(record, RECORD_JOB_GONE)) {
+        (void)json_object_del(h->held, job);
+        (void)json_object_del(h->known, job);
+        (void)json_object_del(h->last_runs, job);
+    }
+}
+
 void history_note(struct history *h, json_t *record)
 {
     const char *job = text(record, "job");
+
+    index_record(h, record);
 
     if (run_of(record) > h->last_run)
         h->last_run = run_of(record);
@@ -266,49 +329,37 @@ const json_t *history_run_record(const struct history *h, int64_t run, const cha
     return NULL;
 }
 
-static const json_t *newest_of_job(const struct history *h, const char *job, const char *first,
-                                   const char *second)
-{
-    for (size_t i = h->count; i-- > 0;)
-        if ((is(h->kept[i], first) || is(h->kept[i], second)) &&
-            strcmp(text(h->kept[i], "job"), job) == 0)
-            return h->kept[i];
-    return NULL;
-}
-
 const json_t *history_last_run(const struct history *h, const char *job)
 {
-    return newest_of_job(h, job, RECORD_RUN_FINISHED, RECORD_RUN_FINISHED);
+    return json_object_get(h->last_runs, job);
 }
 
 bool history_is_held(const struct history *h, const char *job)
 {
-    const json_t *r = newest_of_job(h, job, RECORD_HELD, RECORD_RELEASED);
-
-    return r != NULL && is(r, RECORD_HELD);
+    return json_object_get(h->held, job) != NULL;
 }
 
 bool history_knows_job(const struct history *h, const char *job)
 {
-    return newest_of_job(h, job, RECORD_JOB_KNOWN, RECORD_JOB_KNOWN) != NULL;
+    return json_object_get(h->known, job) != NULL;
 }
 
 const char *history_stray_job(const struct history *h, const struct config *c, size_t n)
 {
-    for (size_t i = 0; i < h->count; i++)
-        if (is(h->kept[i], RECORD_JOB_KNOWN) && config_job(c, text(h->kept[i], "job")) == NULL &&
-            n-- == 0)
-            return text(h->kept[i], "job");
+    const char *job;
+    json_t *record;
+
+    json_object_foreach(h->known, job, record)
+    {
+        if (config_job(c, job) == NULL && n-- == 0)
+            return job;
+    }
     return NULL;
 }
 
 int64_t history_open_run(const struct history *h, size_t n)
 {
-    for (size_t i = 0; i < h->count; i++)
-        if (is(h->kept[i], RECORD_RUN_QUEUED) &&
-            history_run_record(h, run_of(h->kept[i]), RECORD_RUN_FINISHED) == NULL && n-- == 0)
-            return run_of(h->kept[i]);
-    return 0;
+    return n < h->open_count ? h->open_runs[n] : 0;
 }
 
 const json_t *history_clock(const struct history *h)

@@ -23,7 +23,8 @@ int must_check history_feed(const struct history *h, struct planner *p, struct e
 
 /* Borrowed until the next history_note; NULL if there is none. */
 const json_t *history_run_record(const struct history *h, int64_t run, const char *type);
-const json_t *history_last_run(const struct history *h, const char *job); /* "run-finished" */
+/* run-finished of the last backup that was begun */
+const json_t *history_last_run(const struct history *h, const char *job);
 bool history_is_held(const struct history *h, const char *job);
 bool history_knows_job(const struct history *h, const char *job);
 /* The nth job that is known and not in the configuration; NULL behind the last. */

@@ -174,6 +174,14 @@ static void on_run_log(void *arg, bool warning, const char *text)
               "job \"%s\": %s", r->job->name, text);
 }
 
+/* run_timeout is for the whole run; 0: none. */
+static int64_t time_left_s(const struct run *r)
+{
+    int64_t left = r->job->run_timeout_s - (clock_mono().us - r->began.us) / 1000000;
+
+    return r->job->run_timeout_s <= 0 ? 0 : left < 1 ? 1 : left;
+}
+
 void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several,
                          bool read_capability, bool hook, run_operation_cb *done)
 {
@@ -197,7 +205,7 @@ void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several
                        .io_class = r->job->io_class,
                        .progress_timeout_s = hook ? 0 : r->job->progress_timeout_s,
                        .run_timeout_s =
-                           hook ? r->job->hook_timeout_s + HOOK_GRACE_S : r->job->run_timeout_s},
+                           hook ? r->job->hook_timeout_s + HOOK_GRACE_S : time_left_s(r)},
             .callbacks = {.progress = on_run_progress, .log = on_run_log, .done = done, .arg = r}});
     free(chosen);
 }

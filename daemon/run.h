@@ -72,6 +72,7 @@ struct run {
     size_t source_count;
     struct run_check *checks;
     size_t check_count;
+    uint64_t verified_bytes;
     size_t index; /* of the source, destination or check at work */
     struct err cancelled;
     struct err first_source_error;

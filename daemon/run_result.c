@@ -283,7 +283,7 @@ void run_judge(struct run *r)
 
 uint64_t run_bytes(const struct run *r)
 {
-    uint64_t most = 0;
+    uint64_t most = r->verified_bytes;
 
     for (size_t i = 0; i < r->destination_count; i++)
         if (r->destinations[i].bytes > most)

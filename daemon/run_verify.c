@@ -73,6 +73,7 @@ static void on_checked(void *arg, const json_t *result, const struct err *e)
 
     r->operation = NULL;
     r->pending = false;
+    r->verified_bytes += (uint64_t)json_opt_i64(result, "bytes", 0);
     if (json_array_size(damaged) > 0)
         error = json_opt_string(json_array_get(damaged, 0), "error", "it is damaged");
     else if (result == NULL && e->code == ERR_DAMAGED)

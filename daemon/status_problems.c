@@ -114,12 +114,13 @@ static void size_jump(const struct catalog_job *known, const struct set *latest,
 static void queued_too_long(struct daemon *d, const struct job *job,
                             const struct planner_view *view, struct problems *p)
 {
-    const json_t *queued = history_run_record(d->history, view->queued, RECORD_RUN_QUEUED);
-    struct wall since = time_from_json(queued, "time");
+    struct wall since;
     char span[32];
 
-    if (view->queued == 0 || since.us == 0 || job->queue_alarm_s <= 0 ||
-        clock_wall().us - since.us < job->queue_alarm_s * 1000000)
+    if (view->queued == 0 || job->queue_alarm_s <= 0)
+        return;
+    since = time_from_json(history_run_record(d->history, view->queued, RECORD_RUN_QUEUED), "time");
+    if (since.us == 0 || clock_wall().us - since.us < job->queue_alarm_s * 1000000)
         return;
     (void)str_duration((clock_wall().us - since.us) / 1000000, span);
     problems_add(p, WARNING, "run %lld has been queued for %s", (long long)view->queued, span);

@@ -179,13 +179,13 @@ static void stop_for_timeout(struct worker_process *w, bool progress)
     struct err why = {0};
     char limit[32];
 
-    (void)str_duration((progress ? w->progress_timeout_us : w->run_timeout_us) / 1000000, limit);
+    (void)str_duration(w->progress_timeout_us / 1000000, limit);
     if (progress)
         (void)err_set(&why, ERR_TIMEOUT, "no progress for %s in \"%s\", the worker was stopped",
                       limit, w->step[0] != '\0' ? w->step : "start");
     else
-        (void)err_set(&why, ERR_TIMEOUT, "not done after %s (run_timeout), the worker was stopped",
-                      limit);
+        (void)err_set(&why, ERR_TIMEOUT,
+                      "not done in the time allowed (run_timeout), the worker was stopped");
     worker_process_cancel(w, &why);
 }
 

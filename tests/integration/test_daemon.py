@@ -306,8 +306,9 @@ def seconds_to(hour):
 
 def finished(d, count):
     def look():
-        d.call("status")  # each request is also a look at the clock
-        return len(d.records("run-finished")) >= count
+        # each request is also a look at the clock; a record is on disk a moment before it is believed
+        done = len(d.records("run-finished")) >= count
+        return done and not any(j["running"] for j in d.call("status")["jobs"])
     wait_until(look, f"{count} finished runs")
     return d.records("run-finished")[count - 1]
 
@@ -533,6 +534,124 @@ def reload_while_a_run_goes_on():
     open(f"{d.dir}/go", "w").close()
     equal(client.answer(asked)["outcome"], "good")
     equal(len(d.jobs_seen("hook")), 2, "the run did not keep its own configuration")
+
+
+@test
+def a_retry_goes_to_who_was_late():
+    d = Daemon(binary="synbakd-fault", jobs="[destination other]\npath = /other\nkey = none\n" +
+               DAILY.replace("= local", "= local other"))
+    d.play("commit", {"send": {"type": "result", "ok": True, "result": {"destinations": [
+        {"destination": "local", "ok": True, "marker_id": "ab" * 16, "stored_bytes": 500},
+        {"destination": "other", "ok": False, "error": "the disk is full", "code": "no-space"}]}}}, times=1)
+    shift = seconds_to(2)
+    d.set_clock(shift)
+    equal(finished(d, 1)["code"], "late")
+    equal(d.job()["owed"], ["daily"])
+    d.set_clock(shift + 11 * MINUTE)
+    equal(finished(d, 2)["outcome"], "good")
+    equal([s["destination"] for s in d.jobs_seen("command")[1]["stores"]], ["other"])
+    equal((d.job()["owed"], d.job()["retry_at"]), ([], None))
+
+
+@test
+def verification_comes_by_itself():
+    d = Daemon(binary="synbakd-fault", jobs=DAILY + "verify = cron 0 5 * * *\n")
+    d.set_clock(seconds_to(2))
+    equal(finished(d, 1)["kind"], "backup")
+    d.set_clock(seconds_to(2) + 4 * 3600)
+    equal((finished(d, 2)["kind"], finished(d, 2)["outcome"]), ("verify", "good"))
+    equal(d.job()["grade"], "verified")
+
+
+@test
+def who_waits_too_long_is_an_alarm():
+    d = Daemon(binary="synbakd-fault", jobs="[job j]\nsources = out\ndestinations = local\nqueue_alarm = 1h\n"
+                                            "[job k]\nsources = out\ndestinations = local\nqueue_alarm = 1h\n")
+    d.play("command", {"wait_for": f"{d.dir}/go"}, {"default": True})
+    first = d.call("trigger", job="j")["run"]
+    second = d.call("trigger", job="k")["run"]
+    d.set_clock(2 * 3600)
+    wait_until(lambda: d.records("queue-alarm"), "the alarm")
+    alarm = d.records("queue-alarm")[0]
+    equal(alarm["run"], second)
+    contains(alarm["why"], f"waits for run {first} of job \"j\"")
+    contains(str(d.job("k")["problems"]), "has been queued for")
+    open(f"{d.dir}/go", "w").close()
+    equal(d.call("wait", run=second)["outcome"], "good")
+
+
+@test
+def an_old_backup_is_critical():
+    d = Daemon(binary="synbakd-fault", jobs=DAILY)
+    d.play("command", {"exit": 1})
+    equal(d.job()["level"], 1)
+    contains(str(d.job()["problems"]), "never backed up")
+    d.play_default("command")
+    d.trigger()
+    equal(d.job()["level"], 0)
+    d.call("pause", job="j")
+    d.set_clock(2 * DAY + 3600)
+    equal(d.job()["level"], 2)
+    contains(str(d.job()["problems"]), "(rpo)")
+
+
+@test
+def sizes_and_space_are_watched():
+    d = Daemon(start=False)
+    d.play("scan", {"send": {"type": "result", "ok": True, "result": {
+        "marker_id": "ab" * 16, "sets": {}, "damaged": [{"job": "j", "id": "x", "error": "its MAC is wrong", "code": "damaged"}],
+        "total_bytes": 1000000, "free_bytes": 150000}}})
+    d.start()
+    problems = str(d.call("status")["problems"])
+    contains(problems, "14 %")
+    contains(problems, "its MAC is wrong")
+    equal(d.call("status")["level"], 2)
+    for _ in range(4):
+        equal(d.trigger()["outcome"], "good")
+
+    def sized(stored):
+        d.play("command", {"send": {"type": "result", "ok": True, "result": {
+            "whole": True, "problems": [], "raw_bytes": stored, "files": 1, "destinations": [
+                {"destination": "local", "ok": True, "artifacts": [{"stored_bytes": stored}]}]}}}, times=1)
+        return d.trigger()
+
+    equal(sized(2000)["outcome"], "good")
+    contains(str(d.job()["problems"]), "the one before had")
+    small = sized(100)
+    equal((small["outcome"], small["code"]), ("suspect", "suspect"))
+    check(d.job()["latest"] != small["id"])
+    d.call("accept", job="j", id=small["id"])
+    equal(d.job()["latest"], small["id"])
+
+
+def ends_without_room(d, room):
+    """The state directory is full after so many bytes: the daemon says so and stops, nothing else."""
+    d.env["SYNBAK_FAULT"] = f"space:{room}"
+    d.start(ready=False)
+    try:
+        wait_until(lambda: d.process.poll() is not None or os.path.exists(d.socket), "the start")
+        client = d.client()
+        client.call("wait", run=client.call("trigger")["run"])
+    except (OSError, EOFError, Refused):
+        pass
+    check(d.process.wait(60) != 0, "it ended well")
+    contains(d.log(), "No space left")
+    for pid in {j["_pid"] for j in d.jobs_seen()}:
+        check(not os.path.exists(f"/proc/{pid}"), "a worker outlived the daemon")
+    del d.env["SYNBAK_FAULT"]
+
+
+@test
+def a_full_state_directory():
+    d = Daemon(binary="synbakd-fault")
+    equal(d.trigger()["outcome"], "good")
+    d.stop()
+    for room in (10, 400, 800, 1000, 1400) if not long() else range(10, 1800, 50):
+        ends_without_room(d, room)
+        d.start()
+        wait_until(lambda: not d.job()["running"], "what was cut off to be written down")
+        equal(d.trigger()["outcome"], "good", f"after {room} bytes")
+        d.stop()
 
 
 # --- retention, verification, restores ---
