@@ -458,7 +458,7 @@ def into_a_new_name():
     c, src, place = fresh()
     make_set(src, place)
     expected = c.dump("synapse")
-    for name in ("copy", *WEIRD):
+    for name in ("copy", *WEIRD[:2], "globals", "new\nline", "ends\\"):
         work(restore_job(place, src, mode="database", database=name))
         equal(c.dump(name), expected)
         if name not in ("copy", WEIRD[0]):
@@ -667,8 +667,10 @@ def checks_of_a_database():
     old = fake_tools("exit 1", version="9.6.1")
     contains(found(findings([source(c.uri("synapse"), bin_dir=old)]), "9.6.1")["what"], "too old")
     locked(c)
-    contains(found(findings([source(c.uri("synapse"), lock_timeout_s=1)] * 1), "synapse")["what"],
-             "synapse")
+    c.wait_for("select exists (select from pg_stat_activity where state = 'idle in transaction'"
+               " and xact_start < now() - interval '1.2 s')", "the lock to grow old")
+    late = found(findings([source(c.uri("synapse"), lock_timeout_s=1)]), "has locked public.events")
+    equal(late["level"], "warning")
 
 
 @test
