@@ -9,8 +9,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
-from harness import (check, contains, equal, run, run_all, skip, temp_dir, test, write_file,
-                     write_program)
+from harness import (check, contains, equal, long, note, run, run_all, skip, temp_dir, test,
+                     write_file, write_program)
 from tree_world import (KEY, archive_job, back_up, command, files, new_tree, picture, restore_job,
                         same, store)
 from worker_client import Worker, work, work_error
@@ -275,6 +275,60 @@ def a_command_and_back():
                        (["true"], "printed nothing"), (["/nonexistent/x"], "/nonexistent/x")):
         code, error = work_error(archive_job(place, command("said", argv), "20261121_000000"))
         contains(error, part)
+
+
+def fault(job, what):
+    """The result of a job done under a fault, or None when the worker was killed."""
+    worker = Worker(job, binary="synbak-worker-fault", env={**os.environ, "SYNBAK_FAULT": what})
+    while (message := worker.receive()) is not None:
+        if message["type"] == "result":
+            worker.process.wait(90)
+            return message
+    equal(worker.process.wait(90), -9, "it was killed")
+    return None
+
+
+@test(limit=900)
+def killed_anywhere_and_restored_again():
+    """The tree is whole and old, or whole and new, and the next restore goes through."""
+    root, place, state = new_tree(), store(temp_dir()), temp_dir()
+
+    def inside():
+        """Without the root's own time: making and removing the staging folder changes it."""
+        return {k: v for k, v in picture(root).items() if k != b"."}
+
+    source, counts = files(root), os.path.join(temp_dir(), "counts")
+    back_up(place, source)
+    before = inside()
+    write_file(f"{root}/notes", "second\n")
+    write_file(f"{root}/newcomer", "came later")
+    shutil.rmtree(f"{root}/remote_content")
+    damaged = inside()
+
+    def job(run):
+        return restore_job(place, "in-place", configured=[source], state_dir=state, run=run)
+
+    equal(fault(job("c0"), f"count:{counts}")["ok"], True)
+    with open(counts, encoding="ascii") as f:
+        calls = int(f.read().split()[-1])
+    work({"verb": "undo", "run": "c0", "state_dir": state})
+    same(inside(), damaged)
+    points = list(range(1, calls + 1)) if long() else sorted(
+        {*range(1, calls, max(1, calls // 12)), *range(max(1, calls - 25), calls + 1)})
+    for n in points:
+        if fault(job(f"k{n}"), f"kill:{n}") is not None:
+            check(n > calls - 10, f"call {n} of {calls} came")  # the first run made a folder more
+        now = inside()
+        if now != before:
+            work(job(f"a{n}"))
+            same(inside(), before, f"killed at call {n}, restored again")
+            work({"verb": "undo", "run": f"a{n}", "state_dir": state})
+            same(inside(), damaged, f"killed at call {n}, restored again, undone")
+        else:
+            work({"verb": "undo", "run": f"k{n}", "state_dir": state})
+            same(inside(), damaged, f"killed at call {n} when all was done, undone")
+        equal(staging(root), [], f"killed at call {n}")
+    note(f"{len(points)} of {calls} calls")
 
 
 MOUNTS = """set -e
