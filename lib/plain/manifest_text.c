@@ -35,22 +35,6 @@ int manifest_sums_write(const struct manifest *m, const struct buf *text, struct
     return 0;
 }
 
-/* A word for the shell: single quotes, and '\'' for one inside. */
-static char *quoted(const char *s)
-{
-    struct buf out = BUF_INIT(1 << 20);
-
-    for (const char *part = s;; part++) {
-        size_t n = strcspn(part, "'");
-        if (buf_printf(&out, NULL, "'%.*s'", (int)n, part) < 0)
-            break;
-        part += n;
-        if (*part == '\0' || buf_append(&out, "\\'", 2, NULL) < 0)
-            break;
-    }
-    return buf_take_string(&out);
-}
-
 static int describe(const struct manifest *m, struct buf *out, struct err *e)
 {
     char started[32], finished[32];
@@ -98,7 +82,7 @@ static int how_to_begin(const struct manifest *m, const char *secret_hint, struc
                         struct err *e)
 {
     bool file = strncmp(secret_hint, "file:", 5) == 0;
-    _cleanup_free_ char *key = quoted(file ? secret_hint + 5 : "/path/of/the/key");
+    _cleanup_free_ char *key = str_shell_quote(file ? secret_hint + 5 : "/path/of/the/key");
     _cleanup_free_ char *hint = str_printable(secret_hint, strlen(secret_hint));
 
     if (buf_printf(out, e,
@@ -137,7 +121,7 @@ static int pipeline(const struct manifest_artifact *a, struct buf *out, struct e
 /* An option with a quoted value, if there is a value. */
 static int option(struct buf *out, const char *name, const char *value, struct err *e)
 {
-    _cleanup_free_ char *word = quoted(value);
+    _cleanup_free_ char *word = str_shell_quote(value);
 
     return value[0] != '\0' ? buf_printf(out, e, " %s=%s", name, word) : 0;
 }
@@ -149,7 +133,8 @@ static int createdb(const struct manifest_artifact *a, struct buf *out, struct e
     const char *database = a->database != NULL ? a->database : "restored";
     _cleanup_free_ char *shown = str_printable(database, strlen(database));
     /* a name that cannot be shown as it is must not be typed as it is either */
-    _cleanup_free_ char *name = quoted(strcmp(shown, database) == 0 ? database : "restored");
+    _cleanup_free_ char *name =
+        str_shell_quote(strcmp(shown, database) == 0 ? database : "restored");
 
     if (buf_printf(out, e, "  DATABASE=%s\n  createdb --template=template0", name) < 0 ||
         option(out, "--owner", json_opt_string(like, "owner", ""), e) < 0 ||
@@ -176,7 +161,8 @@ static int restore_command(const struct manifest_artifact *a, struct buf *out, s
         return -1;
     json_array_foreach(argv, i, word)
     {
-        _cleanup_free_ char *q = quoted(json_is_string(word) ? json_string_value(word) : "");
+        _cleanup_free_ char *q =
+            str_shell_quote(json_is_string(word) ? json_string_value(word) : "");
         if (buf_printf(out, e, " %s", q) < 0)
             return -1;
     }

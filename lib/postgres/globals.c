@@ -14,9 +14,8 @@ static const char *behind_quote(const char *p, const char *end, bool escapes)
     char quote = *p;
 
     for (p++; p < end; p++) {
-        if (escapes && *p == '\\' && p + 1 < end)
-            p++;
-        else if (*p == quote && p + 1 < end && p[1] == quote)
+        bool pair = p + 1 < end && ((escapes && *p == '\\') || (*p == quote && p[1] == quote));
+        if (pair)
             p++;
         else if (*p == quote)
             return p + 1;
