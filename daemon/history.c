@@ -102,7 +102,7 @@ struct survey { /* of the finished runs of one job, newest first */
  * good one, or the newest verification or manual part of a backup. */
 static bool still_matters(struct survey *s, const json_t *finished)
 {
-    int kind = record_kind_from_word(text(finished, "kind"));
+    enum run_kind kind = record_kind_from_word(text(finished, "kind"));
     bool *seen = kind == RUN_VERIFY ? &s->verify_seen : &s->other_seen;
     unsigned tiers = tiers_from_json(json_object_get(finished, "tiers"));
 
@@ -378,7 +378,7 @@ static int event_of(const json_t *record, struct event *ret)
     *ret = (struct event){.now = time_from_json(record, "time"),
                           .job = text(record, "job"),
                           .run = run_of(record),
-                          .run_kind = (enum run_kind)record_kind_from_word(text(record, "kind")),
+                          .run_kind = record_kind_from_word(text(record, "kind")),
                           .tiers = tiers_from_json(json_object_get(record, "tiers")),
                           .fragment = json_opt_bool(record, "fragment", false)};
     if (is(record, RECORD_RUN_QUEUED)) {

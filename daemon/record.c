@@ -12,11 +12,11 @@ const char *record_kind_word(enum run_kind kind)
     return kinds[kind];
 }
 
-int record_kind_from_word(const char *word)
+enum run_kind record_kind_from_word(const char *word)
 {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(kinds[i], word) == 0)
-            return (int)i;
+            return (enum run_kind)i;
     return RUN_BACKUP;
 }
 

@@ -58,8 +58,8 @@
 #define RECORD_RESTORE_ENDED     "restore-ended"
 #define RECORD_CHECKPOINT        "checkpoint"
 
-const char *record_kind_word(enum run_kind kind); /* "backup", "verify", "pre-restore" */
-int record_kind_from_word(const char *word);      /* unknown: RUN_BACKUP */
+const char *record_kind_word(enum run_kind kind);      /* "backup", "verify", "pre-restore" */
+enum run_kind record_kind_from_word(const char *word); /* unknown: RUN_BACKUP */
 
 /* details (borrowed, may be NULL): what a trigger asked for; its members are merged in. */
 json_t *record_run_queued(const struct action *a, const json_t *details);

@@ -155,8 +155,8 @@ static void signal_group(const struct worker_process *w, int sig)
 
 static void send_cancel(struct worker_process *w)
 {
-    static char frame[] = "\0\0\0\21{\"type\":\"cancel\"}"; /* 17 bytes of JSON */
-    uv_buf_t buf = uv_buf_init(frame, sizeof(frame) - 1);
+    static const char frame[] = "\0\0\0\21{\"type\":\"cancel\"}"; /* 17 bytes of JSON */
+    uv_buf_t buf = uv_buf_init((char *)frame, sizeof(frame) - 1);
 
     /* a full pipe means a worker that does not listen: TERM is next */
     if (!w->channel_ended)

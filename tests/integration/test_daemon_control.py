@@ -311,6 +311,33 @@ def keys_stay_out_of_sight():
 
 
 @test
+def only_who_reads_files_may_read_all():
+    if os.getuid() != 0:
+        skip("needs root, to hand out a capability")
+    d = Daemon(start=False, extra="[source tree]\ntype = files\npath = /etc\n",
+               jobs="[job j]\nsources = out tree\ndestinations = local\nafter = /bin/true\n")
+    uid = UIDS["admin"]
+    for path in (d.dir, d.conf, d.backups, d.script):
+        os.chown(path, uid, uid)
+    d.log_file = open(f"{d.dir}/log", "ab")
+    defer(d.log_file.close)
+    d.process = start(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--inh-caps=-all,+dac_read_search",
+                       "--ambient-caps=-all,+dac_read_search", "--bounding-set=-all,+dac_read_search",
+                       program("synbakd"), "--config", d.conf], env=d.environment(), stdout=d.log_file, stderr=d.log_file)
+    wait_until(d.answers, "synbakd to answer")
+    equal(d.trigger()["outcome"], "good", d.log())
+    read_search = 1 << 2
+    held = {j["verb"]: j["_capabilities"] for j in d.jobs_seen()}
+    equal(held["archive"]["CapEff"], read_search)
+    for verb in ("scan", "command", "commit", "hook"):
+        equal((held[verb]["CapEff"], held[verb]["CapPrm"], held[verb]["CapAmb"]), (0, 0, 0), verb)
+    with open(f"/proc/{d.process.pid}/status", encoding="ascii") as f:
+        equal(re.search(r"CapEff:\s*(\w+)", f.read())[1].strip("0"), "")
+    for job in d.jobs_seen():
+        check(set(job["_descriptors"]) <= {0, 1, 2, 3, 4, 5}, f"{job['verb']} inherited {job['_descriptors']}")
+
+
+@test
 def a_key_that_cannot_be_read_fails_the_run():
     d = Daemon(start=False, jobs="[job j]\nsources = out\ndestinations = local\nretry = 0\n")
     with open(d.conf, encoding="utf-8") as f:
