@@ -14,6 +14,7 @@
 #include "daemon/daemon.h"
 #include "daemon/history.h"
 #include "daemon/record.h"
+#include "daemon/restores.h"
 
 enum { PROGRESS_TIMEOUT_S = 600 };
 
@@ -78,6 +79,12 @@ void prunes_cancel(struct prunes *p)
         operation_cancel(p->operation, &why);
 }
 
+/* By an operator, or because a restore of the job goes on: then nothing of it is deleted. */
+static bool is_held(const struct daemon *d, const char *job)
+{
+    return history_is_held(d->history, job) || restores_hold(d->restores, job);
+}
+
 int prune_decide(struct daemon *d, const struct job *job, const char *destination,
                  struct retention_plan *ret, const char **why, struct err *e)
 {
@@ -95,7 +102,7 @@ int prune_decide(struct daemon *d, const struct job *job, const char *destinatio
                                        .timezone = job->timezone != NULL ? job->timezone
                                                                          : d->config->timezone,
                                        .clock_in_doubt = clock_watch_in_doubt(&d->clock),
-                                       .held = history_is_held(d->history, job->name)};
+                                       .held = is_held(d, job->name)};
     return retention_decide(&in, ret, e);
 }
 
@@ -165,7 +172,7 @@ static void leave_out_in_use(struct prunes *p)
         if (s == NULL || s->in_use || s->pinned)
             (void)json_array_remove(p->ids, i);
     }
-    if (history_is_held(p->daemon->history, p->now.job))
+    if (is_held(p->daemon, p->now.job))
         (void)json_array_clear(p->ids);
 }
 

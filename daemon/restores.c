@@ -90,7 +90,7 @@ bool restores_use(const struct restores *r, const char *job, const char *id)
     return false;
 }
 
-bool restores_pause(const struct restores *r, const char *job)
+bool restores_hold(const struct restores *r, const char *job)
 {
     for (size_t i = 0; i < r->count; i++)
         if (strcmp(r->items[i].job, job) == 0)

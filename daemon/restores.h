@@ -22,4 +22,4 @@ int restores_end(struct restores *r, const void *client, const char *token, bool
 bool restores_has_client(const struct restores *r, const void *client);
 void restores_client_gone(struct restores *r, const void *client);
 bool restores_use(const struct restores *r, const char *job, const char *id);
-bool restores_pause(const struct restores *r, const char *job); /* is the job paused by one? */
+bool restores_hold(const struct restores *r, const char *job); /* does one of the job go on? */

@@ -709,6 +709,7 @@ def a_restore_holds_what_it_reads():
     equal(before["outcome"], "good")
     commit = d.jobs_seen("commit")[-1]
     equal((commit["tiers"], commit["sequence"]), (["pre-restore"], 0))
+    contains(d.call("explain", job="j", id=oldest)["lines"][0]["why"], "hold")
     waiting = d.call("trigger")["run"]
     equal(d.job()["queued"][0]["run"], waiting)
     refused("refused", d.call, "pre-restore", job="j", token="0" * 32)
