@@ -23,7 +23,7 @@ static int open_socket(const char *path, int *ret_fd, struct err *e)
     if (strlen(path) >= sizeof(addr.sun_path))
         return err_set(e, ERR_USAGE, "socket %s: the path is longer than %zu characters", path,
                        sizeof(addr.sun_path) - 1);
-    (void)strcpy(addr.sun_path, path);
+    memcpy(addr.sun_path, path, strlen(path) + 1);
     *ret_fd = io_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (*ret_fd < 0)
         return err_sys(e, ERR_IO, errno, "socket");
