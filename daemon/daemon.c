@@ -259,7 +259,8 @@ static void arm(struct daemon *d)
         ms = watchdog;
     if (until < ms)
         ms = until;
-    loop_timer_arm(d->timer, ms);
+    if (d->timer != NULL) /* before the start is over, and after the stop, there is none */
+        loop_timer_arm(d->timer, ms);
 }
 
 int daemon_step(struct daemon *d, struct event event, const json_t *details, int64_t *ret_run,

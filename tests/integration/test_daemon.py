@@ -722,6 +722,9 @@ def a_restore_holds_what_it_reads():
     other.socket.close()
     wait_until(lambda: not d.job()["paused"], "the end of the pause")
     equal(d.records("restore-ended")[1]["ok"], False)
+    d.client().call("restore-begin", job="j", id=second)
+    equal(d.stop(), 0)
+    equal(len(d.records("restore-ended")), 3, "a restore that the stop cut off is not on record")
 
 
 @test
