@@ -233,6 +233,8 @@ def on_a_bare_machine():
     done = w.ctl("list", "--destination", f"{w.dir}/backups")
     equal(done.returncode, 2)
     contains(done.stderr, "needs --key")
+    write_file(f"{w.dir}/short", "hunter2\n", 0o600)
+    contains(w.ctl("list", "--destination", f"{w.dir}/backups", "--key", f"{w.dir}/short").stderr, "at least 20")
     for key in (KEY, "hunter2"):
         done = w.ctl("list", "--destination", f"{w.dir}/backups", "--key", key)
         equal(done.returncode, 2)
