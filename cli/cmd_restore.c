@@ -186,6 +186,23 @@ static int restore_set(struct restore *r, json_t **ret_result, struct err *e)
     return EXIT_DONE;
 }
 
+/* For the daemon's journal, if there is a daemon; it is no part of undoing. */
+static void tell_undone(struct restore *r, const struct err *failure)
+{
+    json_t *params = cli_params(r->c), *reply = NULL;
+    struct err e = {0};
+
+    (void)json_object_set_new(params, "undone", json_printable(args_value(r->c->args, "--undo")));
+    (void)json_object_set_new(params, "ok", json_boolean(failure == NULL));
+    if (failure != NULL)
+        (void)json_object_set_new(params, "error", json_printable(failure->text));
+    if (cli_connect_optional(r->c, &e) != 0)
+        json_decref(params);
+    else if (cli_call(r->c, "restore-undone", params, &reply, &e) < 0)
+        say_line(&r->c->screen, YELLOW, "warning: not in the journal: %s", e.text);
+    json_decref(reply);
+}
+
 static int undo(struct restore *r, struct err *e)
 {
     _cleanup_json_ json_t *result = NULL;
@@ -205,7 +222,9 @@ static int undo(struct restore *r, struct err *e)
         json_decref(run.job);
         return -1;
     }
-    if (worker_run(&run, &result, e) < 0)
+    int rc = worker_run(&run, &result, e);
+    tell_undone(r, rc < 0 ? e : NULL);
+    if (rc < 0)
         return -1;
     if (cli_json(r->c, result))
         return EXIT_DONE;

@@ -145,6 +145,25 @@ static void method_restore_end(struct request *r)
     request_reply(r, json_object());
 }
 
+/* The caller undid a restore by itself, with or without us; what is told goes to the journal. */
+static void method_restore_undone(struct request *r)
+{
+    const json_t *params = request_params(r);
+    const char *run;
+    struct err e = {0};
+
+    if (json_get_string(params, "undone", &run, &e) < 0) {
+        e.code = ERR_USAGE;
+        request_fail(r, &e);
+        return;
+    }
+    method_reply_after(r,
+                       json_pack("{s:s,s:s,s:b,s:s*}", "type", RECORD_RESTORE_UNDONE, "undone", run,
+                                 "ok", json_opt_bool(params, "ok", false), "error",
+                                 json_opt_string(params, "error", NULL)),
+                       json_object());
+}
+
 static void method_pre_restore(struct request *r)
 {
     struct daemon *d = request_daemon(r);
@@ -169,5 +188,6 @@ static void method_pre_restore(struct request *r)
 const struct method methods_restore[] = {
     {"restore-begin", ROLE_RESTORE, method_restore_begin, true},
     {"restore-end", ROLE_RESTORE, method_restore_end, false},
+    {"restore-undone", ROLE_RESTORE, method_restore_undone, false},
     {"pre-restore", ROLE_RESTORE, method_pre_restore, false},
     {0}};

@@ -1,23 +1,36 @@
 /* record.h — the journal's records: their types, and what each holds beside seq, time, prev, type.
  *
- *   started, stopped     version; failed? of a stop
+ *   started              version
+ *   stopped              failed? (the journal could not be written, or the like)
  *   job-known, job-gone  job: seen in the configuration for the first time; not any more
  *   run-queued           run, job, kind, tiers, retry, fragment, why, sources?, destinations?,
- * pin?, reason?, uid? run-started          run, job, kind, tiers, fragment set-begun run, job, id,
- * sequence: neither is ever given out again run-result           run, job, outcome, code, error,
- * id, sequence, bytes, destinations run-finished         as run-result, and tiers, kind, fragment,
- * started, duration_s, problems, asked: an operator cancelled it run-skipped          job, tiers,
- * why        queue-alarm   run, job, why cancel-asked         asked_run, uid, reason prune-asked
- * job?, uid, reason paused               job, until, uid, reason          resumed   job, uid,
- * reason held, released       job, uid, reason pinned, unpinned, accepted   job, id, uid, reason
- *   prune-begun          job, destination, remove: [{id, why}]     before anything is deleted
+ *                        pin?, reason?, uid?
+ *   run-started          run, job, kind, tiers, fragment
+ *   set-begun            run, job, id, sequence: neither is ever given out again
+ *   run-result           run, job, outcome, code, error, id, sequence, bytes, destinations
+ *   run-finished         as run-result, and tiers, kind, fragment, started, duration_s, problems,
+ *                        asked: an operator cancelled it
+ *   run-skipped          job, tiers, why
+ *   queue-alarm          run, job, why
+ *   cancel-asked         asked_run, uid, reason
+ *   prune-asked          job?, uid, reason
+ *   paused               job, until, uid, reason
+ *   resumed              job, uid, reason
+ *   held, released       job, uid, reason
+ *   pinned, unpinned, accepted   job, id, uid, reason
+ *   prune-begun          job, destination, remove: [{id, why}], before anything is deleted
  *   pruned               job, destination, removed, failed
  *   verified             job, destination, id, ok, error
- *   destination-known    destination, marker_id          adopted   the same, uid, reason
- *   clock-in-doubt       why                             clock-trusted   why, uid?
- *   reloaded             files, uid                      reload-refused  error, uid
- *   restore-begun        job, id, destination, purpose, uid        restore-ended  ok, error,
- * summary checkpoint           records, sequences, verified, run: the highest number (history.c)
+ *   destination-known    destination, marker_id
+ *   adopted              destination, marker_id, uid, reason
+ *   clock-in-doubt       why
+ *   clock-trusted        why, uid?
+ *   reloaded             files, uid
+ *   reload-refused       error, uid
+ *   restore-begun        job, id, destination, purpose, uid
+ *   restore-ended        job, ok, error, summary
+ *   restore-undone       undone: the restore's run, ok, error, uid, reason
+ *   checkpoint           records, sequences, verified, run: the highest number (history.c)
  *
  * The record_* functions return a new reference for journal_writer_post. */
 #pragma once
@@ -56,6 +69,7 @@
 #define RECORD_RELOAD_REFUSED    "reload-refused"
 #define RECORD_RESTORE_BEGUN     "restore-begun"
 #define RECORD_RESTORE_ENDED     "restore-ended"
+#define RECORD_RESTORE_UNDONE    "restore-undone"
 #define RECORD_CHECKPOINT        "checkpoint"
 
 const char *record_kind_word(enum run_kind kind);      /* "backup", "verify", "pre-restore" */

@@ -78,6 +78,10 @@ void secret_deinit(struct secret *s)
     *s = (struct secret){0};
 }
 
+/* A small environment: other secrets may lie in ours. */
+static const char *const command_environment[] = {
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", NULL};
+
 static int from_command(const char *line, struct buf *out, struct err *e)
 {
     struct strlist argv = {0};
@@ -86,8 +90,10 @@ static int from_command(const char *line, struct buf *out, struct err *e)
     if (rc == 0 && argv.count == 0)
         rc = err_set(e, ERR_KEY, "it names no program");
     if (rc == 0) {
-        const struct child_spec spec = {
-            .argv = (const char *const *)argv.items, .pass_fd = -1, .timeout_ms = 30000};
+        const struct child_spec spec = {.argv = (const char *const *)argv.items,
+                                        .env = command_environment,
+                                        .pass_fd = -1,
+                                        .timeout_ms = 30000};
         rc = child_run(&spec, out, e);
     }
     strlist_deinit(&argv);

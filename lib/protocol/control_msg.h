@@ -10,43 +10,54 @@
  * The peer is known by SO_PEERCRED (and its groups); each method needs a role; default deny. Every
  * change is journalled with the caller's uid and the optional param "reason".
  *
- * METHOD     role     params                           result
- * status     view     job?
- * {"level":0|1|2,"jobs":[JOBSTATUS],"destinations":[{"name","place","free_bytes",
- *                                                       "total_bytes","listed":B,"problem":S|null,"encrypted":B}],"problems":[{"level":"warning"|"critical","text"}],
- *                                                       "kept":[{"what","bytes","command"}],"clock_in_doubt":B,"version","started"}
- * list       view     job?, destination?               {"sets":[SETSTATUS]}
- * show       view     job, id                          {"sets":[SETSTATUS], one per destination}
- * schedule   view     job?, count {"jobs":[{"job","timezone","due":[{"at":ISO,"tiers":[..]}]}]}
- * explain    view     job, id                          {"lines":[{"destination","why"}]}
- * log        view     job?, after, count               {"records":[RECORD],"last":N}
- * trigger    operate  job, tier?, sources?, destinations?, pin?, reason?   {"run":N}
- * wait       view     run                              "progress" notifications, then
- * {"run":N,"outcome":WORD,"id","place", "bytes","error","destinations":[..],"restore":S} cancel
- * operate  run                              {} pause      operate  job, until? {} resume operate
- * job                              {} verify     operate  job?, id?, destination? {"run":N} prune
- * admin    job?, dry_run {"jobs":[{"job","destination","remove":[{"id","why"}],"capped":B}]} pin
- * operate  job, id, reason?, until?         {} unpin      admin    job, id {} accept     operate
- * job, id                          {} hold       operate  job                              {}
- * release    admin    job                              {}
- * rescan     operate  destination?                     {"sets":N}
- * adopt      admin    destination                      {}
- * clock-accept admin                                   {}
- * reload     admin                                     {"files":[..]}
- * restore-begin restore job, id?, destination?, purpose
- * {"token","config_file","job","id","destination","store":STORE without key, "key":SECRET only to
- * uid 0,"owner"}; read pin, schedule pause, deletion hold until restore-end   restore token, ok,
- * error?, summary     {}        restore-end or the connection closes pre-restore   restore job,
- * sources, token            {"run":N}
+ * METHODS: name (role), params (? optional), result. Times are ISO 8601, UTC.
  *
- * JOBSTATUS
- * {"name","level","recoverable_until":ISO|null,"grade":"written"|"verified","latest":ID|null,"latest_bytes","next":ISO|null,
- *            "next_tiers":[..],"running":{"run","step","done","total","since"}|null,"queued":[{"run","why","since","waits_for"}],
- *            "paused":B,"paused_until":ISO|null,"held":B,"owed":[..],"last_run":{"run","outcome","finished","error","duration_s"}|null,
- *            "sets":N,"problems":[S],"retry_at":ISO|null}
- * SETSTATUS
- * {"job","id","destination","sequence","tiers":[..],"state","bytes","started","finished","verified":ISO|null,
- *            "pinned":B,"pin_reason","pin_until","place","sources":[{"name","type","whole","stored_bytes","raw_bytes"}],"problems":[..]}
+ * status (view) job?
+ *     level: 0 ok, 1 warning, 2 critical; jobs: [JOBSTATUS]; problems: [{level, text}];
+ *     destinations: [{name, place, free_bytes, total_bytes, listed, problem or null, encrypted}];
+ *     kept: [{what, bytes, command}] that restores set aside; clock_in_doubt; version; started
+ * list (view) job?, destination?          sets: [SETSTATUS]
+ * show (view) job, id                     sets: [SETSTATUS], one for each destination
+ * schedule (view) job?, count             jobs: [{job, timezone, due: [{at, tiers}]}]
+ * explain (view) job, id                  lines: [{destination, why}]
+ * log (view) job?, after, count           records: [RECORD], last
+ * wait (view) run
+ *     "progress" notifications, then run, outcome, code, job, id, place, bytes, error, problems,
+ *     destinations: [..], restore: the command that brings the set back
+ *
+ * trigger (operate) job, tier?, sources?, destinations?, pin?, reason?       run
+ * verify (operate) job?, id?, destination?                                   run
+ * cancel (operate) run                    {}
+ * pause (operate) job, until?             {}
+ * resume (operate) job                    {}
+ * pin (operate) job, id, reason?, until?  {}
+ * accept (operate) job, id                {}
+ * hold (operate) job                      {}
+ * rescan (operate) destination?           sets
+ *
+ * restore-begin (restore) job, id?, destination?, purpose
+ *     token, config_file, job, id, destination, owner, store: STORE of worker_msg.h without key;
+ *     key and old_keys to uid 0 only. Until restore-end, or until the connection closes: a read
+ *     pin on the set, the job's schedule paused, no deletion
+ * restore-end (restore) token, ok, error?, summary                           {}
+ * restore-undone (restore) undone: the restore's run, ok, error?, reason?    {}
+ * pre-restore (restore) job, sources, token                                  run
+ *
+ * prune (admin) job?, dry_run             jobs: [{job, destination, remove: [{id, why}], capped}]
+ * unpin (admin) job, id                   {}
+ * release (admin) job                     {}
+ * adopt (admin) destination               {}
+ * clock-accept (admin)                    {}
+ * reload (admin)                          files: [..]
+ *
+ * JOBSTATUS  name, level, recoverable_until or null, grade: "written" or "verified", latest: id
+ *            or null, latest_bytes, next or null, next_tiers, running: {run, kind, step, done,
+ *            total, since} or null, queued: [{run, why, since, waits_for}], paused, paused_until,
+ *            held, owed, last_run: {run, outcome, code, finished, error, bytes, duration_s} or
+ *            null, sets: number, skipped, problems: [text], retry_at or null
+ * SETSTATUS  job, id, destination, sequence, tiers, state, bytes, started, finished, verified or
+ *            null, pinned, pin_reason, pin_until, place, problems,
+ *            sources: [{name, type, whole, stored_bytes, raw_bytes}]
  * RECORD     a journal record as it stands (lib/journal/journal.h, daemon/record.h)
  */
 #pragma once

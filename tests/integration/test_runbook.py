@@ -68,6 +68,7 @@ def lost_database_and_undo():
     check(named, f"no undo command in {output}")
     type_in(d, "undo", RUN=named[1])
     equal(d.cluster.dump("synapse") == broken, True, "undo brings the other state back")
+    contains(d.ctl("log", "--json", ok=True).stdout, "restore-undone")
 
 
 @test
