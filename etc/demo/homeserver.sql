@@ -55,7 +55,7 @@ INSERT INTO events
 SELECT n, n, pg_temp.event_id(n),
        CASE WHEN n % 5 IN (1, 2) THEN 'm.room.encrypted' WHEN n % 5 = 3 THEN 'm.room.member'
             WHEN n % 5 = 4 THEN 'm.reaction' ELSE 'm.room.message' END,
-       pg_temp.room_id(n), pg_temp.user_id(n * 7919),
+       pg_temp.room_id(n), pg_temp.user_id(n::bigint * 7919),
        1700000000000 + n * 137, 1700000000000 + n * 137 + n % 900, n, true, false, n % 11 = 0
 FROM generate_series(1, :events) n;
 
