@@ -171,15 +171,21 @@ static int read_job(const json_t *job, struct scan *s, struct err *e)
 }
 
 /* Without an owner nobody claims anything: synbakctl looks, on a machine that need not be the one
- * that writes there, and a lost marker keeps no set from being found. */
+ * that writes there, and a lost marker keeps no set from being found. Nor is a destination claimed
+ * that nobody knows yet: its first run does that, since what is scanned may be the bare folder
+ * below a file system that is not mounted yet. */
 static int find_marker(struct scan *s, struct err *e)
 {
-    if (s->destination.owner != NULL)
-        return destination_claim(&s->destination, &s->marker, e);
-    if (s->sweep_age_s > 0)
+    const struct destination *d = &s->destination;
+    struct err why = {0};
+
+    if (d->owner == NULL && s->sweep_age_s > 0)
         return err_set(e, ERR_FORMAT, "\"owner\" is missing: only it may sweep");
-    if (marker_read(s->destination.store, &s->marker, NULL) < 0)
-        s->marker = (struct marker){0};
+    if (marker_read(d->store, &s->marker, &why) == 0 ||
+        (d->owner != NULL && (d->known_id != NULL || why.code != ERR_NOT_FOUND)))
+        return d->owner == NULL ? 0 : destination_claim(&s->destination, &s->marker, e);
+    s->marker = (struct marker){0};
+    s->sweep_age_s = 0;
     return 0;
 }
 

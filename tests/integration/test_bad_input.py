@@ -81,6 +81,15 @@ def destination_gone_or_foreign():
     equal(d.ctl("trigger", "synapse", "--wait").returncode, 0)
 
 
+@test
+def a_new_destination_is_claimed_by_its_first_run():
+    d = deployment()
+    d.ctl("rescan", "local")
+    equal(os.listdir(d.backups), [], "looking at it writes nothing: it may not be mounted yet")
+    d.backup()
+    check(os.path.exists(f"{d.backups}/synbak-destination.json"))
+
+
 @test(limit=300)
 def full_at_any_byte():
     if os.geteuid() != 0:
