@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
@@ -16,6 +17,7 @@
 enum { PROGRESS_EVERY_US = 500000 };
 
 struct worker {
+    pthread_t listener;
     pthread_mutex_t lock; /* sending, answer, last_progress, progress */
     pthread_cond_t answered;
     enum { UNANSWERED, YES, NO } answer;
@@ -26,15 +28,16 @@ struct worker {
         bool unsent; /* held back by the rate limit */
     } progress;
     struct frame_decoder in;
-    atomic_bool cancelled;
+    atomic_bool asked_to_stop; /* a "cancel" came */
+    atomic_bool gone;          /* the other side is: end of file, or nothing can be sent */
+    atomic_bool outlives;      /* its going away is no reason to stop */
 };
 
 static void send_locked(struct worker *w, json_t *message)
 {
     pthread_mutex_lock(&w->lock);
-    /* a parent that is gone shows as end of file in the listener, which cancels us */
     if (frame_send(WORKER_FD, message, WORKER_FRAME_MAX, NULL) < 0)
-        atomic_store(&w->cancelled, true);
+        atomic_store(&w->gone, true);
     pthread_mutex_unlock(&w->lock);
     json_decref(message);
 }
@@ -50,20 +53,19 @@ static void give_answer(struct worker *w, bool yes)
 static void *listen_for_parent(void *arg)
 {
     struct worker *w = arg;
+    bool is_cancel = false;
 
-    for (;;) {
+    while (!is_cancel) {
         json_t *message = NULL;
         if (frame_receive(WORKER_FD, &w->in, &message, NULL) != 0)
             break;
         const char *type = json_opt_string(message, "type", "");
-        bool is_answer = str_equal(type, "answer"), is_cancel = str_equal(type, "cancel");
-        if (is_answer)
+        is_cancel = str_equal(type, "cancel");
+        if (str_equal(type, "answer"))
             give_answer(w, json_opt_bool(message, "yes", false));
         json_decref(message);
-        if (is_cancel)
-            break;
     }
-    atomic_store(&w->cancelled, true);
+    atomic_store(is_cancel ? &w->asked_to_stop : &w->gone, true);
     pthread_mutex_lock(&w->lock);
     pthread_cond_broadcast(&w->answered);
     pthread_mutex_unlock(&w->lock);
@@ -73,7 +75,6 @@ static void *listen_for_parent(void *arg)
 int worker_start(struct worker **ret, json_t **ret_job, struct err *e)
 {
     struct worker *w = mem_alloc(sizeof(*w));
-    pthread_t listener;
 
     frame_decoder_init(&w->in, WORKER_FRAME_MAX);
     (void)pthread_mutex_init(&w->lock, NULL);
@@ -81,7 +82,7 @@ int worker_start(struct worker **ret, json_t **ret_job, struct err *e)
     int rc = frame_receive(WORKER_FD, &w->in, ret_job, e);
     if (rc == 1)
         rc = err_set(e, ERR_CANCELLED, "no job came");
-    if (rc == 0 && pthread_create(&listener, NULL, listen_for_parent, w) != 0) {
+    if (rc == 0 && pthread_create(&w->listener, NULL, listen_for_parent, w) != 0) {
         json_decref(*ret_job);
         rc = err_set(e, ERR_INTERNAL, "no thread to listen with");
     }
@@ -90,7 +91,6 @@ int worker_start(struct worker **ret, json_t **ret_job, struct err *e)
         free(w);
         return -1;
     }
-    (void)pthread_detach(listener); /* it ends with the process */
     *ret = w;
     return 0;
 }
@@ -104,6 +104,18 @@ static json_t *take_unsent_locked(struct worker *w)
     return json_pack("{s:s, s:o, s:I, s:I}", "type", "progress", "step",
                      json_printable(w->progress.step), "done", (json_int_t)w->progress.done,
                      "total", (json_int_t)w->progress.total);
+}
+
+/* The listener is woken by an end of file of our own making. */
+static void free_worker(struct worker *w)
+{
+    (void)shutdown(WORKER_FD, SHUT_RD);
+    (void)pthread_join(w->listener, NULL);
+    frame_decoder_deinit(&w->in);
+    free(w->progress.step);
+    (void)pthread_cond_destroy(&w->answered);
+    (void)pthread_mutex_destroy(&w->lock);
+    free(w);
 }
 
 int worker_finish(struct worker *w, json_t *result, const struct err *e)
@@ -121,7 +133,7 @@ int worker_finish(struct worker *w, json_t *result, const struct err *e)
         message = json_pack("{s:s, s:b, s:s, s:o}", "type", "result", "ok", 0, "code",
                             err_word(e->code), "error", json_printable(e->text));
     send_locked(w, message);
-    /* w is not freed: the listener may still look at it until the process ends */
+    free_worker(w);
     return result != NULL ? 0 : err_exit_status(e->code);
 }
 
@@ -186,5 +198,10 @@ int worker_ask(struct worker *w, const char *text, json_t *replaced, struct err 
 
 bool worker_cancelled(const struct worker *w)
 {
-    return atomic_load(&w->cancelled);
+    return atomic_load(&w->asked_to_stop) || (atomic_load(&w->gone) && !atomic_load(&w->outlives));
+}
+
+void worker_outlive(struct worker *w)
+{
+    atomic_store(&w->outlives, true);
 }

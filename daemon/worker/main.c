@@ -3,7 +3,8 @@
  * The happy path is: harden the process, read the job from fd 3, find its verb, do it, send the
  * result, exit 0. Failure modes: no job (a person started us by hand), an unknown verb, a verb that
  * fails: its error goes out as the result and its code becomes the exit status. When fd 3 closes,
- * the parent is gone; worker_cancelled turns true and the verb cleans up. */
+ * the parent is gone; worker_cancelled turns true and the verb cleans up, unless it is a restore
+ * that was confirmed: that one outlives its caller. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,6 +60,7 @@ int main(int argc, char **argv)
     json_secure_memory();
     secret_harden_process();
     (void)umask(077);
+    (void)fcntl(WORKER_FD, F_SETFD, FD_CLOEXEC); /* no child may speak for us, or keep it open */
     (void)signal(SIGPIPE, SIG_IGN);
     if (worker_start(&w, &job, &e) < 0)
         return err_exit_status(e.code);

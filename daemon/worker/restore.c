@@ -292,6 +292,7 @@ static int restore(struct restore *r, const json_t *job, struct err *e)
         restore_plan_make(&r->plan, r->worker, &r->set.manifest, e) < 0 ||
         check_safety_copy(r, e) < 0 || confirm(r, e) < 0)
         return -1;
+    worker_outlive(r->worker);
     if (r->plan.replaces && verify_all(r, e) < 0)
         return -1;
     return change_and_start(r, e);

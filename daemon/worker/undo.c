@@ -99,6 +99,7 @@ int verb_undo(struct worker *w, const json_t *job, json_t **ret_result, struct e
         return -1;
     if (!str_is_name(run))
         return err_set(e, ERR_USAGE, "\"%s\" is not the name of a restore", run);
+    worker_outlive(w); /* the caller confirmed it */
     if (target != NULL) {
         rc = undo_in_target(w, run, target, undone, e);
     } else if (state_dir == NULL) {

@@ -23,6 +23,9 @@ int must_check worker_ask(struct worker *w, const char *text, json_t *replaced, 
 /* The other side asked us to stop, or is gone: clean up and return ERR_CANCELLED. Long loops ask
  * at least once a second of work. */
 bool worker_cancelled(const struct worker *w);
+/* From here on the work is done whether or not anybody is there to see its end: a confirmed restore
+ * must not stop half-way because a terminal hung up. "cancel" still counts. */
+void worker_outlive(struct worker *w);
 
 typedef int worker_verb(struct worker *w, const json_t *job, json_t **ret_result, struct err *e);
 
