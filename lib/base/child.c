@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,12 +20,13 @@
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
 
-enum { TAIL_MAX = 4096, KILL_AFTER_MS = 5000 };
+enum { TAIL_MAX = 4096, KILL_AFTER_MS = 5000, LEFTOVER_MAX = 1 << 20 };
 
 struct child {
     char *name; /* last part of argv[0], for messages */
     pid_t pid;  /* 0 once reaped */
     int in, out, err;
+    int ended; /* eventfd: the child was reaped */
     pthread_t drain;
     bool draining;
     char tail[TAIL_MAX]; /* ring of the last bytes of stderr, written by the drain thread */
@@ -29,12 +34,21 @@ struct child {
     char *printable; /* made by child_stderr */
 };
 
+/* Until the end of file, or until the child has ended and what it had written is read: a service
+ * that it started may hold the pipe open for ever. */
 static void *drain_stderr(void *arg)
 {
     struct child *c = arg;
+    struct pollfd p[2] = {{.fd = c->err, .events = POLLIN}, {.fd = c->ended, .events = POLLIN}};
+    size_t leftover = 0;
     char chunk[1024];
 
-    for (;;) {
+    while (leftover < LEFTOVER_MAX) {
+        if (poll(p, 2, -1) < 0)
+            continue;
+        bool over = p[1].revents != 0;
+        if (p[0].revents == 0 && over)
+            return NULL;
         ssize_t n = io_read(c->err, chunk, sizeof(chunk));
         if (n < 0 && errno == EINTR)
             continue;
@@ -42,7 +56,9 @@ static void *drain_stderr(void *arg)
             return NULL;
         for (ssize_t i = 0; i < n; i++)
             c->tail[c->tail_written++ % TAIL_MAX] = chunk[i];
+        leftover += over ? (size_t)n : 0;
     }
+    return NULL;
 }
 
 struct plan { /* made before fork: between fork and exec only async-signal-safe calls are allowed */
@@ -51,9 +67,18 @@ struct plan { /* made before fork: between fork and exec only async-signal-safe 
     int report; /* write end: errno of a failed exec */
 };
 
+/* What execve would hand on: the ambient set, and through file capabilities the inheritable one. */
 static void drop_capabilities(void)
 {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* EINVAL on old kernels only */
+    if (syscall(SYS_capget, &header, data) != 0)
+        return;
+    for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        data[i].inheritable = 0;
+    (void)syscall(SYS_capset, &header, data); /* giving up is always allowed */
 }
 
 __attribute__((noreturn)) static void run_child(const struct child_spec *spec,
@@ -68,6 +93,8 @@ __attribute__((noreturn)) static void run_child(const struct child_spec *spec,
     for (int i = 0; i < 3; i++)
         if (dup2(plan->fds[i], i) < 0)
             goto fail;
+    /* whatever somebody else opened without the flag stays ours */
+    (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     if (spec->pass_fd > 2 && fcntl(spec->pass_fd, F_SETFD, 0) != 0)
         goto fail;
     for (int sig = 1; sig < 32; sig++)
@@ -155,7 +182,8 @@ static int start(struct child *c, const struct child_spec *spec, struct err *e)
         (void)err_sys(e, ERR_CHILD, why, "start %s", c->name);
         goto out;
     }
-    if (pthread_create(&c->drain, NULL, drain_stderr, c) != 0) {
+    c->ended = eventfd(0, EFD_CLOEXEC);
+    if (c->ended < 0 || pthread_create(&c->drain, NULL, drain_stderr, c) != 0) {
         (void)err_set(e, ERR_CHILD, "start %s: no thread for its error output", c->name);
         goto out;
     }
@@ -175,7 +203,7 @@ int child_start(struct child **ret, const struct child_spec *spec, struct err *e
     struct child *c = mem_alloc(sizeof(*c));
     const char *slash = strrchr(spec->argv[0], '/');
 
-    c->in = c->out = c->err = -1;
+    c->in = c->out = c->err = c->ended = -1;
     c->name = mem_strdup(slash != NULL ? slash + 1 : spec->argv[0]);
     if (start(c, spec, e) < 0) {
         child_free(c);
@@ -229,6 +257,7 @@ static void join_drain(struct child *c)
 {
     if (!c->draining)
         return;
+    (void)eventfd_write(c->ended, 1);
     (void)pthread_join(c->drain, NULL);
     c->draining = false;
 }
@@ -283,6 +312,7 @@ void child_free(struct child *c)
     }
     join_drain(c);
     fs_closep(&c->err);
+    fs_closep(&c->ended);
     free(c->printable);
     free(c->name);
     free(c);

@@ -55,6 +55,37 @@ TEST(endless_output_and_endless_stderr_are_bounded)
     ASSERT(strlen(e.text) < ERR_TEXT_MAX);
 }
 
+TEST(a_service_that_it_started_does_not_keep_us)
+{
+    const char *argv[] = {"sh", "-c", "echo begun >&2; sleep 1000 >&2 & echo $! >&2; exit 1", NULL};
+    const struct child_spec spec = {.argv = argv, .pass_fd = -1};
+    struct child *c = NULL;
+
+    ASSERT_OK(child_start(&c, &spec, &e), e);
+    ASSERT_ERR(child_wait(c, NULL, &e), e, ERR_CHILD); /* hangs if it waits for the end of stderr */
+    ASSERT_CONTAINS(e.text, "exit status 1: begun ");
+    const char *words = child_stderr(c);
+    (void)kill(atoi(words + strlen("begun ")), SIGKILL);
+    child_free(c);
+}
+
+TEST(nothing_of_ours_is_inherited)
+{
+    struct buf out = BUF_INIT(1000);
+    int careless = dup2(STDERR_FILENO, 50); /* as a library might: without O_CLOEXEC */
+
+    ASSERT_EQ(careless, 50);
+    ASSERT_OK(run("ls /proc/self/fd | sort -n | tr '\\n' ' '", &out, 0), e);
+    ASSERT(strstr((char *)out.data, "50") == NULL);
+    buf_deinit(&out);
+    ASSERT_OK(
+        run("grep -E 'Cap(Inh|Amb)' /proc/self/status | grep -v 0000000000000000; true", &out, 0),
+        e);
+    ASSERT_EQ((int)out.len, 0);
+    buf_deinit(&out);
+    (void)close(careless);
+}
+
 TEST(a_child_that_does_not_end_is_ended)
 {
     struct buf out = BUF_INIT(100);
