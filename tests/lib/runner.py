@@ -42,9 +42,9 @@ def command_for(program, args):
 
 def environment(program, args, mark):
     build = BUILD if args.bench else BUILD / "dev"
-    env = dict(os.environ, SYNBAK_BUILD=str(build), SYNBAK_TEST_MARK=mark, LC_ALL="C.UTF-8",
+    env = dict(os.environ, SYNBAK_BUILD=str(build), SYNBAK_RELEASE=str(BUILD), SYNBAK_TEST_MARK=mark, LC_ALL="C.UTF-8",
                PYTHONDONTWRITEBYTECODE="1",
-               ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:handle_abort=1",
+               ASAN_OPTIONS=f"detect_leaks={int(os.geteuid() == 0)}:abort_on_error=0:handle_abort=1",
                UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1")
     if args.long:
         env["SYNBAK_TEST_LONG"] = "1"
