@@ -36,9 +36,10 @@ install(FILES systemd/synbak.sysusers DESTINATION ${SYSUSERS_DIR} RENAME synbak.
 install(FILES systemd/synbak.tmpfiles DESTINATION ${TMPFILES_DIR} RENAME synbak.conf)
 # The sample becomes the configuration only where there is none yet.
 install(FILES etc/synbak.conf DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# file(INSTALL) puts DESTDIR before its destination itself.
 install(CODE "
-  set(place \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_SYSCONFDIR}/synbak\")
-  if(NOT EXISTS \"\${place}/synbak.conf\")
+  set(place \"${CMAKE_INSTALL_FULL_SYSCONFDIR}/synbak\")
+  if(NOT EXISTS \"\$ENV{DESTDIR}\${place}/synbak.conf\")
     file(INSTALL \"${CMAKE_SOURCE_DIR}/etc/synbak.conf\" DESTINATION \"\${place}\")
   endif()")
 install(FILES docs/man/synbakctl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL)
