@@ -10,7 +10,7 @@
 
 #include "lib/base/mem.h"
 
-enum { HEADER = 10, TRAILER = 8, STORED_MAX = 65535, STORED_HEADER = 5 };
+enum { HEADER = 10, TRAILER = 8, STORED_MAX = 65535, STORED_HEADER = 5, PIECE = 16 << 10 };
 
 struct gzip_block {
     int level;
@@ -54,31 +54,51 @@ void gzip_block_free(struct gzip_block *g)
     free(g);
 }
 
-size_t gzip_block_bound(size_t len)
+static size_t stored_size(size_t len)
 {
     return HEADER + len + (len / STORED_MAX + 1) * STORED_HEADER + TRAILER;
 }
 
+size_t gzip_block_bound(size_t len)
+{
+    return len + (len / PIECE + 1) * stored_size(0);
+}
+
 /* Photos, videos and archives cost a compressor as much as text and give nothing. Their bytes are
- * spread evenly; a sample of 16 KiB over the whole block tells: the sum of squared counts is least,
+ * spread evenly; a sample over the whole piece tells: the sum of squared counts is least,
  * n * n / 256, when all values are equally frequent. Up to 1.11 times that (7.85 bits a byte) at
  * most 2 % could be gained. */
 static bool looks_incompressible(const uint8_t *data, size_t len)
 {
-    enum { PIECES = 32, PIECE = 512, SAMPLE = PIECES * PIECE };
+    enum { SPOTS = 8, SPOT = 256, SAMPLE = SPOTS * SPOT };
     uint32_t count[256] = {0};
     uint64_t squares = 0;
 
     if (len < 2 * (size_t)SAMPLE)
         return false;
-    size_t step = (len - PIECE) / (PIECES - 1);
-    for (size_t i = 0; i < PIECES; i++)
-        for (size_t j = 0; j < PIECE; j++)
+    size_t step = (len - SPOT) / (SPOTS - 1);
+    for (size_t i = 0; i < SPOTS; i++)
+        for (size_t j = 0; j < SPOT; j++)
             count[data[i * step + j]]++;
     for (size_t i = 0; i < 256; i++)
         squares += (uint64_t)count[i] * count[i];
     /* n more than the least, because even counts of real chance vary by their square root */
     return squares - SAMPLE < (uint64_t)SAMPLE * SAMPLE / 256 * 111 / 100;
+}
+
+/* How much from the start is of one kind: photos and text lie side by side in one block. */
+static size_t run_length(const uint8_t *data, size_t len, bool *ret_stored)
+{
+    size_t at = len < PIECE ? len : PIECE;
+
+    *ret_stored = looks_incompressible(data, at);
+    while (at < len) {
+        size_t n = len - at < PIECE ? len - at : PIECE;
+        if (looks_incompressible(data + at, n) != *ret_stored)
+            break;
+        at += n;
+    }
+    return at;
 }
 
 static uint32_t crc_of(const uint8_t *data, size_t len)
@@ -134,7 +154,7 @@ static int write_isal(struct gzip_block *g, const uint8_t *data, size_t len, uin
     s->next_in = (uint8_t *)(uintptr_t)data; /* the interface lacks a const; it only reads */
     s->avail_in = (uint32_t)len;
     s->next_out = out;
-    s->avail_out = (uint32_t)gzip_block_bound(len);
+    s->avail_out = (uint32_t)stored_size(len);
     int rc = isal_deflate_stateless(s);
     if (rc == STATELESS_OVERFLOW)
         *ret_len = SIZE_MAX;
@@ -156,27 +176,37 @@ static int write_zlib(struct gzip_block *g, const uint8_t *data, size_t len, uin
     s->next_in = (uint8_t *)(uintptr_t)data; /* the interface lacks a const; it only reads */
     s->avail_in = (uInt)len;
     s->next_out = out;
-    s->avail_out = (uInt)gzip_block_bound(len);
+    s->avail_out = (uInt)stored_size(len);
     /* no room left means that it did not shrink */
     *ret_len = deflate(s, Z_FINISH) == Z_STREAM_END ? s->total_out : SIZE_MAX;
     return 0;
 }
 
+static int compress_member(struct gzip_block *g, const uint8_t *data, size_t len, uint8_t *out,
+                           size_t *ret_len, struct err *e)
+{
+#ifdef HAVE_ISAL
+    if (g->level_buf != NULL)
+        return write_isal(g, data, len, out, ret_len, e);
+#endif
+    return write_zlib(g, data, len, out, ret_len, e);
+}
+
 int gzip_block_write(struct gzip_block *g, const uint8_t *data, size_t len, uint8_t *out,
                      size_t *ret_len, struct err *e)
 {
-    int rc = 0;
+    size_t at = 0;
 
-    *ret_len = SIZE_MAX;
-    if (!looks_incompressible(data, len)) {
-#ifdef HAVE_ISAL
-        rc = g->level_buf != NULL ? write_isal(g, data, len, out, ret_len, e)
-                                  : write_zlib(g, data, len, out, ret_len, e);
-#else
-        rc = write_zlib(g, data, len, out, ret_len, e);
-#endif
-    }
-    if (rc == 0 && *ret_len >= gzip_block_bound(len))
-        *ret_len = store(data, len, out);
-    return rc;
+    *ret_len = 0;
+    do {
+        bool stored;
+        size_t n = run_length(data + at, len - at, &stored), size = SIZE_MAX;
+        if (!stored && compress_member(g, data + at, n, out + *ret_len, &size, e) < 0)
+            return -1;
+        if (size >= stored_size(n))
+            size = store(data + at, n, out + *ret_len);
+        *ret_len += size;
+        at += n;
+    } while (at < len);
+    return 0;
 }
