@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cli/progress.h"
+#include "cli/worker_env.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/protocol/worker_msg.h"
@@ -59,7 +60,6 @@ static char *find_worker(struct err *e)
 
 static int spawn(struct session *s, int theirs, struct err *e)
 {
-    extern char **environ;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -86,7 +86,8 @@ static int spawn(struct session *s, int theirs, struct err *e)
         (void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     (void)posix_spawn_file_actions_adddup2(&actions, theirs, 3);
     (void)posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-    int why = posix_spawnp(&s->pid, argv[0], &actions, &attributes, argv, environ);
+    _cleanup_free_ char **env = worker_env_make(s->run->job);
+    int why = posix_spawnp(&s->pid, argv[0], &actions, &attributes, argv, env);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&attributes);
     return why == 0 ? 0 : err_sys(e, ERR_CHILD, why, "start %s", path);
