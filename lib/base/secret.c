@@ -189,12 +189,15 @@ int secret_read_lines(const struct secret_ref *ref, struct secret *ret, struct e
 
 int secret_check_key(const struct secret *s, struct err *e)
 {
-    if (s->len >= SECRET_LEN_MIN)
+    if (s->len >= SECRET_LEN_MIN && s->len <= SECRET_KEY_LEN_MAX)
         return 0;
     return err_set(e, ERR_KEY,
-                   "the key has %zu characters, at least %d are needed (make one: openssl "
-                   "rand -base64 32)",
-                   s->len, SECRET_LEN_MIN);
+                   s->len < SECRET_LEN_MIN
+                       ? "the key has %zu characters, at least %d are needed (make one: openssl "
+                         "rand -base64 32)"
+                       : "the key has %zu characters, openssl reads %d at most (make one: openssl "
+                         "rand -base64 32)",
+                   s->len, s->len < SECRET_LEN_MIN ? SECRET_LEN_MIN : SECRET_KEY_LEN_MAX);
 }
 
 void secret_harden_process(void)

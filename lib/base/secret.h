@@ -29,7 +29,9 @@ struct secret {
     size_t len;
 };
 
-enum { SECRET_LEN_MIN = 20, SECRET_LEN_MAX = 4096 };
+/* openssl's "-pass file:" reads 1023 characters of the line and no more: with a longer key, what we
+ * wrote could not be opened by it. */
+enum { SECRET_LEN_MIN = 20, SECRET_LEN_MAX = 4096, SECRET_KEY_LEN_MAX = 1023 };
 
 /* From the text of an option. ERR_CONFIG if it is none of the forms. */
 int must_check secret_ref_parse(const char *text, struct secret_ref *ret, struct err *e);
@@ -41,7 +43,7 @@ void secret_ref_deinit(struct secret_ref *ref);
 int must_check secret_read(const struct secret_ref *ref, struct secret *ret, struct err *e);
 /* As secret_read for a small file of several lines (S3 credentials, a .pgpass). */
 int must_check secret_read_lines(const struct secret_ref *ref, struct secret *ret, struct err *e);
-/* An encryption key: at least SECRET_LEN_MIN characters, else ERR_KEY with the advice
+/* An encryption key: SECRET_LEN_MIN to SECRET_KEY_LEN_MAX characters, else ERR_KEY with the advice
  * `openssl rand -base64 32`. */
 int must_check secret_check_key(const struct secret *s, struct err *e);
 

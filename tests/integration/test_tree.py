@@ -34,9 +34,18 @@ def into_a_new_folder():
 
 @test
 def stock_tools_read_the_artifact():
-    root, place, out = new_tree(), store(temp_dir(), key=KEY), temp_dir()
+    opened_by_stock_tools(KEY)
+
+
+@test
+def stock_tools_read_it_with_the_longest_key():
+    opened_by_stock_tools("k" * 1022 + "z")
+
+
+def opened_by_stock_tools(secret):
+    root, place, out = new_tree(), store(temp_dir(), key=secret), temp_dir()
     back_up(place, files(root))
-    key = write_file(os.path.join(temp_dir(), "key"), KEY + "\n", 0o600)
+    key = write_file(os.path.join(temp_dir(), "key"), secret + "\n", 0o600)
     run(["sh", "-c", 'openssl enc -d -aes-256-cbc -pbkdf2 -iter 600000 -md sha256 -pass "file:$1" '
          '-in "$2" | gunzip | tar -x --xattrs --acls -S -p -C "$3"', "sh", key,
          f"{place['path']}/j/20261120_143000/media/media.tar.gz.enc", out], ok=True)

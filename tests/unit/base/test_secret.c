@@ -127,6 +127,21 @@ TEST(short_keys_are_refused_with_advice)
     secret_deinit(&s);
 }
 
+TEST(keys_longer_than_openssl_reads_are_refused)
+{
+    char text[SECRET_KEY_LEN_MAX + 1];
+    struct secret s;
+
+    memset(text, 'k', sizeof(text));
+    s = secret_copy(text, sizeof(text));
+    ASSERT_ERR(secret_check_key(&s, &e), e, ERR_KEY);
+    ASSERT_CONTAINS(e.text, "1024 characters, openssl reads 1023");
+    secret_deinit(&s);
+    s = secret_copy(text, SECRET_KEY_LEN_MAX);
+    ASSERT_OK(secret_check_key(&s, &e), e);
+    secret_deinit(&s);
+}
+
 TEST(several_lines_where_they_are_meant)
 {
     struct secret_ref ref;
