@@ -120,11 +120,27 @@ def damage_is_found_by_both_readers():
 
 
 @test
+def a_damaged_salt_or_key_id_says_both_things_it_may_be():
+    place = a_set()
+    path = os.path.join(folder(place), "manifest.json")
+    with open(path, "rb") as f:
+        whole = f.read()
+    for member in (b'"salt"', b'"key_id"'):
+        at = whole.index(member) + len(member)
+        at += whole[at:].index(b'"') + 5
+        digit = b"0" if whole[at:at + 1] != b"0" else b"1"
+        write_file(path, whole[:at] + digit + whole[at + 1:], 0o600)
+        code, text = work_error(verify_job(place))
+        equal(code, "key")
+        contains(text, "another key (name that one in old_keys), or the salt or the key_id in its manifest.json is damaged")
+
+
+@test
 def a_wrong_key_and_an_old_key():
     place = a_set()
     code, text = work_error({**verify_job({**place, "key": OTHER_KEY})})
     equal(code, "key")
-    contains(text, "which is not the one at hand")
+    contains(text, "and the one at hand is")
     old = {**place, "key": OTHER_KEY, "old_keys": [KEY]}
     equal(work(verify_job(old))["damaged"], [])
     result = work(scan_job({**place, "key": OTHER_KEY}))
