@@ -67,7 +67,8 @@ struct source {
     char *path;
     struct strlist include, exclude;
     bool one_file_system, xattrs; /* default yes, yes */
-    bool allow_empty;             /* default no: an empty tree fails */
+    bool allow_empty;             /* default no: a tree whose last good set held files may not
+                                   be empty now (it was unmounted) */
     /* command */
     struct strlist command, restore_command; /* argument vectors */
 };
