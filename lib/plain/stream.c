@@ -5,7 +5,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
-#include "lib/plain/digest.h"
+#include "lib/plain/digest_pair.h"
 #include "lib/plain/feed.h"
 
 struct target {
@@ -28,7 +28,7 @@ struct stream {
     size_t volume_count;
     uint64_t volume_size; /* bytes in the open volume */
     bool open;
-    struct digest *volume_digest, *segment_digest;
+    struct digest_pair *digests;
     uint64_t segment_size;
     struct buf segments;
     struct artifact_volume segments_object;
@@ -84,7 +84,7 @@ static void seal_segment(struct stream *s)
 
     if (s->segment_size == 0)
         return;
-    digest_take(s->segment_digest, digest);
+    digest_pair_take_segment(s->digests, digest);
     s->segment_size = 0;
     AT_EACH_TARGET(s, t, store_put_seal(t->put, digest, e));
     if (buf_append(&s->segments, digest, sizeof(digest), &s->error) < 0) {
@@ -108,7 +108,7 @@ static void close_volume(struct stream *s)
     seal_segment(s);
     *v = (struct artifact_volume){.name = artifact_volume_name(s->name, s->volume_count),
                                   .size = s->volume_size};
-    digest_take(s->volume_digest, v->sha256);
+    digest_pair_take_volume(s->digests, v->sha256);
     AT_EACH_TARGET(s, t, put_commit(t, v->name, e));
     s->volume_count++;
     s->open = false;
@@ -126,8 +126,7 @@ static void take_piece(struct stream *s, const uint8_t *data, size_t len)
         if (room > segment_room)
             room = segment_room;
         size_t n = len < room ? len : (size_t)room;
-        digest_update(s->segment_digest, data, n);
-        digest_update(s->volume_digest, data, n);
+        digest_pair_update(s->digests, data, n);
         AT_EACH_TARGET(s, t, store_put_write(t->put, data, n, e));
         s->volume_size += n;
         s->segment_size += n;
@@ -188,8 +187,7 @@ static void stream_free(struct stream *s)
     free(s->targets);
     free(s->name);
     buf_deinit(&s->segments);
-    digest_free(s->volume_digest);
-    digest_free(s->segment_digest);
+    digest_pair_free(s->digests);
     free(s);
 }
 
@@ -207,8 +205,7 @@ int stream_start(struct ring *ring, size_t reader, const char *name, const struc
     s->target_count = s->alive = target_count;
     for (size_t i = 0; i < target_count; i++)
         s->targets[i].to = targets[i];
-    s->volume_digest = digest_new();
-    s->segment_digest = digest_new();
+    s->digests = digest_pair_new();
     s->segments = BUF_INIT(ARTIFACT_SEGMENTS_MAX);
     if (key != NULL && feed_start(ring, reader, key, &s->feed, e) < 0) {
         stream_free(s);
