@@ -6,6 +6,7 @@
 #include "daemon/worker/link.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 
-enum { PROGRESS_EVERY_US = 500000 };
+enum { PROGRESS_EVERY_US = 500000, STUCK_MS = 10000 };
 
 struct worker {
     pthread_t listener;
@@ -50,6 +51,17 @@ static void give_answer(struct worker *w, bool yes)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* A verb that hangs in a read never asks worker_cancelled. Nobody is left who would end it, so it
+ * ends itself; its children follow (PDEATHSIG), and what it had not committed is swept later. */
+static void end_if_stuck(const struct worker *w)
+{
+    if (!atomic_load(&w->gone))
+        return;
+    clock_sleep_ms(STUCK_MS);
+    if (!atomic_load(&w->outlives))
+        (void)raise(SIGKILL);
+}
+
 static void *listen_for_parent(void *arg)
 {
     struct worker *w = arg;
@@ -69,6 +81,7 @@ static void *listen_for_parent(void *arg)
     pthread_mutex_lock(&w->lock);
     pthread_cond_broadcast(&w->answered);
     pthread_mutex_unlock(&w->lock);
+    end_if_stuck(w);
     return NULL;
 }
 
