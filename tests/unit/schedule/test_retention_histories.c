@@ -12,7 +12,7 @@
 #include "lib/schedule/retention.h"
 #include "tests/unit/schedule/sets.h"
 
-enum { SETS_MAX = 24, SOURCES = 3, DAY = 86400, SHORT = 100000, LONG = 10000000 };
+enum { SETS_MAX = 24, SOURCES = 3, DAY = 86400, SHORT = 100000, LONG = 1000000 };
 
 static uint64_t random_state;
 
