@@ -15,7 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mem.h"
 
-enum { PROGRESS_EVERY_US = 500000, STUCK_MS = 10000 };
+enum { PROGRESS_EVERY_US = 500000, STUCK_MS = 10000, LOOK_MS = 50 };
 
 struct worker {
     pthread_t listener;
@@ -32,6 +32,7 @@ struct worker {
     atomic_bool asked_to_stop; /* a "cancel" came */
     atomic_bool gone;          /* the other side is: end of file, or nothing can be sent */
     atomic_bool outlives;      /* its going away is no reason to stop */
+    atomic_bool finished;      /* the verb is over */
 };
 
 static void send_locked(struct worker *w, json_t *message)
@@ -55,11 +56,12 @@ static void give_answer(struct worker *w, bool yes)
  * ends itself; its children follow (PDEATHSIG), and what it had not committed is swept later. */
 static void end_if_stuck(const struct worker *w)
 {
-    if (!atomic_load(&w->gone))
-        return;
-    clock_sleep_ms(STUCK_MS);
-    if (!atomic_load(&w->outlives))
-        (void)raise(SIGKILL);
+    for (int ms = 0; ms < STUCK_MS; ms += LOOK_MS) {
+        if (!atomic_load(&w->gone) || atomic_load(&w->finished) || atomic_load(&w->outlives))
+            return;
+        clock_sleep_ms(LOOK_MS);
+    }
+    (void)raise(SIGKILL);
 }
 
 static void *listen_for_parent(void *arg)
@@ -122,6 +124,7 @@ static json_t *take_unsent_locked(struct worker *w)
 /* The listener is woken by an end of file of our own making. */
 static void free_worker(struct worker *w)
 {
+    atomic_store(&w->finished, true);
     (void)shutdown(WORKER_FD, SHUT_RD);
     (void)pthread_join(w->listener, NULL);
     frame_decoder_deinit(&w->in);
