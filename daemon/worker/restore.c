@@ -221,6 +221,15 @@ static void tell_undo(struct restore *r)
                    r->plan.run, json_opt_string(item, "target", ""));
 }
 
+/* What "replace" has taken away and nothing has taken the place of; NULL: nothing. */
+static const char *find_gone(const struct restore *r)
+{
+    for (size_t i = 0; i < r->plan.count; i++)
+        if (restore_item_is_gone(&r->plan.items[i]))
+            return r->plan.items[i].artifact->source;
+    return NULL;
+}
+
 static int stop_and_change(struct restore *r, struct err *e)
 {
     struct err why = {0};
@@ -228,7 +237,9 @@ static int stop_and_change(struct restore *r, struct err *e)
     r->stopped = true; /* even a stop that failed may have stopped something */
     if (run_command(r, "stop", &r->plan.stop, e) < 0 || stage_all(r, e) < 0)
         return -1;
-    if (worker_cancelled(r->worker)) /* the last moment: from here on it runs to its end */
+    /* the last moment: from here on it runs to its end; where nothing is left to go back to, it does
+     * already */
+    if (worker_cancelled(r->worker) && find_gone(r) == NULL)
         return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
     if (make_record(r, e) < 0)
         return -1;
@@ -270,7 +281,13 @@ static int change_and_start(struct restore *r, struct err *e)
 {
     struct err why = {0};
     int rc = stop_and_change(r, e);
+    const char *gone = find_gone(r);
 
+    if (rc < 0 && gone != NULL)
+        (void)err_wrap(e,
+                       "the earlier state of source \"%s\" is gone (--replace), and nothing is in "
+                       "its place yet; mend this and run the same restore again",
+                       gone);
     if (r->stopped && run_command(r, "start", &r->plan.start, &why) < 0) {
         if (rc < 0)
             worker_log(r->worker, WORKER_WARNING, "%s", why.text);

@@ -82,6 +82,8 @@ json_t *restore_database_record(const struct restore_database *d);
 /* Put the staged one in place of the present one. On failure the present one is back and open. */
 int must_check restore_database_swap(struct restore_database *d, struct restore_kept *ret_kept,
                                      struct err *e);
+/* drop_first took the present one away, and no other is in its place. */
+bool restore_database_is_gone(const struct restore_database *d);
 /* Give up or clean up: a staged database that was not swapped in is dropped. NULL-safe. */
 void restore_database_free(struct restore_database *d);
 /* Bring the record's earlier state back, whether or not the swap was done; doing it twice is
@@ -98,5 +100,6 @@ int must_check restore_tree_stage(struct restore_tree *t, restore_read *read, vo
 json_t *restore_tree_record(const struct restore_tree *t);
 int must_check restore_tree_swap(struct restore_tree *t, struct restore_kept *ret_kept,
                                  struct err *e);
+bool restore_tree_is_gone(const struct restore_tree *t); /* as restore_database_is_gone */
 void restore_tree_free(struct restore_tree *t);
 int must_check restore_tree_undo(struct worker *w, const json_t *record, struct err *e);

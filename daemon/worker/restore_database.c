@@ -246,6 +246,11 @@ int restore_database_swap(struct restore_database *d, struct restore_kept *ret_k
     return rc;
 }
 
+bool restore_database_is_gone(const struct restore_database *d)
+{
+    return d != NULL && d->names.dropped && !d->swapped;
+}
+
 void restore_database_free(struct restore_database *d)
 {
     struct pg *p = NULL;

@@ -98,6 +98,13 @@ int restore_item_swap(struct restore_item *i, struct err *e)
     return rc;
 }
 
+bool restore_item_is_gone(const struct restore_item *i)
+{
+    if (i->kind == RESTORE_KIND_TREE)
+        return restore_tree_is_gone(i->state);
+    return i->kind == RESTORE_KIND_DB && restore_database_is_gone(i->state);
+}
+
 void restore_item_deinit(struct restore_item *i)
 {
     switch (i->kind) {

@@ -24,6 +24,8 @@ int must_check restore_item_stage(struct restore_item *i, restore_read *read, vo
                                   struct err *e);
 json_t *restore_item_record(const struct restore_item *i); /* new reference; NULL: no undo */
 int must_check restore_item_swap(struct restore_item *i, struct err *e);
+/* "replace" took away what was there, and nothing is in its place. */
+bool restore_item_is_gone(const struct restore_item *i);
 /* Undo what the records say of one source; `job` for its configuration. In undo.c. */
 int must_check restore_item_undo(struct worker *w, const json_t *items, const char *source,
                                  const json_t *job, struct err *e);

@@ -19,6 +19,7 @@ struct restore_tree {
     struct worker *worker;
     char *source, *target, *single, *run, *step;
     bool in_place, drop_first, made_target;
+    bool dropped, swapped;
     uint64_t total;
     struct tree_rules *rules;
     struct tree_swap *swap; /* from staging on */
@@ -164,8 +165,10 @@ static int drop_present(struct restore_tree *t, struct err *e)
     int rc = tree_swap_plan(swap, e);
     if (rc == 0)
         rc = tree_swap_run(swap, &bytes, e);
-    if (rc == 0)
+    if (rc == 0) {
+        t->dropped = true;
         tree_swap_discard(swap);
+    }
     tree_swap_end(swap);
     return rc;
 }
@@ -239,6 +242,7 @@ int restore_tree_swap(struct restore_tree *t, struct restore_kept *ret_kept, str
     if (tree_swap_run(t->swap, &bytes, e) < 0)
         return err_wrap(e, "source \"%s\"", t->source);
     t->made_target = false;
+    t->swapped = true;
     if (bytes > 0) {
         ret_kept->place = mem_printf("%s/%s%s", t->target, TREE_STAGING_PREFIX, t->run);
         _cleanup_free_ char *quoted = quote(ret_kept->place);
@@ -246,6 +250,11 @@ int restore_tree_swap(struct restore_tree *t, struct restore_kept *ret_kept, str
         ret_kept->bytes = bytes;
     }
     return 0;
+}
+
+bool restore_tree_is_gone(const struct restore_tree *t)
+{
+    return t != NULL && t->dropped && !t->swapped;
 }
 
 void restore_tree_free(struct restore_tree *t)

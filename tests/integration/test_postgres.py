@@ -508,6 +508,23 @@ def no_room_for_both():
 
 
 @test
+def no_room_for_both_and_then_the_load_fails():
+    c, src, place = fresh()
+    c.sql("create role other login; alter table events owner to other", "synapse")
+    make_set(src, place)
+    c.sql("reassign owned by other to postgres; drop role other", "synapse")
+    job = restore_job(place, src, replace=True)
+    error = work_error(job)[1]
+    contains(error, 'the earlier state of source "database" is gone')
+    contains(error, "run the same restore again")
+    contains(error, 'role "other" does not exist')
+    equal(databases(c), ["postgres"])
+    c.sql("create role other login")
+    work({**job, "run": "r2"})
+    equal(c.sql("select tableowner from pg_tables where tablename = 'events'", "synapse"), "other")
+
+
+@test
 def a_load_that_fails_leaves_all_as_it_was():
     c, src, place = fresh()
     c.sql("create role other login; alter table events owner to other", "synapse")
