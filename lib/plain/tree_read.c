@@ -41,8 +41,8 @@ int tree_walk_open(struct tree_walk *w, int dirfd, const char *name, int flags)
     return io_open(dirfd, name, flags, 0);
 }
 
-static void report(struct tree_walk *w, void (*tell)(void *, const char *), const char *fmt,
-                   va_list args)
+__attribute__((format(printf, 3, 0))) static void
+report(struct tree_walk *w, void (*tell)(void *, const char *), const char *fmt, va_list args)
 {
     char why[256];
 
