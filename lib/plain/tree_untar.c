@@ -6,6 +6,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/plain/tar_names.h"
 
 enum { BLOCK = 256 << 10, NAME_PART_MAX = 255, NAME_SHOWN = 120, PATH_BYTES_MAX = 1 << 20 };
 
@@ -14,6 +15,7 @@ struct tree_untar {
     tree_source *source;
     void *source_arg;
     struct err source_error;
+    struct tar_names names;
     uint8_t *buffer;
     char *path, *hardlink; /* of the current member */
 };
@@ -25,8 +27,10 @@ static la_ssize_t on_read(struct archive *a, void *arg, const void **ret)
 
     (void)a;
     *ret = u->buffer;
-    return u->source(u->source_arg, u->buffer, BLOCK, &len, &u->source_error) < 0 ? -1
-                                                                                  : (la_ssize_t)len;
+    if (u->source(u->source_arg, u->buffer, BLOCK, &len, &u->source_error) < 0 ||
+        tar_names_feed(&u->names, u->buffer, len, &u->source_error) < 0)
+        return -1;
+    return (la_ssize_t)len;
 }
 
 int tree_untar_open(struct tree_untar **ret, tree_source *source, void *arg, struct err *e)

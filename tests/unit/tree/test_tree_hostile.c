@@ -57,6 +57,16 @@ static void add_data(struct buf *out, const void *data, size_t len)
     ASSERT_OK(buf_append(out, zeros, (512 - len % 512) % 512, &e), e);
 }
 
+/* A record's "\\0" is a NUL: what C strings cannot say. */
+static void put_nuls(struct buf *records)
+{
+    for (size_t i = 0; i + 1 < records->len; i++)
+        if (records->data[i] == '\\' && records->data[i + 1] == '0') {
+            records->data[i] = '\0';
+            records->data[i + 1] = 'x';
+        }
+}
+
 static void add_pax(struct buf *out, const char *lines)
 {
     struct buf records = BUF_INIT(1 << 24);
@@ -70,6 +80,7 @@ static void add_pax(struct buf *out, const char *lines)
         } while (digits != (size_t)snprintf(NULL, 0, "%zu", total));
         ASSERT_OK(buf_printf(&records, &e, "%zu %.*s\n", total, (int)len, p), e);
     }
+    put_nuls(&records);
     add_header(out, &(struct raw){.name = "PaxHeader", .type = 'x'}, records.len);
     add_data(out, records.data, records.len);
     buf_deinit(&records);
@@ -114,6 +125,28 @@ static const struct attack attacks[] = {
      "absolute",
      NULL,
      NULL},
+    {"a NUL in a name",
+     {{"fine", .pax = "path=key\\0.bak", .data = "e"}},
+     "holds a NUL",
+     NULL,
+     NULL},
+    {"a NUL in the target of a link",
+     {{"there", .data = "x"}, {"l", "there", .type = '1', .pax = "linkpath=there\\0.bak"}},
+     "holds a NUL",
+     NULL,
+     NULL},
+    {"a NUL behind much data and an attribute with one",
+     {{"first", .pax = "SCHILY.xattr.user.a=b\\0c\nmtime=1", .data = "x"},
+      {"second", .pax = "size=4", .data = "abcd", .size = 0},
+      {"fine", .pax = "comment=a\\0b\npath=key\\0.bak", .data = "e"}},
+     "holds a NUL",
+     NULL,
+     NULL},
+    {"an attribute with a NUL",
+     {{"first", .pax = "SCHILY.xattr.user.a=b\\0c\nmtime=1", .data = "x"}},
+     NULL,
+     "first",
+     "x"},
     {"double slash", {{"//tmp/synbak-canary-evil", .data = "evil"}}, "absolute", NULL, NULL},
     {"empty name", {{"", .data = "evil"}}, "", NULL, NULL},
     {"parent by pax",
