@@ -77,18 +77,19 @@ static void on_batch_written(void *arg)
     struct batch done = w->writing;
 
     w->writing = (struct batch){0};
-    w->busy = false;
-    if (w->failed) {
-        daemon_fail(w->daemon, &w->error);
-    } else {
-        for (size_t i = 0; i < done.count; i++) {
-            if (done.items[i].record != NULL)
-                history_note(w->daemon->history, done.items[i].record);
-            if (done.items[i].cb != NULL)
-                done.items[i].cb(done.items[i].arg);
-        }
-        pump(w);
+    /* still busy: what the callbacks post must not bring a checkpoint that lacks the records behind
+     * theirs, which are in the journal and not yet in the history */
+    for (size_t i = 0; i < done.count && !w->failed; i++) {
+        if (done.items[i].record != NULL)
+            history_note(w->daemon->history, done.items[i].record);
+        if (done.items[i].cb != NULL)
+            done.items[i].cb(done.items[i].arg);
     }
+    w->busy = false;
+    if (w->failed)
+        daemon_fail(w->daemon, &w->error);
+    else
+        pump(w);
     batch_clear(&done);
     daemon_maybe_stopped(w->daemon);
 }
