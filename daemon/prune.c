@@ -68,6 +68,17 @@ bool prunes_idle(const struct prunes *p)
     return !p->busy;
 }
 
+bool prune_is_removing(const struct prunes *p, const char *job, const char *destination,
+                       const char *id)
+{
+    if (!p->busy || strcmp(p->now.job, job) != 0 || strcmp(p->now.destination, destination) != 0)
+        return false;
+    for (size_t i = 0; i < json_array_size(p->ids); i++)
+        if (strcmp(json_string_value(json_array_get(p->ids, i)), id) == 0)
+            return true;
+    return false;
+}
+
 void prunes_cancel(struct prunes *p)
 {
     struct err why = {0};
@@ -160,6 +171,12 @@ static void on_pruned(void *arg, const json_t *result, const struct err *e)
     end_pass(p);
 }
 
+/* Somebody may have pinned it since; a pin that has ended is what retention let pass. */
+static bool is_pinned(const struct set *s)
+{
+    return s->pinned && (s->pin_until.us == 0 || s->pin_until.us > clock_wall().us);
+}
+
 /* A restore may have begun while the record was being written: its set is not deleted. */
 static void leave_out_in_use(struct prunes *p)
 {
@@ -169,7 +186,7 @@ static void leave_out_in_use(struct prunes *p)
     for (size_t i = json_array_size(p->ids); i-- > 0;) {
         const struct set *s =
             catalog_find(known, p->now.destination, json_string_value(json_array_get(p->ids, i)));
-        if (s == NULL || s->in_use || s->pinned)
+        if (s == NULL || s->in_use || is_pinned(s))
             (void)json_array_remove(p->ids, i);
     }
     if (is_held(p->daemon, p->now.job))

@@ -15,6 +15,9 @@ void prunes_free(struct prunes *p); /* idle */
 void prune_start(struct daemon *d, const char *job);
 void prunes_cancel(struct prunes *p);
 bool prunes_idle(const struct prunes *p);
+/* Has retention decided to delete this set, or is it being deleted? */
+bool prune_is_removing(const struct prunes *p, const char *job, const char *destination,
+                       const char *id);
 /* What a pass would do now; for `prune --dry-run` and `explain`. 1: nothing may be decided there,
  * and *why (static text) says why. */
 int must_check prune_decide(struct daemon *d, const struct job *job, const char *destination,

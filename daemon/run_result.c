@@ -181,17 +181,9 @@ static void set_outcome(struct run *r, enum run_outcome outcome, const struct er
 /* What a run that a crash cut off has left at the destinations, which have been listed. */
 static void judge_interrupted(struct run *r)
 {
-    const json_t *result = history_run_record(r->daemon->history, r->number, RECORD_RUN_RESULT);
     struct catalog_job *known = catalog_job(r->daemon->catalog, r->job->name);
     struct err why = {0};
 
-    if (result != NULL) {
-        r->outcome =
-            (enum run_outcome)run_outcome_from_word(json_opt_string(result, "outcome", "failed"));
-        (void)err_set(&r->error, err_from_word(json_opt_string(result, "code", "none")), "%s",
-                      json_opt_string(result, "error", ""));
-        return;
-    }
     for (size_t i = 0; i < r->destination_count; i++) {
         const struct set *s = catalog_find(known, r->destinations[i].destination->name, r->id);
         if (s != NULL) {
@@ -204,6 +196,32 @@ static void judge_interrupted(struct run *r)
     for (size_t i = 0; i < r->destination_count; i++)
         if (!r->destinations[i].committed)
             r->destinations[i].error = why;
+    if (r->kind == RUN_VERIFY) /* nobody knows what it would have found */
+        set_outcome(r, OUTCOME_FAILED, &why);
+}
+
+/* The crash came after the verdict, in the after hook say: it stands. */
+static bool take_verdict(struct run *r)
+{
+    const json_t *result = history_run_record(r->daemon->history, r->number, RECORD_RUN_RESULT);
+    int outcome = run_outcome_from_word(json_opt_string(result, "outcome", ""));
+
+    if (outcome < 0)
+        return false;
+    r->outcome = (enum run_outcome)outcome;
+    r->error = (struct err){0};
+    if (strcmp(json_opt_string(result, "code", "none"), err_word(ERR_NONE)) != 0)
+        (void)err_set(&r->error, err_from_word(json_opt_string(result, "code", "")), "%s",
+                      json_opt_string(result, "error", ""));
+    return true;
+}
+
+/* What cannot be read is not verified, whatever the rest is like. */
+static void judge_unverified(struct run *r)
+{
+    for (size_t i = 0; i < r->destination_count; i++)
+        if (r->destinations[i].out)
+            run_fail(r, &r->destinations[i].error);
 }
 
 static enum set_state worst_state(struct run *r)
@@ -267,6 +285,10 @@ void run_judge(struct run *r)
     r->outcome = OUTCOME_GOOD;
     if (r->interrupted)
         judge_interrupted(r);
+    if (r->interrupted && take_verdict(r))
+        return;
+    if (r->kind == RUN_VERIFY)
+        judge_unverified(r);
     for (size_t i = 0; i < r->destination_count; i++)
         committed += r->destinations[i].committed;
     if (r->interrupted && r->error.code != ERR_NONE)

@@ -4,6 +4,7 @@
 
 #include "daemon/catalog.h"
 #include "daemon/daemon.h"
+#include "daemon/prune.h"
 #include "daemon/record.h"
 #include "daemon/run.h"
 
@@ -56,14 +57,23 @@ static void post_verdict(struct run *r, const struct run_check *c, const char *e
 {
     r->pending = true;
     daemon_post(r->daemon,
-                json_pack("{s:s,s:I,s:s,s:s,s:s,s:b,s:s?}", "type", RECORD_VERIFIED, "run",
+                json_pack("{s:s,s:I,s:s,s:s,s:s,s:b,s:o}", "type", RECORD_VERIFIED, "run",
                           (json_int_t)r->number, "job", r->job->name, "destination", c->destination,
-                          "id", c->id, "ok", error == NULL, "error", error),
+                          "id", c->id, "ok", error == NULL, "error",
+                          error != NULL ? json_printable(error) : json_null()),
                 on_check_over, r);
 }
 
-/* Damage is a verdict about the set; any other failure is only one of the attempt. A set
- * that retention has removed meanwhile is nobody's problem. */
+/* Removed meanwhile, by retention: nobody's problem. One that has gone without us is. */
+static bool was_removed(const struct run *r, const struct run_check *c)
+{
+    struct catalog_job *known = catalog_job(r->daemon->catalog, r->job->name);
+
+    return catalog_find(known, c->destination, c->id) == NULL ||
+           prune_is_removing(r->daemon->prunes, r->job->name, c->destination, c->id);
+}
+
+/* Damage is a verdict about the set; any other failure is only one of the attempt. */
 static void on_checked(void *arg, const json_t *result, const struct err *e)
 {
     struct run *r = arg;
@@ -84,7 +94,7 @@ static void on_checked(void *arg, const json_t *result, const struct err *e)
         post_verdict(r, c, error);
         return;
     }
-    if (e->code != ERR_NOT_FOUND && e->code != ERR_CANCELLED) {
+    if (e->code != ERR_CANCELLED && (e->code != ERR_NOT_FOUND || !was_removed(r, c))) {
         struct err why = *e;
         (void)err_wrap(&why, "verification of %s at \"%s\"", c->id, c->destination);
         run_fail(r, &why);
