@@ -23,7 +23,7 @@ enum {
     CLIENTS_PER_UID = 64,
     REQUESTS_MAX = 16,                  /* at once, per client */
     BUFFERED_MAX = 16 << 20,            /* incomplete requests of all clients */
-    QUEUED_MAX = 2 * CONTROL_REPLY_MAX, /* answers that a client has not read */
+    QUEUED_MAX = 2 * CONTROL_REPLY_MAX, /* answers that the clients of one user have not read */
     CHUNK = 16 << 10,
     SWEEP_MS = 5000,
     FRAME_S = 15, /* for a request to be complete */
@@ -139,6 +139,16 @@ static void on_written(uv_write_t *request, int status)
         client_close(c);
 }
 
+static size_t queued_for(const struct control *control, uid_t uid)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < control->client_count; i++)
+        if (control->clients[i]->peer.uid == uid)
+            bytes += control->clients[i]->queued;
+    return bytes;
+}
+
 static void send_message(struct client *c, json_t *message)
 {
     struct outgoing *out = mem_alloc(sizeof(*out));
@@ -149,7 +159,7 @@ static void send_message(struct client *c, json_t *message)
     out->request.data = out;
     int rc = message == NULL ? -1 : frame_encode(message, CONTROL_REPLY_MAX, &out->frame, &e);
     json_decref(message);
-    if (rc < 0 || c->closing || c->queued + out->frame.len > QUEUED_MAX) {
+    if (rc < 0 || c->closing || queued_for(c->control, c->peer.uid) + out->frame.len > QUEUED_MAX) {
         buf_wipe(&out->frame);
         free(out);
         client_close(c);

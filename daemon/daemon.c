@@ -193,14 +193,19 @@ static void queue_alarm(struct daemon *d, const struct action *a)
     daemon_post(d, record_queue_alarm(a), NULL, NULL);
 }
 
-/* A retry after a run that was late at some destinations is for those only. */
+/* A retry after a run that was late at some destinations is for those only, and so are the retries
+ * of that retry. */
 static json_t *retry_details(struct daemon *d, const struct action *a)
 {
     const json_t *last = history_last_run(d->history, a->job);
+    const json_t *asked =
+        history_run_record(d->history, json_opt_i64(last, "run", 0), RECORD_RUN_QUEUED);
     json_t *list = json_object_get(last, "destinations"), *item, *late = json_array();
+    const bool was_late = str_equal(json_opt_string(last, "code", ""), err_word(ERR_LATE)) ||
+                          json_object_get(asked, "late") != NULL;
     size_t i;
 
-    if (a->retry > 0 && str_equal(json_opt_string(last, "code", ""), err_word(ERR_LATE)))
+    if (a->retry > 0 && was_late)
         json_array_foreach(list, i, item) if (!json_opt_bool(item, "ok", true))(void)
             json_array_append(late, json_object_get(item, "destination"));
     if (json_array_size(late) == 0) {
@@ -325,14 +330,16 @@ void daemon_note_jobs(struct daemon *d)
 int daemon_set_config(struct daemon *d, struct config *config, struct err *e)
 {
     const struct event event = {.kind = EVENT_CONFIG, .config = config};
+    struct config *old = d->config;
 
+    d->config = config; /* runs that may start now are made of it */
     if (daemon_step(d, event, NULL, NULL, e) < 0) {
+        d->config = old;
         config_unref(config);
         return -1;
     }
     catalog_set_config(d->catalog, config);
-    config_unref(d->config);
-    d->config = config;
+    config_unref(old);
     daemon_note_jobs(d);
     return 0;
 }

@@ -13,8 +13,8 @@ struct history {
     size_t count;
     int64_t last_run; /* highest number ever */
     /* what status asks for each job, so that it does not go through everything that is kept */
-    json_t *last_runs, *held, *known; /* by name of the job; values: the record */
-    int64_t *open_runs;               /* queued and not finished, in order */
+    json_t *last_runs, *last_verifies, *held, *known; /* by name of the job; values: the record */
+    int64_t *open_runs;                               /* queued and not finished, in order */
     size_t open_count;
 };
 
@@ -24,6 +24,7 @@ struct history *history_new(struct catalog *catalog)
 
     h->catalog = catalog;
     h->last_runs = json_object();
+    h->last_verifies = json_object();
     h->held = json_object();
     h->known = json_object();
     return h;
@@ -36,6 +37,7 @@ void history_free(struct history *h)
     for (size_t i = 0; i < h->count; i++)
         json_decref(h->kept[i]);
     json_decref(h->last_runs);
+    json_decref(h->last_verifies);
     json_decref(h->held);
     json_decref(h->known);
     free(h->open_runs);
@@ -155,7 +157,8 @@ static void drop_job(struct history *h, const char *job)
 
     for (size_t i = 0; i < h->count; i++) {
         int64_t run = run_of(h->kept[i]);
-        if (strcmp(text(h->kept[i], "job"), job) != 0 || is_open_run(h, run))
+        if (strcmp(text(h->kept[i], "job"), job) != 0 || is_open_run(h, run) ||
+            is(h->kept[i], RECORD_HELD)) /* until somebody releases it */
             h->kept[n++] = h->kept[i];
         else
             json_decref(h->kept[i]);
@@ -236,11 +239,10 @@ static void close_run(struct history *h, int64_t run)
     h->open_count = n;
 }
 
-/* A run that began and ended, of the kind that makes sets: not one that was dropped from the queue.
- */
-static bool is_backup_run(const json_t *finished)
+/* A run of that kind that began and ended: not one that was dropped from the queue. */
+static bool is_whole_run(const json_t *finished, enum run_kind kind)
 {
-    return record_kind_from_word(text(finished, "kind")) == RUN_BACKUP &&
+    return record_kind_from_word(text(finished, "kind")) == kind &&
            json_object_get(finished, "destinations") != NULL;
 }
 
@@ -253,8 +255,10 @@ static void index_record(struct history *h, json_t *record)
         open_run(h, run_of(record));
     } else if (is(record, RECORD_RUN_FINISHED)) {
         close_run(h, run_of(record));
-        if (is_backup_run(record))
+        if (is_whole_run(record, RUN_BACKUP))
             (void)json_object_set(h->last_runs, job, record);
+        else if (is_whole_run(record, RUN_VERIFY))
+            (void)json_object_set(h->last_verifies, job, record);
     } else if (is(record, RECORD_HELD)) {
         (void)json_object_set(h->held, job, record);
     } else if (is(record, RECORD_RELEASED)) {
@@ -262,9 +266,9 @@ static void index_record(struct history *h, json_t *record)
     } else if (is(record, RECORD_JOB_KNOWN)) {
         (void)json_object_set(h->known, job, record);
     } else if (is(record, RECORD_JOB_GONE)) {
-        (void)json_object_del(h->held, job);
         (void)json_object_del(h->known, job);
         (void)json_object_del(h->last_runs, job);
+        (void)json_object_del(h->last_verifies, job);
     }
 }
 
@@ -332,6 +336,11 @@ const json_t *history_run_record(const struct history *h, int64_t run, const cha
 const json_t *history_last_run(const struct history *h, const char *job)
 {
     return json_object_get(h->last_runs, job);
+}
+
+const json_t *history_last_verify(const struct history *h, const char *job)
+{
+    return json_object_get(h->last_verifies, job);
 }
 
 bool history_is_held(const struct history *h, const char *job)

@@ -25,6 +25,7 @@ int must_check history_feed(const struct history *h, struct planner *p, struct e
 const json_t *history_run_record(const struct history *h, int64_t run, const char *type);
 /* run-finished of the last backup that was begun */
 const json_t *history_last_run(const struct history *h, const char *job);
+const json_t *history_last_verify(const struct history *h, const char *job); /* likewise */
 bool history_is_held(const struct history *h, const char *job);
 bool history_knows_job(const struct history *h, const char *job);
 /* The nth job that is known and not in the configuration; NULL behind the last. */

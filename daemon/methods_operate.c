@@ -4,6 +4,7 @@
 
 #include "daemon/methods.h"
 #include "daemon/record.h"
+#include "daemon/restores.h"
 #include "daemon/scan.h"
 #include "daemon/set_json.h"
 
@@ -174,6 +175,7 @@ static void step_and_record(struct request *r, struct event event, json_t *recor
         request_fail(r, &e);
         return;
     }
+    restores_leave_pause(request_daemon(r)->restores, event.job);
     method_reply_after(r, record, json_object());
 }
 

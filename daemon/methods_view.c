@@ -121,12 +121,13 @@ static void explain_at(struct daemon *d, const struct job *job, const char *dest
     int rc = prune_decide(d, job, destination, &plan, &why, &e);
 
     if (rc != 0)
-        (void)json_array_append_new(lines, json_pack("{s:s,s:s}", "destination", destination, "why",
-                                                     rc > 0 ? why : e.text));
+        (void)json_array_append_new(lines, json_pack("{s:s,s:o}", "destination", destination, "why",
+                                                     json_printable(rc > 0 ? why : e.text)));
     for (size_t i = 0; rc == 0 && i < plan.count; i++)
         if (strcmp(plan.verdicts[i].set->id, id) == 0)
-            (void)json_array_append_new(lines, json_pack("{s:s,s:s}", "destination", destination,
-                                                         "why", plan.verdicts[i].why));
+            (void)json_array_append_new(lines,
+                                        json_pack("{s:s,s:o}", "destination", destination, "why",
+                                                  json_printable(plan.verdicts[i].why)));
     if (rc == 0)
         retention_plan_deinit(&plan);
 }

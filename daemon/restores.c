@@ -82,6 +82,13 @@ bool restores_has(const struct restores *r, const char *token, const char *job)
     return false;
 }
 
+void restores_leave_pause(struct restores *r, const char *job)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->items[i].job, job) == 0)
+            r->items[i].paused = false;
+}
+
 bool restores_use(const struct restores *r, const char *job, const char *id)
 {
     for (size_t i = 0; i < r->count; i++)

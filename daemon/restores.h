@@ -21,5 +21,7 @@ int restores_end(struct restores *r, const void *client, const char *token, bool
                  const char *error, const json_t *summary);
 bool restores_has_client(const struct restores *r, const void *client);
 void restores_client_gone(struct restores *r, const void *client);
+/* An operator has paused or resumed the job: that is not ours to change any more. */
+void restores_leave_pause(struct restores *r, const char *job);
 bool restores_use(const struct restores *r, const char *job, const char *id);
 bool restores_hold(const struct restores *r, const char *job); /* does one of the job go on? */

@@ -60,6 +60,17 @@ static void last_run(struct daemon *d, const struct job *job, struct problems *p
                      json_opt_string(run, "error", ""));
 }
 
+/* Of a verification that found damage the sets themselves tell. */
+static void last_verify(struct daemon *d, const struct job *job, struct problems *p)
+{
+    const json_t *run = history_last_verify(d->history, job->name);
+
+    if (strcmp(json_opt_string(run, "outcome", ""), run_outcome_word(OUTCOME_FAILED)) == 0 &&
+        strcmp(json_opt_string(run, "code", ""), err_word(ERR_DAMAGED)) != 0)
+        problems_add(p, WARNING, "the last verification failed: %s",
+                     json_opt_string(run, "error", ""));
+}
+
 static void damaged_sets(const struct catalog_job *known, struct problems *p)
 {
     int shown = 0;
@@ -126,6 +137,14 @@ static void queued_too_long(struct daemon *d, const struct job *job,
     problems_add(p, WARNING, "run %lld has been queued for %s", (long long)view->queued, span);
 }
 
+static bool were_looked_at(const struct daemon *d, const struct job *job)
+{
+    for (size_t i = 0; i < job->destination_count; i++)
+        if (!catalog_destination(d->catalog, job->destinations[i]->name)->tried)
+            return false;
+    return true;
+}
+
 void problems_of_job(struct daemon *d, const struct job *job, const struct planner_view *view,
                      struct problems *p)
 {
@@ -134,7 +153,10 @@ void problems_of_job(struct daemon *d, const struct job *job, const struct plann
     const char *ping = ping_problem(d->pings, job->name);
 
     last_run(d, job, p);
-    if (latest == NULL) {
+    last_verify(d, job, p);
+    if (latest == NULL && !were_looked_at(d, job)) {
+        /* right after the start nobody knows yet */
+    } else if (latest == NULL) {
         never_backed_up(d, job, view, p);
     } else {
         (void)too_old(d, job, view, latest, p);

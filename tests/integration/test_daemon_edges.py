@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""synbakd between two steps: crashes in a hook or a verification, records that meet a checkpoint, pins
+that end, changes that overtake each other, destinations that stay away, clients that do not read."""
+import json
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from daemon_client import Daemon  # noqa: E402
+from harness import check, contains, equal, lacks, run_all, test, wait_until, write_file  # noqa: E402
+
+DAY, MINUTE = 86400, 60
+ONE, TWO = ("[job j]\nsources = out\ndestinations = local\n", "[job k]\nsources = out\ndestinations = local\n")
+PLACES = ("[destination other]\npath = /other\nkey = none\n"
+          "[job j]\nsources = out\ndestinations = local other\nretry = 2\nretry_delay = 10min\n")
+
+
+def failing(code, text):
+    return {"send": {"type": "result", "ok": False, "code": code, "error": text}}, {"exit": 1}
+
+
+def crash_during(d, verb, method, **params):
+    """Start a run and kill the daemon while a worker of that verb is at work: the run's number."""
+    seen = len(d.jobs_seen(verb))
+    d.play(verb, {"wait_for": f"{d.dir}/go"}, {"default": True}, times=1)
+    run = d.call(method, **params)["run"]
+    wait_until(lambda: len(d.jobs_seen(verb)) > seen, "the worker")
+    d.process.kill()
+    d.process.wait()
+    return run
+
+
+def finished(d, run):
+    wait_until(lambda: any(r["run"] == run for r in d.records("run-finished")), "the run to be finished")
+    wait_until(lambda: not d.job()["running"], "the run to be over")
+    return next(r for r in d.records("run-finished") if r["run"] == run)
+
+
+def next_run(d, count):
+    def look():  # each request is also a look at the clock
+        return not d.job()["running"] and len(d.records("run-finished")) >= count
+    wait_until(look, f"{count} finished runs")
+    return d.records("run-finished")[count - 1]
+
+
+def seconds_to(hour):
+    return (hour * 3600 + 60 - time.time()) % DAY
+
+
+# --- crashes ---
+
+@test
+def a_crash_in_the_after_hook_spoils_nothing():
+    d = Daemon(jobs=ONE + "after = /bin/after\n")
+    run = crash_during(d, "hook", "trigger")
+    d.start()
+    record = finished(d, run)
+    equal((record["outcome"], record["code"], record["error"]), ("good", "none", None))
+    equal((record["bytes"], [(p["ok"], p["bytes"]) for p in record["destinations"]]), (500, [(True, 500)]))
+    equal(d.jobs_seen("hook")[-1]["env"]["SYNBAK_OUTCOME"], "good")
+    equal(d.job()["level"], 0)
+
+
+@test
+def a_verification_that_was_cut_off_is_no_success():
+    d = Daemon()
+    d.trigger()
+    run = crash_during(d, "verify", "verify", job="j")
+    d.start()
+    record = finished(d, run)
+    equal((record["outcome"], record["code"]), ("failed", "internal"))
+    contains(record["error"], "interrupted")
+    contains(str(d.job()["problems"]), "the last verification failed")
+    d.restart()
+    contains(str(d.job()["problems"]), "the last verification failed")
+    equal(d.call("wait", run=d.call("verify", job="j")["run"])["outcome"], "good")
+    lacks(str(d.job()["problems"]), "verification")
+
+
+@test
+def no_record_is_lost_beside_a_checkpoint():
+    d = Daemon(jobs=ONE + TWO)
+    client = d.client()
+    # the first is written alone; the others follow in one batch, which makes a checkpoint due when
+    # the run that it begins has already more to write
+    asked = [client.ask("hold", job="j", reason="x" * 100000),
+             client.ask("trigger", job="j", reason="y" * 1000000), client.ask("hold", job="k")]
+    for number in asked:
+        client.answer(number)
+    wait_until(lambda: d.records("checkpoint"), "the checkpoint")
+    equal((d.job("j")["held"], d.job("k")["held"]), (True, True))
+    d.restart(signal.SIGKILL)
+    equal((d.job("j")["held"], d.job("k")["held"]), (True, True))
+
+
+# --- what outlives what ---
+
+@test
+def a_pin_that_has_ended_keeps_nothing():
+    d = Daemon(jobs=ONE + "manual = keep 1\n")
+    first = d.trigger(pin="for the audit")["id"]
+    d.call("pin", job="j", id=first, reason="for the audit", until="2000-01-01T00:00:00Z")
+    d.trigger()
+    wait_until(lambda: any(r["removed"] == [first] for r in d.records("pruned")), "the set to be removed")
+
+
+@test
+def a_hold_outlives_its_job_in_the_configuration():
+    d = Daemon(jobs=ONE + TWO)
+    d.call("hold", job="k")
+    d.configure(jobs=ONE)
+    d.call("reload")
+    d.restart(signal.SIGKILL)
+    d.configure(jobs=ONE + TWO)
+    d.call("reload")
+    equal(d.job("k")["held"], True)
+    d.restart()
+    equal(d.job("k")["held"], True)
+    d.call("release", job="k")
+    equal(d.job("k")["held"], False)
+
+
+@test
+def a_pause_outlives_a_restore():
+    d = Daemon()
+    made = d.trigger()["id"]
+    client = d.client()
+    token = client.call("restore-begin", job="j", id=made, purpose="restore")["token"]
+    d.call("pause", job="j")
+    client.call("restore-end", token=token, ok=True, summary={})
+    equal(d.job()["paused"], True)
+    d.call("resume", job="j")
+    equal(d.job()["paused"], False)
+
+
+@test
+def explained_in_any_language():
+    d = Daemon()
+    made = d.trigger()["id"]
+    d.call("pin", job="j", id=made, reason="a" + "\u00e4" * 200)
+    contains(str(d.call("explain", job="j", id=made)["lines"]), "pinned")
+
+
+@test
+def a_run_begun_by_a_reload_has_the_new_configuration():
+    d = Daemon(jobs=ONE + TWO, daemon="parallel = 1\n")
+    d.play("command", {"wait_for": f"{d.dir}/go"}, {"default": True})
+    d.call("trigger", job="j")
+    wait_until(lambda: d.jobs_seen("command"), "the worker")
+    run = d.call("trigger", job="k")["run"]
+    d.configure(jobs="[source new]\ntype = command\ncommand = echo new\n" + ONE + TWO.replace("out", "new"),
+                daemon="parallel = 2\n")
+    d.call("reload")
+    wait_until(lambda: len(d.jobs_seen("command")) == 2, "the second worker")
+    equal(d.jobs_seen("command")[1]["source"]["name"], "new")
+    open(f"{d.dir}/go", "w").close()
+    equal(d.call("wait", run=run)["outcome"], "good")
+
+
+# --- destinations that stay away ---
+
+FULL = {"send": {"type": "result", "ok": True, "result": {"destinations": [
+    {"destination": "local", "ok": True, "marker_id": "ab" * 16, "stored_bytes": 500},
+    {"destination": "other", "ok": False, "error": "the disk is full", "code": "no-space"}]}}}
+STILL_FULL = {"send": {"type": "result", "ok": True, "result": {
+    "destinations": [FULL["send"]["result"]["destinations"][1]]}}}
+
+
+@test
+def every_retry_goes_to_who_is_late():
+    d = Daemon(binary="synbakd-fault", jobs=PLACES + "daily = at 02:00\n")
+    d.play("commit", FULL, times=1)
+    shift = seconds_to(2)
+    d.set_clock(shift)
+    equal(next_run(d, 1)["code"], "late")
+    d.play("commit", STILL_FULL, times=1)
+    d.set_clock(shift + 11 * MINUTE)
+    equal(next_run(d, 2)["outcome"], "failed")
+    d.set_clock(shift + 22 * MINUTE)
+    equal(next_run(d, 3)["outcome"], "good")
+    equal([[s["destination"] for s in j["stores"]] for j in d.jobs_seen("command")],
+          [["local", "other"], ["other"], ["other"]])
+    equal((d.job()["owed"], d.job()["retry_at"]), ([], None))
+
+
+@test
+def verified_means_at_every_destination():
+    d = Daemon(jobs=PLACES)
+    equal(d.trigger()["outcome"], "good")
+    d.stop()
+    d.play("scan", *failing("not-mounted", "its marker is missing"), times=2)
+    d.start()
+    d.play("scan", *failing("not-mounted", "its marker is missing"), times=1)
+    result = d.call("wait", run=d.call("verify", job="j")["run"])
+    equal((result["outcome"], result["code"]), ("failed", "not-mounted"), str(result))
+    equal(len(d.jobs_seen("verify")), 1, "what could be read was not verified")
+
+
+@test
+def a_set_that_has_vanished_is_no_success():
+    d = Daemon()
+    made = d.trigger()["id"]
+    d.play("verify", *failing("not-found", "it is not there"), times=1)
+    result = d.call("wait", run=d.call("verify", job="j")["run"])
+    equal((result["outcome"], result["code"]), ("failed", "not-found"), str(result))
+    contains(result["error"], made)
+
+
+@test
+def no_false_alarm_at_the_start():
+    d = Daemon()
+    d.trigger()
+    d.stop()
+    d.play("scan", {"wait_for": f"{d.dir}/go"}, {"default": True}, times=1)
+    d.start(ready=False)
+    wait_until(lambda: os.path.exists(d.socket), "the socket")
+    equal(d.job()["level"], 0, str(d.job()["problems"]))
+    open(f"{d.dir}/go", "w").close()
+    wait_until(lambda: d.job()["latest"], "the sets")
+
+
+# --- clients ---
+
+@test
+def unread_answers_have_one_bound_for_all_connections_of_a_user():
+    d = Daemon()
+    made = d.trigger()
+    with open(f"{d.script}/sets.json", encoding="utf-8") as f:
+        found = json.load(f)
+    entry = found["local"]["j"][0]
+    found["local"]["j"] += [{**entry, "id": f"20200101_{i // 3600:02}{i // 60 % 60:02}{i % 60:02}"} for i in range(5000)]
+    write_file(f"{d.script}/sets.json", json.dumps(found))
+    d.call("rescan")
+    equal(len(d.call("list", job="j")["sets"]), 5001)
+    clients = [d.client() for _ in range(3)]
+    for client in clients:
+        for _ in range(8):
+            client.ask("list", job="j")
+    closed = 0
+    for client in clients:
+        try:
+            for number in range(1, 9):
+                client.answer(number)
+        except (EOFError, ConnectionResetError):
+            closed += 1
+    check(0 < closed < 3, f"{closed} of 3 were closed")
+    equal(d.job()["latest"], made["id"])
+
+
+run_all()
