@@ -131,6 +131,11 @@ int io_setxattr(int fd, const char *name, const void *value, size_t size)
     return fsetxattr(fd, name, value, size, 0);
 }
 
+int io_removexattr(int fd, const char *name)
+{
+    return fremovexattr(fd, name);
+}
+
 ssize_t io_listxattr(int fd, char *names, size_t size)
 {
     return flistxattr(fd, names, size);

@@ -45,6 +45,7 @@ int io_chown(int dirfd, const char *path, uid_t uid, gid_t gid, int flags); /* (
 /* (C) path NULL: dirfd itself */
 int io_utimens(int dirfd, const char *path, const struct timespec times[2], int flags);
 int io_setxattr(int fd, const char *name, const void *value, size_t size); /* (C) fsetxattr */
+int io_removexattr(int fd, const char *name);                              /* (C) fremovexattr */
 ssize_t io_listxattr(int fd, char *names, size_t size);                    /* flistxattr */
 ssize_t io_getxattr(int fd, const char *name, void *value, size_t size);   /* fgetxattr */
 off_t io_seek(int fd, off_t offset, int whence);                           /* lseek */

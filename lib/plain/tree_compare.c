@@ -151,16 +151,13 @@ static int enter(struct comparison *c, int old_parent, int new_parent, const cha
                  const struct pair *p, bool inside, struct err *e)
 {
     _cleanup_(fs_closep) int old = open_folder(old_parent, name, e), new = -1;
-    struct stat old_st, new_st;
 
     if (old < 0)
         return -1;
     if (p->new == FOLDER) {
-        if ((new = open_folder(new_parent, name, e)) < 0)
+        if ((new = open_folder(new_parent, name, e)) < 0 ||
+            tree_steps_add_folder(c->steps, p->path, old, new, e) < 0)
             return -1;
-        if (io_fstat(old, &old_st) != 0 || io_fstat(new, &new_st) != 0)
-            return err_sys(e, ERR_IO, errno, "stat of %s", p->path);
-        tree_steps_add_folder(c->steps, p->path, &old_st, &new_st);
     }
     return compare_folders(c, old, new, p->path, inside, e);
 }
@@ -241,12 +238,10 @@ int tree_compare(const struct tree_swap_spec *spec, int target, int fresh, struc
                  struct err *e)
 {
     struct comparison c = {.spec = spec, .steps = ret};
-    struct stat old, new;
 
     if (spec->single != NULL)
         return compare_name(&c, target, fresh, spec->single, "", true, e);
-    if (io_fstat(target, &old) != 0 || io_fstat(fresh, &new) != 0)
-        return err_sys(e, ERR_IO, errno, "stat of %s", spec->target);
-    tree_steps_add_folder(ret, "", &old, &new);
+    if (tree_steps_add_folder(ret, "", target, fresh, e) < 0)
+        return err_wrap(e, "%s", spec->target);
     return compare_folders(&c, target, fresh, "", false, e);
 }

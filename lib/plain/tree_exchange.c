@@ -126,6 +126,8 @@ static int set_meta(struct sides *s, const char *path, const struct tree_step_me
         return err_sys(e, ERR_IO, errno, "owner");
     if ((st.st_mode & 07777) != m->mode && io_fchmod(fd, m->mode) != 0)
         return err_sys(e, ERR_IO, errno, "permissions");
+    if (tree_step_attr_apply(fd, m->attributes, e) < 0)
+        return -1;
     if (io_utimens(fd, NULL, times, 0) != 0)
         return err_sys(e, ERR_IO, errno, "modification time");
     return 0;

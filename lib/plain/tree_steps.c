@@ -1,20 +1,29 @@
 #include "lib/plain/tree_steps.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "lib/base/fs.h"
+#include "lib/base/io.h"
 #include "lib/plain/tree_untar.h"
 
 enum { PLAN_MAX = 256 << 20, VERSION = 1 };
 
 static const char *const state_words[] = {"planned", "done", "undone"};
 
+static void folder_deinit(struct tree_step_folder *f)
+{
+    free(f->path);
+    json_decref(f->old.attributes);
+    json_decref(f->new.attributes);
+}
+
 void tree_steps_deinit(struct tree_steps *p)
 {
     for (size_t i = 0; i < p->step_count; i++)
         free(p->steps[i].path);
     for (size_t i = 0; i < p->folder_count; i++)
-        free(p->folders[i].path);
+        folder_deinit(&p->folders[i]);
     free(p->steps);
     free(p->folders);
     *p = (struct tree_steps){0};
@@ -28,23 +37,38 @@ void tree_steps_add(struct tree_steps *p, const char *path, uint64_t old_inode, 
     p->steps[p->step_count++] = (struct tree_step){mem_strdup(path), old_inode, new_inode};
 }
 
-static struct tree_step_meta meta_of(const struct stat *st)
+static int meta_of(int fd, struct tree_step_meta *ret, struct err *e)
 {
-    return (struct tree_step_meta){
-        .mode = st->st_mode & 07777,
-        .uid = st->st_uid,
-        .gid = st->st_gid,
-        .mtime_s = st->st_mtim.tv_sec,
-        .mtime_ns = st->st_mtim.tv_nsec,
+    struct stat st;
+
+    if (io_fstat(fd, &st) != 0)
+        return err_sys(e, ERR_IO, errno, "stat");
+    *ret = (struct tree_step_meta){
+        .mode = st.st_mode & 07777,
+        .uid = st.st_uid,
+        .gid = st.st_gid,
+        .mtime_s = st.st_mtim.tv_sec,
+        .mtime_ns = st.st_mtim.tv_nsec,
     };
+    return tree_step_attr_read(fd, &ret->attributes, e);
 }
 
-void tree_steps_add_folder(struct tree_steps *p, const char *path, const struct stat *old,
-                           const struct stat *new)
+static void add_folder(struct tree_steps *p, const struct tree_step_folder *f)
 {
     p->folders = mem_resize_array(p->folders, p->folder_count + 1, sizeof(*p->folders));
-    p->folders[p->folder_count++] =
-        (struct tree_step_folder){mem_strdup(path), meta_of(old), meta_of(new)};
+    p->folders[p->folder_count++] = *f;
+}
+
+int tree_steps_add_folder(struct tree_steps *p, const char *path, int old, int new, struct err *e)
+{
+    struct tree_step_folder f = {.path = mem_strdup(path)};
+
+    if (meta_of(old, &f.old, e) < 0 || meta_of(new, &f.new, e) < 0) {
+        folder_deinit(&f);
+        return err_wrap(e, "folder %s", path);
+    }
+    add_folder(p, &f);
+    return 0;
 }
 
 /* JSON holds no arbitrary bytes: a path that is not UTF-8 goes in as hexadecimal. */
@@ -83,9 +107,9 @@ static int get_path(const json_t *o, char **ret, struct err *e)
 
 static json_t *meta_to_json(const struct tree_step_meta *m)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "mode", (json_int_t)m->mode, "uid",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:O?}", "mode", (json_int_t)m->mode, "uid",
                      (json_int_t)m->uid, "gid", (json_int_t)m->gid, "mtime", (json_int_t)m->mtime_s,
-                     "mtime_ns", (json_int_t)m->mtime_ns);
+                     "mtime_ns", (json_int_t)m->mtime_ns, "attributes", m->attributes);
 }
 
 static int meta_from_json(const json_t *o, const char *key, struct tree_step_meta *ret,
@@ -103,6 +127,7 @@ static int meta_from_json(const json_t *o, const char *key, struct tree_step_met
     ret->mode = (uint32_t)mode;
     ret->uid = (uint32_t)uid;
     ret->gid = (uint32_t)gid;
+    ret->attributes = json_incref(json_object_get(m, "attributes"));
     return 0;
 }
 
@@ -156,14 +181,13 @@ static int read_folders(const json_t *array, struct tree_steps *p, struct err *e
 
     json_array_foreach(array, i, o)
     {
-        _cleanup_free_ char *path = NULL;
-        struct tree_step_folder f;
-        if (get_path(o, &path, e) < 0 || meta_from_json(o, "old", &f.old, e) < 0 ||
-            meta_from_json(o, "new", &f.new, e) < 0)
+        struct tree_step_folder f = {0};
+        if (get_path(o, &f.path, e) < 0 || meta_from_json(o, "old", &f.old, e) < 0 ||
+            meta_from_json(o, "new", &f.new, e) < 0) {
+            folder_deinit(&f);
             return -1;
-        f.path = TAKE(path);
-        p->folders = mem_resize_array(p->folders, p->folder_count + 1, sizeof(*p->folders));
-        p->folders[p->folder_count++] = f;
+        }
+        add_folder(p, &f);
     }
     return 0;
 }

@@ -17,6 +17,7 @@ struct tree_step_meta {
     uint32_t mode, uid, gid;
     int64_t mtime_s;
     int64_t mtime_ns;
+    json_t *attributes; /* owned: those of tree_step_attr.c; NULL: they stay as they are */
 };
 
 struct tree_step_folder { /* entered, not exchanged */
@@ -34,8 +35,13 @@ struct tree_steps {
 
 void tree_steps_deinit(struct tree_steps *p);
 void tree_steps_add(struct tree_steps *p, const char *path, uint64_t old_inode, uint64_t new_inode);
-void tree_steps_add_folder(struct tree_steps *p, const char *path, const struct stat *old,
-                           const struct stat *new);
+/* The folder's two sides, open. */
+int must_check tree_steps_add_folder(struct tree_steps *p, const char *path, int old, int new,
+                                     struct err *e);
+/* A folder's own user.* attributes and ACLs, as an object that JSON can hold (new reference). */
+int must_check tree_step_attr_read(int fd, json_t **ret, struct err *e);
+/* Exactly these, and none besides. NULL: nothing is done. After the mode, which ACLs depend on. */
+int must_check tree_step_attr_apply(int fd, const json_t *attributes, struct err *e);
 /* plan.json in the folder `staging`, durable. */
 int must_check tree_steps_write(const struct tree_steps *p, int staging, struct err *e);
 /* ERR_NOT_FOUND: there is none. */

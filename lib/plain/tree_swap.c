@@ -55,6 +55,18 @@ static void set_planned_time(int target, const struct tree_steps *p, bool forwar
     }
 }
 
+/* A default ACL of the target would be handed down to everything that is restored, and give rights
+ * that the backup never had. */
+static int drop_inherited(int fd)
+{
+    static const char *const inherited[] = {"system.posix_acl_default", "system.posix_acl_access"};
+
+    for (size_t i = 0; i < ARRAY_LEN(inherited); i++)
+        if (io_removexattr(fd, inherited[i]) != 0 && errno != ENODATA && errno != ENOTSUP)
+            return -1;
+    return io_fchmod(fd, 0700);
+}
+
 static int make_staging(struct tree_swap *s, struct err *e)
 {
     struct stat st;
@@ -67,8 +79,8 @@ static int make_staging(struct tree_swap *s, struct err *e)
                    ? err_set(e, ERR_EXISTS, "%s/%s exists already", s->spec.target, s->name)
                    : err_sys(e, ERR_IO, errno, "create %s/%s", s->spec.target, s->name);
     s->made = true;
-    if ((s->staging = open_sub(s->target, s->name)) < 0 || io_mkdir(s->staging, "new", 0700) != 0 ||
-        (s->fresh = open_sub(s->staging, "new")) < 0)
+    if ((s->staging = open_sub(s->target, s->name)) < 0 || drop_inherited(s->staging) != 0 ||
+        io_mkdir(s->staging, "new", 0700) != 0 || (s->fresh = open_sub(s->staging, "new")) < 0)
         return err_sys(e, ERR_IO, errno, "create %s/%s/new", s->spec.target, s->name);
     if (io_flock(s->staging, LOCK_EX | LOCK_NB) != 0) /* says to others: at work, not cut off */
         return err_sys(e, ERR_IO, errno, "lock %s/%s", s->spec.target, s->name);

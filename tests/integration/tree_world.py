@@ -1,7 +1,9 @@
 """Trees, jobs for them, and comparisons by system calls alone; shared by the tests of trees."""
+import errno
 import hashlib
 import os
 import stat
+import struct
 
 from harness import Failed, equal, temp_dir
 from worker_client import work
@@ -106,7 +108,20 @@ def make_tree(root):
     with open(os.fsencode(root) + b"/odd \xff\n name", "wb") as f:
         f.write(b"odd")
     os.utime(f"{root}/local_content", ns=(5, 1234567890123456789))
+    mark(root)
     os.chmod(root, 0o750)
+
+
+def mark(folder):
+    """An attribute and an ACL that new files inherit, where the file system has them."""
+    entries = ((1, 7, -1), (4, 5, -1), (8, 6, 4711), (16, 7, -1), (32, 0, -1))
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    for name, value in (("user.purpose", b"media\0store"), ("system.posix_acl_default", acl)):
+        try:
+            os.setxattr(folder, name, value)
+        except OSError as why:
+            if why.errno != errno.ENOTSUP:
+                raise
 
 
 def new_tree():

@@ -310,6 +310,11 @@ int io_setxattr(int fd, const char *name, const void *value, size_t size)
     return fails("setxattr", COUNTED) ? -1 : fsetxattr(fd, name, value, size, 0);
 }
 
+int io_removexattr(int fd, const char *name)
+{
+    return fails("removexattr", COUNTED) ? -1 : fremovexattr(fd, name);
+}
+
 ssize_t io_listxattr(int fd, char *names, size_t size)
 {
     return fails("listxattr", QUIET) ? -1 : flistxattr(fd, names, size);

@@ -8,6 +8,21 @@
 #include "tests/lib/seam.h"
 #include "tests/unit/tree/tree_help.h"
 
+/* An attribute, where the file system has them. */
+static void mark(const char *path, const char *value)
+{
+    if (setxattr(path, "user.mark", value, strlen(value), 0) != 0)
+        ASSERT_EQ(errno, ENOTSUP);
+}
+
+static const char *mark_of(const char *path, char value[16])
+{
+    ssize_t len = getxattr(path, "user.mark", value, 15);
+
+    value[len > 0 ? len : 0] = '\0';
+    return value;
+}
+
 static void make_old(const char *dir)
 {
     ASSERT(mkdir(dir, 0750) == 0 && chdir(dir) == 0);
@@ -19,6 +34,8 @@ static void make_old(const char *dir)
     help_text("mixed", "x", "old");
     help_text("mixed/keep", "mine", "stays");
     ASSERT(symlink("folder", "link") == 0);
+    mark(".", "old");
+    mark("mixed", "old");
     ASSERT(chdir("/") == 0);
 }
 
@@ -32,6 +49,8 @@ static void make_new(const char *dir)
     help_text("mixed", "x", "new");
     help_text("mixed", "y", "new");
     help_text(".", "link", "a file now");
+    mark(".", "new"); /* "mixed" has none any more */
+    mark("folder", "new");
     ASSERT(chdir("/") == 0);
 }
 
@@ -46,6 +65,7 @@ static void describe(const char *dir, struct buf *out)
     ASSERT(n >= 0);
     for (int i = 0; i < n; i++) {
         struct stat st;
+        char value[16];
         _cleanup_free_ char *path = mem_printf("%s/%s", dir, names[i]->d_name);
         bool skip = names[i]->d_name[0] == '.';
         _cleanup_free_ char *name = mem_strdup(names[i]->d_name);
@@ -59,7 +79,7 @@ static void describe(const char *dir, struct buf *out)
             _cleanup_free_ char *text = help_slurp(path, &len);
             ASSERT_OK(buf_printf(out, &e, " %s\n", text), e);
         } else if (S_ISDIR(st.st_mode)) {
-            ASSERT_OK(buf_printf(out, &e, " {\n"), e);
+            ASSERT_OK(buf_printf(out, &e, " [%s] {\n", mark_of(path, value)), e);
             describe(path, out);
             ASSERT_OK(buf_printf(out, &e, "}\n"), e);
         } else {
@@ -72,11 +92,12 @@ static void describe(const char *dir, struct buf *out)
 static char *picture(const char *dir)
 {
     struct buf out = BUF_INIT(1 << 20);
+    char value[16];
     struct stat st;
     struct err e;
 
     ASSERT(stat(dir, &st) == 0);
-    ASSERT_OK(buf_printf(&out, &e, ". %o\n", st.st_mode), e);
+    ASSERT_OK(buf_printf(&out, &e, ". %o [%s]\n", st.st_mode, mark_of(dir, value)), e);
     describe(dir, &out);
     return buf_take_string(&out);
 }
