@@ -1,71 +1,13 @@
-/* cmd_log.c — the journal, a record a line: time, what, of which job and run, and the rest as
- * name=value. */
+/* cmd_log.c — the journal, a record a line: time, job, and what happened; --json has the whole of
+ * each record. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/channel.h"
+#include "cli/log_text.h"
 
 enum { FOLLOW_MS = 1000, PAGE = 1000, SHOWN = 50 };
-
-/* Members that stand elsewhere in the line, or that no one reads. */
-static bool is_told(const char *key)
-{
-    static const char *const told[] = {"seq", "prev", "time", "type", "job", "run", "batch"};
-
-    for (size_t i = 0; i < ARRAY_LEN(told); i++)
-        if (strcmp(key, told[i]) == 0)
-            return true;
-    return false;
-}
-
-/* What says nothing: members at rest. */
-static bool is_empty(const char *key, const json_t *value)
-{
-    return json_is_null(value) || json_is_false(value) ||
-           (json_is_array(value) && json_array_size(value) == 0) ||
-           (json_is_string(value) && json_string_length(value) == 0) ||
-           (strcmp(key, "code") == 0 && str_equal(json_string_value(value), "none"));
-}
-
-/* An array as people would write it: its words, or the names in its objects. Owned. */
-static char *short_list(const json_t *list)
-{
-    _cleanup_json_ json_t *words = json_array();
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(list, i, item)
-    {
-        const char *word = json_string_value(item);
-        if (word == NULL)
-            word = json_opt_string(item, "destination", json_opt_string(item, "id", NULL));
-        if (word != NULL)
-            (void)json_array_append_new(words, json_string(word));
-    }
-    return join_strings(words, ",");
-}
-
-static void print_member(const struct screen *s, const char *key, const json_t *value)
-{
-    if (is_empty(key, value))
-        return;
-    if (json_is_array(value)) {
-        _cleanup_free_ char *words = short_list(value);
-        if (words[0] != '\0')
-            say(s, PLAIN, " %s=%s", key, words);
-        return;
-    }
-    if (json_is_string(value)) {
-        const char *text = json_string_value(value);
-        bool quoted = strchr(text, ' ') != NULL || text[0] == '\0';
-        say(s, PLAIN, quoted ? " %s=\"%s\"" : " %s=%s", key, text);
-        return;
-    }
-    char *dumped = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    say(s, PLAIN, " %s=%s", key, dumped != NULL ? dumped : "?");
-    free(dumped);
-}
 
 static enum tint record_tint(const char *type, const json_t *record)
 {
@@ -73,7 +15,7 @@ static enum tint record_tint(const char *type, const json_t *record)
 
     if (strstr(type, "fail") != NULL || str_equal(outcome, "failed"))
         return RED;
-    return str_equal(outcome, "good") ? PLAIN : YELLOW;
+    return str_equal(outcome, "good") && json_opt_bool(record, "ok", true) ? PLAIN : YELLOW;
 }
 
 /* With seconds, which are the same in every zone. */
@@ -91,21 +33,19 @@ static void print_time(const struct screen *s, const char *iso)
 static void print_record(const struct cli *c, json_t *record)
 {
     const struct screen *s = &c->screen;
-    const char *type = json_opt_string(record, "type", "?"), *key;
     const char *job = json_opt_string(record, "job", NULL);
-    int64_t run = json_opt_i64(record, "run", 0);
-    json_t *value;
 
-    if (cli_json(c, record) || strcmp(type, "run-result") == 0)
-        return; /* run-finished says the same once more, when the hooks are through as well */
+    if (cli_json(c, record))
+        return;
+    _cleanup_free_ char *text = log_text(record);
+    if (text == NULL)
+        return;
     print_time(s, json_opt_string(record, "time", NULL));
-    say(s, record_tint(type, record), "%s", type);
-    if (job != NULL)
-        say(s, BOLD, " %s", job);
-    if (run > 0)
-        say(s, PLAIN, " run %lld", (long long)run);
-    json_object_foreach(record, key, value) if (!is_told(key)) print_member(s, key, value);
-    (void)putchar('\n');
+    if (job != NULL) {
+        say(s, BOLD, "%s", job);
+        say(s, PLAIN, ": ");
+    }
+    say_line(s, record_tint(json_opt_string(record, "type", "?"), record), "%s", text);
 }
 
 /* One page of records after *after. 1: it was full, there may be more. */

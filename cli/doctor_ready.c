@@ -60,9 +60,13 @@ static bool was_restored(struct cli *c)
     if (cli_call(c, "log", json_pack("{s:i, s:i}", "after", 0, "count", 10000), &result,
                  &(struct err){0}) < 0)
         return false;
-    json_array_foreach(json_object_get(result, "records"), i,
-                       record) if (str_starts(json_opt_string(record, "type", ""), "restore") &&
-                                   json_opt_bool(record, "ok", true)) return true;
+    json_array_foreach(json_object_get(result, "records"), i, record)
+    {
+        if (str_equal(json_opt_string(record, "type", ""), "restore-ended") &&
+            str_equal(json_opt_string(record, "purpose", "restore"), "restore") &&
+            json_opt_bool(record, "ok", false))
+            return true;
+    }
     return false;
 }
 

@@ -71,6 +71,7 @@ static void on_key_read(void *arg)
     struct begin *b = arg;
     struct request *r = b->request;
     struct daemon *d = b->daemon;
+    const char *purpose = json_opt_string(request_params(r), "purpose", "restore");
     char token[33];
 
     /* without the key root can still bring it by --key: only root is told that it is missing */
@@ -79,11 +80,10 @@ static void on_key_read(void *arg)
     } else if (request_is_gone(r)) {
         request_fail(r, &(struct err){.code = ERR_CANCELLED});
     } else {
-        restores_begin(d->restores, request_client(r), b->job, b->id, token);
+        restores_begin(d->restores, request_client(r), b->job, b->id, purpose, token);
         json_t *record =
             json_pack("{s:s,s:s,s:s,s:s,s:s}", "type", RECORD_RESTORE_BEGUN, "job", b->job, "id",
-                      b->id, "destination", b->destination->name, "purpose",
-                      json_opt_string(request_params(r), "purpose", "restore"));
+                      b->id, "destination", b->destination->name, "purpose", purpose);
         method_reply_after(r, record, begin_result(b, token));
     }
     begin_free(b);

@@ -7,11 +7,14 @@
 #include "daemon/record.h"
 #include "lib/base/io.h"
 
+enum { PURPOSE_MAX = 32 };
+
 struct restore {
     const void *client;
     char token[33];
     char *job, *id;
-    bool paused; /* by us: ours to resume */
+    char *purpose; /* "restore", "export", ...: the command, as its client calls it */
+    bool paused;   /* by us: ours to resume */
 };
 
 struct restores {
@@ -32,6 +35,7 @@ static void forget(struct restores *r, size_t i)
 {
     free(r->items[i].job);
     free(r->items[i].id);
+    free(r->items[i].purpose);
     r->items[i] = r->items[--r->count];
 }
 
@@ -58,7 +62,7 @@ static bool pause_schedule(struct daemon *d, const char *job)
 }
 
 void restores_begin(struct restores *r, const void *client, const char *job, const char *id,
-                    char token[33])
+                    const char *purpose, char token[33])
 {
     uint8_t bytes[16] = {0};
 
@@ -70,6 +74,7 @@ void restores_begin(struct restores *r, const void *client, const char *job, con
     *item = (struct restore){.client = client,
                              .job = mem_strdup(job),
                              .id = mem_strdup(id),
+                             .purpose = str_printable(purpose, strnlen(purpose, PURPOSE_MAX)),
                              .paused = pause_schedule(r->daemon, job)};
     (void)snprintf(item->token, sizeof(item->token), "%s", token);
 }
@@ -115,13 +120,15 @@ static void end(struct restores *r, size_t i, bool ok, const char *error, const 
     struct err e = {0};
 
     log_write(d->log, ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, LOG_PLAIN, &fields,
-              "job \"%s\": restore of %s ended: %s", job, r->items[i].id,
-              ok              ? "done"
+              "job \"%s\": %s of %s %s%s", job, r->items[i].purpose, r->items[i].id,
+              ok ? "is done" : "ended: ",
+              ok              ? ""
               : error != NULL ? error
-                              : "failed");
+                              : "it failed");
     daemon_post(d,
-                json_pack("{s:s,s:s,s:s,s:b,s:s?,s:O?}", "type", RECORD_RESTORE_ENDED, "job", job,
-                          "id", r->items[i].id, "ok", ok, "error", error, "summary", summary),
+                json_pack("{s:s,s:s,s:s,s:s,s:b,s:s?,s:O?}", "type", RECORD_RESTORE_ENDED, "job",
+                          job, "id", r->items[i].id, "purpose", r->items[i].purpose, "ok", ok,
+                          "error", error, "summary", summary),
                 NULL, NULL);
     forget(r, i);
     kept_refresh(d->kept);

@@ -12,9 +12,10 @@ struct restores;
 
 struct restores *restores_new(struct daemon *d);
 void restores_free(struct restores *r);
-/* token: 32 hex digits, written. client identifies the connection. */
+/* purpose: what the client calls it, for the log. token: 32 hex digits, written. client identifies
+ * the connection. */
 void restores_begin(struct restores *r, const void *client, const char *job, const char *id,
-                    char token[33]);
+                    const char *purpose, char token[33]);
 bool restores_has(const struct restores *r, const char *token, const char *job);
 /* 0, or -1 if there is no such token of this client. error may be NULL. */
 int restores_end(struct restores *r, const void *client, const char *token, bool ok,

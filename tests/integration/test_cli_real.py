@@ -37,7 +37,7 @@ def a_lost_database_and_a_lost_tree_come_back():
     equal(d.cluster.dump("synapse") == before, True, "the dumps are the same")
     equal(d.media_sums(), sums)
     equal(kept(d), [])
-    contains(d.ctl("log", ok=True).stdout, f"restore-ended synapse id={identity} ok=true")
+    contains(d.ctl("log", ok=True).stdout, f"synapse: restore of {identity} is done")
 
 
 @test
@@ -102,7 +102,7 @@ def marks_are_seen():
     lacks(d.ctl("status").stdout, "paused")
     log = d.ctl("log", ok=True).stdout
     for word in ("pinned", "unpinned", "held", "released", "paused", "resumed"):
-        contains(log, f" {word} synapse")
+        contains(log, word)
 
 
 @test
