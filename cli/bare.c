@@ -2,8 +2,24 @@
 
 #include <string.h>
 
+#include "cli/judge.h"
 #include "cli/place.h"
 #include "cli/worker_run.h"
+#include "lib/schedule/set.h"
+
+enum { SIZE_DROP_DEFAULT = 50 }; /* of a job that no configuration here knows */
+
+static void judge(struct cli *c, const json_t *by_job)
+{
+    const char *name;
+    json_t *sets;
+
+    json_object_foreach((json_t *)by_job, name, sets)
+    {
+        const struct job *job = c->config != NULL ? config_job(c->config, name) : NULL;
+        judge_sets(sets, job != NULL ? job->size_drop_percent : SIZE_DROP_DEFAULT);
+    }
+}
 
 int bare_scan(struct cli *c, const json_t *store, const char *job, json_t **ret, struct err *e)
 {
@@ -16,9 +32,13 @@ int bare_scan(struct cli *c, const json_t *store, const char *job, json_t **ret,
                                    .job = json_pack("{s:s, s:O, s:O, s:[], s:i}", "verb", "scan",
                                                     "store", store, "jobs", jobs, "in_progress",
                                                     "sweep_age_s", 0)};
-    return worker_run(&run, ret, e);
+    if (worker_run(&run, ret, e) < 0)
+        return -1;
+    judge(c, json_object_get(*ret, "sets"));
+    return 0;
 }
 
+/* Whole, and no copy of a state that somebody wanted to be rid of. */
 static bool is_whole(const json_t *set)
 {
     json_t *tier;
@@ -30,7 +50,8 @@ static bool is_whole(const json_t *set)
     return !json_opt_bool(set, "incomplete", false) && !json_opt_bool(set, "fragment", false);
 }
 
-static const char *newest_whole(const json_t *sets)
+/* Of those that are in `state`, or in any for NULL. */
+static const char *newest_whole(const json_t *sets, const char *state)
 {
     const char *id = NULL;
     int64_t highest = -1;
@@ -40,7 +61,8 @@ static const char *newest_whole(const json_t *sets)
     json_array_foreach(sets, i, set)
     {
         int64_t sequence = json_opt_i64(set, "sequence", 0);
-        if (is_whole(set) && sequence > highest) {
+        if (is_whole(set) && sequence > highest &&
+            (state == NULL || str_equal(json_opt_string(set, "state", NULL), state))) {
             highest = sequence;
             id = json_opt_string(set, "id", NULL);
         }
@@ -82,7 +104,11 @@ static int choose_set(const char *job, const json_t *sets, const char *id, const
     json_t *set;
 
     json_array_foreach(sets, i, set) ids[count++] = json_opt_string(set, "id", "?");
-    *ret = strcmp(id, "latest") == 0 ? newest_whole(sets) : NULL;
+    *ret = NULL;
+    if (strcmp(id, "latest") == 0)
+        *ret = newest_whole(sets, set_state_word(SET_GOOD));
+    if (strcmp(id, "latest") == 0 && *ret == NULL)
+        *ret = newest_whole(sets, NULL);
     for (i = 0; i < count && *ret == NULL; i++)
         if (strcmp(ids[i], id) == 0)
             *ret = ids[i];
@@ -149,10 +175,6 @@ static json_t *as_status(const char *job, json_t *set, const char *destination)
     (void)json_object_set_new(status, "job", json_string(job));
     (void)json_object_set_new(status, "bytes", json_integer(bytes));
     (void)json_object_set_new(status, "destination", json_string(destination));
-    (void)json_object_set_new(status, "state",
-                              json_string(json_opt_bool(set, "incomplete", false) ? "incomplete"
-                                          : json_opt_bool(set, "fragment", false) ? "fragment"
-                                                                                  : "good"));
     return status;
 }
 

@@ -1,0 +1,8 @@
+/* judge.h — which of the sets that a worker has listed are good: synbakd's judgement, without it. */
+#pragma once
+
+#include "lib/base/json.h"
+
+/* sets: those of one job at one destination, as the scan verb lists them; each gets "state".
+ * percent: the job's size_drop. */
+void judge_sets(json_t *sets, int percent);
