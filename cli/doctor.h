@@ -4,6 +4,8 @@
 
 #include "cli/cli.h"
 
+#define DAEMON_USER "synbak" /* as systemd/synbak.sysusers makes it */
+
 enum severity { NOTE, WARNING, ERROR };
 
 /* One finding: what is so, and what to do (may be ""). */

@@ -1,6 +1,7 @@
 /* doctor_keys.c — keys that cannot be read, are short, or lie where they are lost or leaked
  * together with what they protect. */
 #include <fcntl.h>
+#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@ static void check_mode(json_t *findings, const char *file)
 {
     struct stat st;
     _cleanup_free_ char *chmod = mem_printf("chmod 600 %s", file);
-    _cleanup_free_ char *chown = mem_printf("chown root %s, or to the user of synbakd", file);
+    _cleanup_free_ char *chown = mem_printf("chown " DAEMON_USER " %s", file);
 
     if (io_stat(AT_FDCWD, file, &st, 0) != 0)
         return; /* reading it says so */
@@ -26,9 +27,10 @@ static void check_mode(json_t *findings, const char *file)
         struct stat config;
         if (slash != NULL)
             *slash = '\0';
-        /* a key that belongs to whoever owns its folder is the daemon's own, put there on purpose
-         */
-        if (io_stat(AT_FDCWD, dir, &config, 0) != 0 || config.st_uid != st.st_uid)
+        /* a key of the daemon's, or of whoever owns its folder, was put there on purpose */
+        const struct passwd *daemon = getpwnam(DAEMON_USER);
+        if ((daemon == NULL || daemon->pw_uid != st.st_uid) &&
+            (io_stat(AT_FDCWD, dir, &config, 0) != 0 || config.st_uid != st.st_uid))
             finding(findings, WARNING, chown, "key %s belongs to uid %u", file, st.st_uid);
     }
 }

@@ -10,8 +10,6 @@
 #include "cli/worker_run.h"
 #include "lib/protocol/job.h"
 
-#define DAEMON_USER "synbak"
-
 static void take_findings(json_t *findings, const json_t *result)
 {
     json_t *o;
@@ -38,26 +36,39 @@ static void check(struct cli *c, json_t *findings, const char *user, json_t *sto
         take_findings(findings, result);
 }
 
-/* Databases as the daemon's user, whose role they know; trees as we are, because the daemon's
- * worker for them has a capability that its user alone lacks. */
+/* part: "dump" or "restore", what is looked at of a database; NULL: both. */
+static json_t *part_of(const struct source *s, const char *part)
+{
+    json_t *o = job_source(s, false);
+
+    if (part != NULL)
+        (void)json_object_set_new(o, "part", json_string(part));
+    return o;
+}
+
+/* Dumps of databases as the daemon's user, whose role they know, and their restores as we are, who
+ * would make them; trees as we are, because the daemon's worker for them has a capability that its
+ * user alone lacks. */
 void doctor_rights(struct cli *c, json_t *findings)
 {
     const bool other = geteuid() == 0 && getpwnam(DAEMON_USER) != NULL;
-    json_t *databases = json_array(), *trees = json_array(), *stores = json_array();
+    json_t *theirs = json_array(), *ours = json_array(), *stores = json_array();
 
     for (size_t i = 0; i < c->config->source_count; i++) {
         const struct source *s = c->config->sources[i];
-        (void)json_array_append_new(s->type == SOURCE_FILES ? trees : databases,
-                                    job_source(s, false));
+        if (s->type == SOURCE_FILES || (other && s->type == SOURCE_POSTGRESQL))
+            (void)json_array_append_new(ours, part_of(s, "restore"));
+        if (s->type != SOURCE_FILES)
+            (void)json_array_append_new(theirs, part_of(s, other ? "dump" : NULL));
     }
     for (size_t i = 0; i < c->config->destination_count; i++) {
         json_t *store = NULL;
         if (place_store_of(c->config->destinations[i], &store, NULL) == 0)
             (void)json_array_append_new(stores, store); /* else doctor_keys has said why */
     }
-    check(c, findings, other ? DAEMON_USER : NULL, stores, databases);
-    if (json_array_size(trees) > 0)
-        check(c, findings, NULL, json_array(), trees);
+    check(c, findings, other ? DAEMON_USER : NULL, stores, theirs);
+    if (json_array_size(ours) > 0)
+        check(c, findings, NULL, json_array(), ours);
     else
-        json_decref(trees);
+        json_decref(ours);
 }

@@ -19,8 +19,7 @@ static void add_rights(struct findings *f, enum finding_level level, const char 
 static void add_failure(struct findings *f, enum finding_level level, const char *source,
                         const struct err *why)
 {
-    findings_add(f, level,
-                 why->code == ERR_UNAVAILABLE ? "start it, or correct the uri" : "see there",
+    findings_add(f, level, why->code == ERR_UNAVAILABLE ? "start it, or correct the uri" : "",
                  "source \"%s\": %s", source, why->text);
 }
 
@@ -93,6 +92,7 @@ static void check_globals(struct findings *f, const struct pg_source *s, struct 
                      s->name, pg_user(p));
 }
 
+/* As whoever asks: restores run with the caller's rights. */
 static void check_restore_role(struct findings *f, const struct pg_source *s)
 {
     struct pg_rights rights = {0};
@@ -100,35 +100,48 @@ static void check_restore_role(struct findings *f, const struct pg_source *s)
     struct pg *p = NULL;
 
     if (pg_open(s->restore_uri, "postgres", &p, &why) < 0 ||
-        pg_rights_check_restore(p, NULL, &rights, &why) < 0)
+        pg_rights_check_restore(p, NULL, &rights, &why) < 0) {
+        (void)err_wrap(&why, "restore");
         add_failure(f, FINDING_WARNING, s->name, &why);
+    }
     add_rights(f, FINDING_WARNING, s->name, "restore", &rights);
     pg_close(p);
 }
 
-void check_postgres(struct findings *f, const json_t *source)
+/* False: the server cannot be reached. */
+static bool check_dump(struct findings *f, const struct pg_source *s)
 {
     struct strlist databases = {0};
-    struct pg_source s;
     struct err why = {0};
     struct pg *p = NULL;
+
+    if (pg_source_open(s, &p, &why) < 0) {
+        add_failure(f, FINDING_ERROR, s->name, &why);
+        return false;
+    }
+    check_programs(f, s, p);
+    check_globals(f, s, p);
+    if (pg_source_databases(s, p, &databases, &why) < 0)
+        add_failure(f, FINDING_ERROR, s->name, &why);
+    for (size_t i = 0; i < databases.count && !worker_cancelled(f->worker); i++)
+        check_database(f, s, databases.items[i]);
+    pg_close(p);
+    strlist_deinit(&databases);
+    return true;
+}
+
+void check_postgres(struct findings *f, const json_t *source)
+{
+    const char *part = json_opt_string(source, "part", NULL);
+    struct pg_source s;
+    struct err why = {0};
 
     if (pg_source_read(source, &s, &why) < 0) {
         add_failure(f, FINDING_ERROR, json_opt_string(source, "name", "?"), &why);
         return;
     }
-    if (pg_source_open(&s, &p, &why) < 0) {
-        add_failure(f, FINDING_ERROR, s.name, &why);
-    } else {
-        check_programs(f, &s, p);
-        check_globals(f, &s, p);
-        if (pg_source_databases(&s, p, &databases, &why) < 0)
-            add_failure(f, FINDING_ERROR, s.name, &why);
-        for (size_t i = 0; i < databases.count && !worker_cancelled(f->worker); i++)
-            check_database(f, &s, databases.items[i]);
+    bool there = str_equal(part, "restore") || check_dump(f, &s);
+    if (there && !str_equal(part, "dump"))
         check_restore_role(f, &s);
-    }
-    pg_close(p);
-    strlist_deinit(&databases);
     pg_source_deinit(&s);
 }

@@ -34,8 +34,10 @@ static int refused(struct pg *p, const char *state, const char *words, struct er
     const char *user = PQuser(p->conn), *database = PQdb(p->conn);
     bool no_role = str_equal(state, "28000") && strstr(words, "does not exist") != NULL;
 
+    if (no_role && str_equal(user, "root")) /* who restores, and makes databases */
+        return err_set(e, ERR_SOURCE, "%s (sudo -u postgres createuser --superuser root)", words);
     if (no_role)
-        return err_set(e, ERR_SOURCE, "%s (createuser %s)", words, user);
+        return err_set(e, ERR_SOURCE, "%s (sudo -u postgres createuser %s)", words, user);
     if (str_equal(state, "28P01"))
         return err_set(e, ERR_SOURCE, "%s (set the right password in the uri)", words);
     if (str_starts(state, "28"))
