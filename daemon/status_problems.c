@@ -103,8 +103,9 @@ static const struct set *good_before(const struct catalog_job *known, const stru
 
     for (size_t i = 0; i < known->sets.count; i++) {
         const struct set *s = &known->sets.items[i];
-        if (s->state == SET_GOOD && strcmp(s->destination, latest->destination) == 0 &&
-            s->sequence < latest->sequence && (before == NULL || s->sequence > before->sequence))
+        if (s->state == SET_GOOD && !set_is_pre_restore(s) &&
+            strcmp(s->destination, latest->destination) == 0 && s->sequence < latest->sequence &&
+            (before == NULL || s->sequence > before->sequence))
             before = s;
     }
     return before;
