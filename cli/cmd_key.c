@@ -158,7 +158,7 @@ int cmd_key_card(struct cli *c, struct err *e)
     say_line(&c->screen, BOLD, "Recovery card of %s, %s", host, now);
     say_line(&c->screen, PLAIN,
              "Keep it, and a copy of each key, where this machine's loss does not reach.");
-    say_line(&c->screen, PLAIN, "Without the key nobody, us included, can read the backups.");
+    say_line(&c->screen, PLAIN, "Without the key nobody can read the backups, whoever asks.");
     for (size_t i = 0; i < c->config->destination_count; i++)
         if (print_destination(c, c->config->destinations[i], json_array_get(list, i), e) < 0)
             return -1;

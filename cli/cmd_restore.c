@@ -229,8 +229,8 @@ static int undo(struct restore *r, struct err *e)
     if (cli_json(r->c, result))
         return EXIT_DONE;
     json_array_foreach(json_object_get(result, "undone"), i, o)
-        say_line(&r->c->screen, PLAIN, "%s: %s", json_opt_string(o, "source", "?"),
-                 json_opt_string(o, "what", "swapped back"));
+        say_line(&r->c->screen, PLAIN, "%s: the %s is as it was before",
+                 json_opt_string(o, "source", "?"), json_opt_string(o, "what", "place"));
     say_line(&r->c->screen, GREEN, "undone");
     return EXIT_DONE;
 }

@@ -42,7 +42,7 @@ int confirm_yes(const char *question, struct err *e)
     if (interrupt_open(&i, e) < 0)
         return -1;
     (void)fflush(stdout);
-    (void)fprintf(stderr, "%s Type yes to go on: ", question);
+    (void)fprintf(stderr, "%s%sType yes to go on: ", question, question[0] != '\0' ? " " : "");
     size_t len = read_line(&i, line, sizeof(line));
     if (len == 3 && strncmp(line, "yes", 3) == 0)
         return 0;

@@ -307,9 +307,10 @@ static void call(struct request *r, const char *name)
         fail_with(r, -32601, &e);
     } else if (c->role < m->role) {
         (void)err_set(&e, ERR_DENIED,
-                      "%s needs the role \"%s\", uid %u has \"%s\" ([access] in "
+                      "%.*s needs the role \"%s\", uid %u has \"%s\" ([access] in "
                       "the configuration)",
-                      m->name, role_word(m->role), (unsigned)c->peer.uid, role_word(c->role));
+                      (int)strcspn(m->name, "-"), m->name, role_word(m->role),
+                      (unsigned)c->peer.uid, role_word(c->role));
         log_write(d->log, LOG_LEVEL_WARNING, LOG_DENIED, NULL, "%s", e.text);
         request_fail(r, &e);
     } else if (c->control->stopping) {

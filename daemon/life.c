@@ -169,8 +169,9 @@ void daemon_run(struct daemon *d)
 {
     const struct log_fields none = {0};
 
-    log_write(d->log, LOG_LEVEL_INFO, LOG_STARTED, &none, "synbakd %s is ready: %zu jobs, %s",
-              SYNBAK_VERSION, d->config->job_count, d->config->file);
+    log_write(d->log, LOG_LEVEL_INFO, LOG_STARTED, &none, "synbakd %s is ready: %zu job%s, %s",
+              SYNBAK_VERSION, d->config->job_count, d->config->job_count == 1 ? "" : "s",
+              d->config->file);
     notify_ready("idle");
     (void)uv_run(&d->loop, UV_RUN_DEFAULT);
 }

@@ -41,7 +41,8 @@ static void log_run(struct daemon *d, const struct run *r)
     (void)str_duration((clock_mono().us - r->began.us) / 1000000, span);
     if (r->outcome == OUTCOME_GOOD && r->kind == RUN_VERIFY)
         log_write(d->log, LOG_LEVEL_INFO, LOG_VERIFY_GOOD, &fields,
-                  "job \"%s\": %zu sets verified in %s", r->job->name, r->check_count, span);
+                  "job \"%s\": %zu set%s verified in %s", r->job->name, r->check_count,
+                  r->check_count == 1 ? "" : "s", span);
     else if (r->outcome == OUTCOME_GOOD)
         log_write(d->log, LOG_LEVEL_INFO, LOG_RUN_GOOD, &fields, "job \"%s\": %s is good, %s in %s",
                   r->job->name, r->id, size, span);

@@ -294,10 +294,10 @@ def unknown_sets_and_denied_roles():
 @test
 def undo():
     w = world()
-    w.script("undo", {"type": "result", "ok": True, "result": {"undone": [{"source": "media", "what": "swapped back"}]}})
+    w.script("undo", {"type": "result", "ok": True, "result": {"undone": [{"source": "media", "what": "tree"}]}})
     equal(w.ctl("restore", "--undo", "20261121_091500").returncode, 5)
     done = w.ctl("restore", "--undo", "20261121_091500", "--yes", ok=True)
-    contains(done.stdout, "media: swapped back")
+    contains(done.stdout, "media: the tree is as it was before")
     equal((w.got()[-1]["run"], len(w.got()[-1]["configured"])), ("20261121_091500", 2))
 
 
