@@ -103,7 +103,7 @@ static void make_environment(struct pg_login *l)
     if (l->pass_fd >= 0)
         strlist_addf(&l->env, "PGPASSFILE=/proc/self/fd/%d", l->pass_fd);
     else
-        strlist_add(&l->env, "PGPASSFILE=/dev/null");
+        strlist_add(&l->env, "PGPASSFILE=/dev/null/none"); /* /dev/null alone is warned of */
 }
 
 int pg_login_make(const struct pg *p, const char *database, struct pg_login *ret, struct err *e)
