@@ -53,10 +53,14 @@ static void add_locale(struct pg *p, struct buf *sql, const struct pg_database *
     _cleanup_free_ char *ctype = pg_quote_text(p, like->ctype);
 
     (void)!buf_printf(sql, NULL, " LC_COLLATE %s LC_CTYPE %s", collate, ctype);
-    if (version < 150000 || like->locale == NULL || str_equal(like->provider, "libc"))
+    if (version < 150000)
+        return;
+    /* always said: else template0's, whose provider may be another one */
+    (void)!buf_printf(sql, NULL, " LOCALE_PROVIDER %s", like->provider);
+    if (like->locale == NULL || str_equal(like->provider, "libc"))
         return;
     _cleanup_free_ char *locale = pg_quote_text(p, like->locale);
-    (void)!buf_printf(sql, NULL, " LOCALE_PROVIDER %s %s_LOCALE %s", like->provider,
+    (void)!buf_printf(sql, NULL, " %s_LOCALE %s",
                       str_equal(like->provider, "icu") ? "ICU" : "BUILTIN", locale);
 }
 

@@ -160,13 +160,26 @@ int pg_database_from_json(const json_t *o, struct pg_database *ret, struct err *
     return read_members(o, ret, e) < 0 ? err_wrap(e, "details of the dump") : 0;
 }
 
+/* FNV-1a: only to tell long names apart that begin alike. */
+static uint32_t digest_of(const char *name)
+{
+    uint32_t n = 2166136261U;
+
+    for (; *name != '\0'; name++)
+        n = (n ^ (uint8_t)*name) * 16777619U;
+    return n;
+}
+
 char *pg_side_name(const char *name, const char *what, const char *id)
 {
     _cleanup_free_ char *tail = mem_printf("_synbak_%.8s_%.32s", what, id);
     size_t room = NAME_BYTES - strlen(tail), len = strlen(name);
 
-    if (len > room)
-        for (len = room; len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80;)
-            len--; /* not inside a character */
-    return mem_printf("%.*s%s", (int)len, name, tail);
+    if (len <= room)
+        return mem_printf("%s%s", name, tail);
+    _cleanup_free_ char *told_apart = mem_printf("_%08x%s", digest_of(name), tail);
+    room = NAME_BYTES - strlen(told_apart);
+    for (len = room; len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80;)
+        len--; /* not inside a character */
+    return mem_printf("%.*s%s", (int)len, name, told_apart);
 }

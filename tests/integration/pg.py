@@ -45,7 +45,7 @@ def _runner():
 class Cluster:
     """One running server. host and port are what libpq wants (host: the socket's folder)."""
 
-    def __init__(self, auth="trust", settings=(), whole_file=False, locale="C.UTF-8"):
+    def __init__(self, auth="trust", settings=(), whole_file=False, locale="C.UTF-8", initdb=()):
         self.bin, self.user = bin_dir(), "postgres"
         self.password = "correct horse battery staple" if auth == "scram" else None
         self.port = 5432
@@ -60,7 +60,7 @@ class Cluster:
             os.mkdir(folder, 0o755 if folder == self.host else 0o700)
             if owner:
                 os.chown(folder, owner.pw_uid, owner.pw_gid)
-        self._initdb(auth, locale, owner)
+        self._initdb(auth, locale, owner, initdb)
         self._configure(settings)
         self.start()
 
@@ -75,10 +75,10 @@ class Cluster:
         keep = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         return {**keep, "HOME": self.dir, "LC_ALL": "C.UTF-8"}
 
-    def _initdb(self, auth, locale, owner):
+    def _initdb(self, auth, locale, owner, more):
         method = "scram-sha-256" if auth == "scram" else auth
         argv = [f"{self.bin}/initdb", "-D", self.data, "-U", self.user, "-A", method, "--no-sync",
-                "-E", "UTF8", f"--locale={locale}"]
+                "-E", "UTF8", f"--locale={locale}", *more]
         if self.password:
             secret = harness.write_file(os.path.join(self.dir, "pw"), self.password, 0o600)
             if owner:

@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import pg
-from harness import (Failed, check, contains, equal, lacks, run, run_all, start, temp_dir, test,
+from harness import (Failed, check, contains, equal, lacks, run, run_all, skip, start, temp_dir, test,
                      wait_until, write_file, write_program)
 from worker_client import Worker, work, work_error
 
@@ -491,6 +491,40 @@ def what_is_gone_is_made_again():
     equal(c.tool("pg_dumpall", "--globals-only", "--restrict-key=x").stdout, roles)
     undo(job, src)
     check("synapse" not in databases(c), "undo left the database")
+
+
+@test
+def long_names_that_begin_alike():
+    c, place = pg.Cluster(), temp_dir()
+    names = ["tenant_" + "x" * 54 + str(n) for n in (1, 2)]
+    equal(len(names[0]), 62)
+    for name in names:
+        c.sql(f"create database {name}")
+        c.sql(f"create table t as select '{name}' as me", name)
+    src = source(c.uri("postgres"), databases=["*"], exclude_databases=["postgres"])
+    make_set(src, place)
+    for name in names:
+        c.sql("drop table t", name)
+    result = work(restore_job(place, src))
+    equal(len({r["kept"]["place"] for r in result["restored"]}), 2)
+    for name in names:
+        equal(c.sql("select me from t", name), name)
+
+
+@test
+def another_locale_provider_than_the_servers():
+    if int(run([f"{pg.bin_dir()}/postgres", "--version"]).stdout.split()[2].split(".")[0]) < 15:
+        skip("a server before 15 has one provider for all")
+    c, place = pg.Cluster(initdb=("--locale-provider=icu", "--icu-locale=de")), temp_dir()
+    c.sql("create database plain template template0 locale_provider libc locale 'C.UTF-8'")
+    c.sql("create table t as select 1 as i", "plain")
+    look = "select datlocprovider, datcollate from pg_database where datname = 'plain'"
+    before = c.sql(look)
+    src = source(c.uri("plain"))
+    make_set(src, place)
+    c.sql("drop database plain")
+    work(restore_job(place, src))
+    equal(c.sql(look), before)
 
 
 @test

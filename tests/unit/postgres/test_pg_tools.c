@@ -63,6 +63,10 @@ TEST(side_names_fit_and_stay_utf8)
         ASSERT(strlen(side) <= 63);
         ASSERT(str_is_utf8(side, strlen(side)));
         ASSERT_CONTAINS(side, "_synbak_undone_20261120_143000");
+        name[strlen(name) - 2] = 'a';
+        name[strlen(name) - 1] = 'b';
+        _cleanup_free_ char *other = pg_side_name(name, "undone", "20261120_143000");
+        ASSERT(strcmp(side, other) != 0);
     }
 }
 
