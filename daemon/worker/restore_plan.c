@@ -173,6 +173,12 @@ static int plan_item(struct restore_plan *p, struct restore_item *item, struct w
     return 0;
 }
 
+/* What is named where several items share the room. */
+static const char *place_of(const struct restore_plan *p, const struct restore_step *step)
+{
+    return p->target != NULL ? p->target : step->where;
+}
+
 /* Items that are staged on one file system share its room. */
 static int check_room(const struct restore_plan *p, struct err *e)
 {
@@ -187,8 +193,8 @@ static int check_room(const struct restore_plan *p, struct err *e)
             if (p->items[k].step.file_system == step->file_system)
                 need += p->items[k].step.need_bytes;
         if (need > step->free_bytes)
-            return err_set(e, ERR_REFUSED, "no room: %s needed where %s goes, %s free%s",
-                           str_bytes(need, need_text), step->where,
+            return err_set(e, ERR_REFUSED, "no room: %s needed for %s, %s free%s",
+                           str_bytes(need, need_text), place_of(p, step),
                            str_bytes(step->free_bytes, free_text),
                            p->replaces && !p->replace
                                ? " (--replace removes the present state first, after the whole "
@@ -247,8 +253,8 @@ static void add_totals(const struct restore_plan *p, struct strlist *lines)
                 sum += p->items[k].step.need_bytes;
         }
         if (!told)
-            strlist_addf(lines, "Space: %s needed where %s goes, %s free", str_bytes(sum, need),
-                         step->where, str_bytes(step->free_bytes, room));
+            strlist_addf(lines, "Space: %s needed for %s, %s free", str_bytes(sum, need),
+                         place_of(p, step), str_bytes(step->free_bytes, room));
     }
     strlist_addf(lines, "Time: about %s",
                  str_duration((int64_t)(total / BYTES_PER_SECOND) + 1, text));
