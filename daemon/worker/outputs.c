@@ -52,8 +52,7 @@ static int open_one(struct outputs *o, struct output *out, const json_t *store, 
         out->open = true;
         if (destination_claim(&out->to, &marker, &why) == 0)
             return 0;
-    }
-    if (why.code == ERR_FORMAT || why.code == ERR_INTERNAL) { /* of the job, not of the place */
+    } else if (why.code == ERR_FORMAT || why.code == ERR_INTERNAL) { /* of the job, not the place */
         if (e != NULL)
             *e = why;
         return -1;

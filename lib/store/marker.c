@@ -49,12 +49,12 @@ int marker_read(struct store *s, struct marker *ret, struct err *e)
 {
     _cleanup_(buf_deinit) struct buf text = BUF_INIT(MARKER_SIZE_MAX);
 
-    if (store_get_bytes(s, MARKER_NAME, &text, e) < 0) {
-        if (e != NULL && e->code == ERR_LIMIT)
-            e->code = ERR_FORMAT;
+    int rc = store_get_bytes(s, MARKER_NAME, &text, e);
+    if (rc < 0 && (e == NULL || e->code != ERR_LIMIT))
         return -1;
-    }
-    if (marker_parse(text.data, text.len, ret, e) < 0)
+    if (rc < 0)
+        e->code = ERR_FORMAT;
+    if (rc < 0 || marker_parse(text.data, text.len, ret, e) < 0)
         return err_wrap(e, "%s: %s is damaged (remove it, then synbakctl adopt)", store_place(s),
                         MARKER_NAME);
     return 0;

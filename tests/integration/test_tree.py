@@ -430,6 +430,16 @@ def another_file_system_is_not_entered():
 
 
 @test
+def a_damaged_marker_does_not_cost_the_other_destination():
+    root, good, bad = new_tree(), store(temp_dir()), {**store(temp_dir()), "destination": "bad"}
+    for junk in ("", "{", "x" * 5000):
+        write_file(f"{bad['path']}/synbak-destination.json", junk)
+        result = work({**archive_job(good, files(root)), "stores": [bad, good]})
+        equal([d["ok"] for d in result["destinations"]], [False, True], junk[:10])
+        contains(result["destinations"][0]["error"], "synbak-destination.json is damaged")
+
+
+@test
 def no_room_for_both_and_replace():
     """The present state goes first, when told so."""
     root, place = os.path.join(temp_dir(), "tree"), store(temp_dir())
