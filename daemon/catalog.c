@@ -350,5 +350,6 @@ void catalog_scan_failed(struct catalog *c, const char *name, const struct err *
 
     d->tried = true;
     d->listed = false; /* no retention there until it is listed again */
+    d->scanned = clock_mono();
     d->problem = *e;
 }

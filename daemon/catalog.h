@@ -20,7 +20,7 @@ struct catalog_destination {
     struct err problem;              /* of the last scan; code ERR_NONE: none */
     int64_t free_bytes, total_bytes; /* total 0: unknown */
     json_t *damaged;                 /* [{"job","id","error"}] of that scan; or NULL */
-    struct mono scanned;             /* when the last good scan ended */
+    struct mono scanned;             /* when the last scan ended, whatever it found */
 };
 
 struct catalog_job {

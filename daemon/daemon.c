@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "daemon/alarm.h"
 #include "daemon/control.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
@@ -98,7 +99,10 @@ static void after_run(struct daemon *d, const struct run *r)
     if (r->kind == RUN_VERIFY || d->stopping)
         return;
     for (size_t i = 0; i < r->destination_count; i++)
-        scan_refresh(d, r->destinations[i].destination->name);
+        if (r->destinations[i].out) /* what became of it? */
+            scan_start(d, r->destinations[i].destination->name, NULL, NULL);
+        else
+            scan_refresh(d, r->destinations[i].destination->name);
     if (r->outcome == OUTCOME_GOOD || r->outcome == OUTCOME_INCOMPLETE)
         prune_start(d, r->job->name);
 }
@@ -308,6 +312,8 @@ void daemon_tick(struct daemon *d)
     }
     if (daemon_step(d, event, NULL, NULL, &e) < 0)
         log_error(d->log, "tick: %s", e.text);
+    scan_retry(d);
+    alarms_look(d->alarms, d, event.kind == EVENT_CLOCK_JUMPED);
 }
 
 /* --- configuration --- */

@@ -15,6 +15,7 @@
 #include "daemon/run.h"
 #include "lib/schedule/planner.h"
 
+struct alarms;
 struct control;
 struct kept;
 struct loop_timer;
@@ -39,6 +40,7 @@ struct daemon {
     struct pings *pings;
     struct restores *restores;
     struct kept *kept;
+    struct alarms *alarms;
     struct clock_watch clock;
     int operations;    /* workers at work, or about to be */
     struct run **runs; /* started and not over */

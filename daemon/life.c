@@ -5,12 +5,14 @@
  * Stop: refuse new work, cancel runs, scans, prunes and pings, journal what became of them,
  * journal "stopped", then close every handle; the loop ends when the last one is closed.
  * A second signal changes nothing: each of these steps is bounded by its worker's TERM and KILL. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <fcntl.h>
 
+#include "daemon/alarm.h"
 #include "daemon/control.h"
 #include "daemon/daemon.h"
 #include "daemon/kept.h"
@@ -64,6 +66,7 @@ static int start_planner(struct daemon *d, const struct journal *journal, struct
 static void on_timer(void *arg)
 {
     daemon_tick(arg);
+    (void)malloc_trim(0); /* what listings and long answers took is not kept while idle */
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -127,6 +130,7 @@ static void create_parts(struct daemon *d)
     d->prunes = prunes_new(d);
     d->pings = pings_new(d);
     d->restores = restores_new(d);
+    d->alarms = alarms_new();
     d->kept = kept_new(d);
     kept_refresh(d->kept);
     d->timer = loop_timer_new(&d->loop, on_timer, d);
@@ -259,6 +263,7 @@ void daemon_deinit(struct daemon *d)
     scans_free(d->scans);
     restores_free(d->restores);
     kept_free(d->kept);
+    alarms_free(d->alarms);
     control_free(d->control);
     journal_writer_free(d->journal);
     history_free(d->history);

@@ -42,6 +42,8 @@ static const char *const message_ids[LOG_EVENT_COUNT] = {
     [LOG_DESTINATION_PROBLEM] = "0275f1c4e91841fa86fba38cbec6ceae",
     [LOG_DENIED] = "e62febd48e7e4c9aafec7482eba3b24e",
     [LOG_JOURNAL_FAILED] = "86c7a59fdc3d4a4aafda3c89e390cc78",
+    [LOG_ALARM] = "58d24913bdf14d3c9b079666b3cd1c34",
+    [LOG_ALARM_OVER] = "b9ff6a8335d742f595f44509e49f66f7",
 };
 static const char *const level_words[] = {"error", "warning", "info"};
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO};

@@ -37,6 +37,8 @@ enum log_event {
     LOG_DESTINATION_PROBLEM,
     LOG_DENIED,
     LOG_JOURNAL_FAILED,
+    LOG_ALARM, /* status has got worse */
+    LOG_ALARM_OVER,
     LOG_EVENT_COUNT
 };
 

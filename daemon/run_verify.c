@@ -7,6 +7,7 @@
 #include "daemon/prune.h"
 #include "daemon/record.h"
 #include "daemon/run.h"
+#include "daemon/scan.h"
 
 static bool takes_part(const struct run *r, const char *destination)
 {
@@ -98,6 +99,8 @@ static void on_checked(void *arg, const json_t *result, const struct err *e)
         struct err why = *e;
         (void)err_wrap(&why, "verification of %s at \"%s\"", c->id, c->destination);
         run_fail(r, &why);
+        if (e->code == ERR_NOT_FOUND) /* what else has gone? */
+            scan_start(r->daemon, c->destination, NULL, NULL);
     }
     run_tick(r);
 }

@@ -180,10 +180,26 @@ void scan_all(struct daemon *d)
         scan_start(d, d->config->destinations[i]->name, NULL, NULL);
 }
 
+static bool is_stale(const struct catalog_destination *d)
+{
+    return clock_mono().us - d->scanned.us > FRESH_US;
+}
+
+/* One that was away may be back: nobody should have to wait for the next run to see it. */
+void scan_retry(struct daemon *d)
+{
+    for (size_t i = 0; i < d->config->destination_count && !d->stopping; i++) {
+        const char *name = d->config->destinations[i]->name;
+        const struct catalog_destination *known = catalog_destination(d->catalog, name);
+        if (known->tried && !known->listed && is_stale(known))
+            scan_start(d, name, NULL, NULL);
+    }
+}
+
 void scan_refresh(struct daemon *d, const char *destination)
 {
     const struct catalog_destination *known = catalog_destination(d->catalog, destination);
 
-    if (!known->listed || clock_mono().us - known->scanned.us > FRESH_US)
+    if (!known->listed || is_stale(known))
         scan_start(d, destination, NULL, NULL);
 }

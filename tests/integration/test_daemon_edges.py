@@ -206,6 +206,24 @@ def a_set_that_has_vanished_is_no_success():
     result = d.call("wait", run=d.call("verify", job="j")["run"])
     equal((result["outcome"], result["code"]), ("failed", "not-found"), str(result))
     contains(result["error"], made)
+    wait_until(lambda: len(d.jobs_seen("scan")) == 2, "a look at what else has gone")
+
+
+@test
+def a_destination_that_goes_away_is_looked_at():
+    d = Daemon(binary="synbakd-fault", jobs=ONE + "retry = 0\n")
+    away = failing("not-mounted", "its marker is missing")
+    d.play("scan", *away)
+    d.play("command", {"send": {"type": "result", "ok": True, "result": {
+        "whole": True, "problems": [], "raw_bytes": 1, "files": 1, "destinations": [
+            {"destination": "local", "ok": False, "code": "not-mounted", "error": "its marker is missing"}]}}}, times=1)
+    equal(d.trigger()["outcome"], "failed")
+    wait_until(lambda: not d.call("status")["destinations"][0]["listed"], "the destination to be looked at")
+    equal(d.call("status")["level"], 2)
+    d.play_default("scan")
+    seen = len(d.jobs_seen("scan"))
+    d.call("status")
+    equal(len(d.jobs_seen("scan")), seen, "it is looked at all the time")
 
 
 @test
@@ -219,6 +237,26 @@ def no_false_alarm_at_the_start():
     equal(d.job()["level"], 0, str(d.job()["problems"]))
     open(f"{d.dir}/go", "w").close()
     wait_until(lambda: d.job()["latest"], "the sets")
+
+
+# --- alarms ---
+
+@test
+def what_grows_worse_by_itself_is_logged():
+    d = Daemon(binary="synbakd-fault", jobs=PLACES.replace("retry = 2", "retry = 0") + "daily = at 02:00\n")
+    d.trigger()
+    d.call("pause", job="j")
+    d.set_clock(3 * DAY)
+    wait_until(lambda: "(rpo)" in d.log(), "the alarm")
+    contains(d.log(), "error: job \"j\": the newest good backup is")
+    for _ in range(5):
+        d.call("status")
+    equal(d.log().count("(rpo)"), 1, "it is told again and again")
+    d.call("resume", job="j")
+    d.set_clock(3 * DAY + 60)
+    wait_until(lambda: d.job()["level"] == 0, "a backup")
+    d.set_clock(3 * DAY + 200)
+    wait_until(lambda: "job \"j\" is all right again" in d.log(), "the end of the alarm")
 
 
 # --- clients ---
