@@ -1,6 +1,59 @@
-/* adopt.c — the verb that makes this installation the owner of a destination. */
+/* adopt.c — the verb that makes this installation the owner of a destination.
+ *
+ * A marker that is lost is made again as it was: each manifest repeats the destination's id and
+ * salt. Under a new id all sets that lie there would seem to belong elsewhere. */
+#include <string.h>
+
 #include "daemon/worker/destination.h"
 #include "daemon/worker/worker.h"
+#include "lib/base/mem.h"
+#include "lib/plain/set_list.h"
+
+/* 1: a set was found that opens with our keys. The newest first: it was made here. */
+static int recall_of_job(struct destination *d, const char *job, struct marker *ret, struct err *e)
+{
+    _cleanup_free_ struct set_entry *entries = NULL;
+    struct manifest m;
+    size_t count;
+
+    if (set_list(d->store, job, &entries, &count, e) < 0)
+        return -1;
+    while (count-- > 0) {
+        struct err why = {0}; /* a damaged set, or one of another key, says nothing */
+        if (!entries[count].committed ||
+            keyring_read(d->ring, d->store, job, entries[count].id, NULL, &m, NULL, NULL, &why) < 0)
+            continue;
+        memcpy(ret->id, m.destination_id, sizeof(ret->id));
+        memcpy(ret->salt, m.salt, sizeof(ret->salt));
+        manifest_deinit(&m);
+        return 1;
+    }
+    return 0;
+}
+
+static int recall(struct destination *d, struct marker *ret, struct err *e)
+{
+    struct strlist jobs = {0};
+    int rc = set_list_jobs(d->store, &jobs, e);
+
+    for (size_t i = 0; rc == 0 && i < jobs.count; i++)
+        rc = recall_of_job(d, jobs.items[i], ret, e);
+    strlist_deinit(&jobs);
+    return rc;
+}
+
+static int adopt(struct destination *d, struct marker *ret, struct err *e)
+{
+    struct marker lost = {0};
+    struct err why = {0};
+    int found = 0;
+
+    if (d->owner == NULL)
+        return err_set(e, ERR_FORMAT, "\"owner\" is missing");
+    if (marker_read(d->store, ret, &why) < 0 && why.code == ERR_NOT_FOUND)
+        found = recall(d, &lost, e);
+    return found < 0 ? -1 : marker_adopt(d->store, d->owner, found == 1 ? &lost : NULL, ret, e);
+}
 
 int verb_adopt(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
@@ -11,8 +64,7 @@ int verb_adopt(struct worker *w, const json_t *job, json_t **ret_result, struct 
     (void)w; /* it is over in a moment: nothing to report */
     if (json_get_object(job, "store", &store, e) < 0 || destination_open(store, &d, e) < 0)
         return -1;
-    int rc = d.owner != NULL ? marker_adopt(d.store, d.owner, &marker, e)
-                             : err_set(e, ERR_FORMAT, "\"owner\" is missing");
+    int rc = adopt(&d, &marker, e);
     if (rc == 0)
         *ret_result = json_pack("{s:s}", "marker_id", marker.id);
     destination_close(&d);

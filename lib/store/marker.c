@@ -205,7 +205,8 @@ int marker_claim(struct store *s, const char *owner, const char *known_id, struc
     return -1;
 }
 
-int marker_adopt(struct store *s, const char *owner, struct marker *ret, struct err *e)
+int marker_adopt(struct store *s, const char *owner, const struct marker *lost, struct marker *ret,
+                 struct err *e)
 {
     struct err why = {0};
 
@@ -218,6 +219,10 @@ int marker_adopt(struct store *s, const char *owner, struct marker *ret, struct 
     } else if (why.code == ERR_NOT_FOUND) {
         if (make_new(owner, ret, e) < 0)
             return -1;
+        if (lost != NULL) {
+            memcpy(ret->id, lost->id, sizeof(ret->id));
+            memcpy(ret->salt, lost->salt, sizeof(ret->salt));
+        }
     } else {
         if (e != NULL)
             *e = why;

@@ -25,5 +25,7 @@ int must_check marker_read(struct store *s, struct marker *ret, struct err *e);
  * too. Without: a missing marker is written, if the store holds no sets. */
 int must_check marker_claim(struct store *s, const char *owner, const char *known_id,
                             struct marker *ret, struct err *e);
-/* Make `owner` the owner, whoever it was. */
-int must_check marker_adopt(struct store *s, const char *owner, struct marker *ret, struct err *e);
+/* Make `owner` the owner, whoever it was. Where the marker is lost, it is made again with the id and
+ * the salt of `lost` (as the sets that lie there name them), or with new ones if that is NULL. */
+int must_check marker_adopt(struct store *s, const char *owner, const struct marker *lost,
+                            struct marker *ret, struct err *e);

@@ -75,7 +75,7 @@ static void prepare(const char *dir)
     for (size_t i = 0; i < ARRAY_LEN(objects); i++)
         if (objects[i].made == 0)
             ASSERT_OK(put(s, &objects[i]), e);
-    ASSERT_OK(marker_adopt(s, OTHER, &m, &e), e);
+    ASSERT_OK(marker_adopt(s, OTHER, NULL, &m, &e), e);
     store_close(s);
 }
 
@@ -86,7 +86,7 @@ static int step(struct store *s, unsigned number)
     if (number == 3)
         return store_point(s, "job/latest", "2", &e);
     if (number == ADOPTED)
-        return marker_adopt(s, US, &m, &e);
+        return marker_adopt(s, US, NULL, &m, &e);
     for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
         if (objects[i].made == number)
             return put(s, &objects[i]);

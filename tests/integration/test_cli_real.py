@@ -62,6 +62,19 @@ def what_was_there_is_copied_kept_listed_and_comes_back_by_undo():
 
 
 @test
+def a_lost_marker_costs_no_set():
+    d = deployment()
+    identity = d.backup()
+    place = json.loads(d.ctl("show", "synapse", "--json").stdout)["sets"][0]["place"]
+    os.unlink(os.path.join(os.path.dirname(os.path.dirname(place)), "synbak-destination.json"))
+    check(d.ctl("trigger", "synapse", "--wait").returncode != 0, "a destination without its marker is refused")
+    d.ctl("adopt", "local", ok=True)
+    d.ctl("rescan", ok=True)
+    equal([s["state"] for s in json.loads(d.ctl("list", "--json").stdout)["sets"] if s["id"] == identity], ["good"])
+    d.ctl("verify", f"synapse/{identity}", ok=True)
+
+
+@test
 def looking_inside_and_taking_out():
     d = deployment()
     identity = d.backup()

@@ -393,6 +393,24 @@ def adoption():
 
 
 @test
+def a_lost_marker_is_made_again_as_it_was():
+    """Else all sets that lie there would seem to belong to another destination."""
+    place = a_set()
+    marker = os.path.join(place["path"], "synbak-destination.json")
+    with open(marker, "rb") as f:
+        before = json.load(f)
+    os.unlink(marker)
+    equal(work({"verb": "adopt", "store": place})["marker_id"], before["id"])
+    with open(marker, "rb") as f:
+        after = json.load(f)
+    equal((after["id"], after["salt"], after["owner"]), (before["id"], before["salt"], before["owner"]))
+    equal(work(verify_job(place))["damaged"], [])
+    equal(len(work(scan_job(place))["sets"]["j"]), 1)
+    os.unlink(marker)  # another's sets do not say anything
+    check(work({"verb": "adopt", "store": {**place, "key": OTHER_KEY}})["marker_id"] != before["id"])
+
+
+@test
 def hostile_manifests():
     """Authentic by their MAC (key = none), and still not believed."""
     place = a_set(None)

@@ -39,7 +39,7 @@ TEST(a_foreign_owner_is_refused_until_adopted)
     ASSERT_OK(marker_claim(s, OTHER, NULL, &m, &e), e);
     ASSERT_ERR(marker_claim(s, US, NULL, &adopted, &e), e, ERR_FOREIGN);
     ASSERT_CONTAINS(e.text, "synbakctl adopt");
-    ASSERT_OK(marker_adopt(s, US, &adopted, &e), e);
+    ASSERT_OK(marker_adopt(s, US, NULL, &adopted, &e), e);
     ASSERT_STR(adopted.id, m.id);
     ASSERT_STR(adopted.salt, m.salt);
     ASSERT_OK(marker_claim(s, US, m.id, &adopted, &e), e);
@@ -75,7 +75,7 @@ TEST(sets_without_a_marker_are_not_taken_over)
     put(s, "synapse/20261120_143000/manifest.json", "{}");
     ASSERT_ERR(marker_claim(s, US, NULL, &m, &e), e, ERR_FOREIGN);
     ASSERT_CONTAINS(e.text, "synbakctl adopt");
-    ASSERT_OK(marker_adopt(s, US, &m, &e), e);
+    ASSERT_OK(marker_adopt(s, US, NULL, &m, &e), e);
     ASSERT_OK(marker_claim(s, US, m.id, &m, &e), e);
     store_close(s);
 }
@@ -114,7 +114,7 @@ TEST(what_is_no_marker_is_refused)
         put(s, MARKER_NAME, bad[i]);
         ASSERT_ERR(marker_read(s, &m, &e), e, ERR_FORMAT);
         ASSERT_ERR(marker_claim(s, US, NULL, &m, &e), e, ERR_FORMAT);
-        ASSERT_ERR(marker_adopt(s, US, &m, &e), e, ERR_FORMAT);
+        ASSERT_ERR(marker_adopt(s, US, NULL, &m, &e), e, ERR_FORMAT);
         store_close(s);
     }
 }
