@@ -150,8 +150,8 @@ void status_print_kept(const struct screen *s, const json_t *status)
     json_array_foreach(list, i, kept)
     {
         int64_t bytes = json_opt_i64(kept, "bytes", 0);
-        say_line(s, PLAIN, "  %s, %s; remove with: %s", json_opt_string(kept, "what", "?"),
-                 str_bytes((uint64_t)(bytes > 0 ? bytes : 0), size),
-                 json_opt_string(kept, "command", "?"));
+        say_line(s, PLAIN, "  %s, %s", json_opt_string(kept, "what", "?"),
+                 str_bytes((uint64_t)(bytes > 0 ? bytes : 0), size));
+        say_line(s, DIM, "      remove it with: %s", json_opt_string(kept, "command", "?"));
     }
 }

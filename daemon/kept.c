@@ -59,8 +59,8 @@ static void add(json_t *list, const char *file, const json_t *record, const json
         return;
     /* nobody can see from here that a database is gone: its record goes with it */
     char *remove = place[0] == '/' ? mem_strdup(command) : mem_printf("%s && rm %s", command, file);
-    char *what = mem_printf("%s, %s, by restore %s", json_opt_string(kept, "source", "?"), place,
-                            json_opt_string(record, "run", "?"));
+    char *what = mem_printf("restore %s, source \"%s\": %s", json_opt_string(record, "run", "?"),
+                            json_opt_string(kept, "source", "?"), place);
     (void)json_array_append_new(list, json_pack("{s:o,s:I,s:o}", "what", json_printable(what),
                                                 "bytes", (json_int_t)json_opt_i64(kept, "bytes", 0),
                                                 "command", json_printable(remove)));

@@ -2,6 +2,7 @@
  * to know, a read pin, a pause of the schedule, and the copy of the present state beforehand. */
 #include <string.h>
 
+#include "daemon/kept.h"
 #include "daemon/loop.h"
 #include "daemon/methods.h"
 #include "daemon/record.h"
@@ -162,6 +163,7 @@ static void method_restore_undone(struct request *r)
                                  "ok", json_opt_bool(params, "ok", false), "error",
                                  json_opt_string(params, "error", NULL)),
                        json_object());
+    kept_refresh(request_daemon(r)->kept);
 }
 
 static void method_pre_restore(struct request *r)
