@@ -79,7 +79,8 @@ static void check_one(const struct config *c, json_t *findings, const struct des
     _cleanup_free_ char *file = key_file(ref);
 
     if (key_read(ref, &key, &e) < 0 || secret_check_key(&key, &e) < 0)
-        finding(findings, ERROR, "no run to this destination can succeed without it",
+        finding(findings, ERROR,
+                "put it back, or correct key: until then every run to this destination fails",
                 "destination \"%s\": %s", d->name, e.text);
     secret_deinit(&key);
     if (file == NULL)

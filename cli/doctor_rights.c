@@ -46,6 +46,15 @@ static json_t *part_of(const struct source *s, const char *part)
     return o;
 }
 
+static void check_caller(json_t *findings)
+{
+    const struct passwd *daemon = getpwnam(DAEMON_USER);
+
+    if (geteuid() != 0 && daemon != NULL && daemon->pw_uid != geteuid())
+        finding(findings, WARNING, "sudo synbakctl doctor",
+                "all this is as uid %u sees it, not as root or synbakd would", geteuid());
+}
+
 /* Dumps of databases as the daemon's user, whose role they know, and their restores as we are, who
  * would make them; trees as we are, because the daemon's worker for them has a capability that its
  * user alone lacks. */
@@ -54,6 +63,7 @@ void doctor_rights(struct cli *c, json_t *findings)
     const bool other = geteuid() == 0 && getpwnam(DAEMON_USER) != NULL;
     json_t *theirs = json_array(), *ours = json_array(), *stores = json_array();
 
+    check_caller(findings);
     for (size_t i = 0; i < c->config->source_count; i++) {
         const struct source *s = c->config->sources[i];
         if (s->type == SOURCE_FILES || (other && s->type == SOURCE_POSTGRESQL))

@@ -237,8 +237,8 @@ static const struct {
 } tellers[] = {
     {"started", NULL, daemon_started},
     {"stopped", NULL, daemon_stopped},
-    {"job-known", "is new in the configuration", NULL},
-    {"job-gone", "is no longer in the configuration", NULL},
+    {"job-known", "new in the configuration", NULL},
+    {"job-gone", "gone from the configuration", NULL},
     {"run-queued", NULL, queued},
     {"run-started", NULL, started},
     {"set-begun", NULL, NULL},
