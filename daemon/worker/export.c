@@ -69,7 +69,9 @@ static int finish_file(const struct place *p, int fd, struct err *e)
 {
     if (io_fsync(fd) != 0)
         return err_sys(e, ERR_IO, errno, "fsync %s", p->name);
-    if (io_rename(p->folder, p->temporary, p->folder, p->name, RENAME_NOREPLACE) != 0)
+    /* NFS knows no NOREPLACE; find_place has looked */
+    if (io_rename(p->folder, p->temporary, p->folder, p->name, RENAME_NOREPLACE) != 0 &&
+        (errno != EINVAL || io_rename(p->folder, p->temporary, p->folder, p->name, 0) != 0))
         return errno == EEXIST ? err_set(e, ERR_EXISTS, "%s exists already", p->name)
                                : err_sys(e, ERR_IO, errno, "rename to %s", p->name);
     return fs_sync_dir(p->folder, ".", e);

@@ -16,7 +16,9 @@ struct restore_file {
     char *folder, *name, *temporary, *step;
     uint64_t total;
     int folder_fd;
-    bool made; /* the temporary file is there */
+    bool made;        /* the temporary file is there */
+    bool made_folder; /* so is the folder, and it is ours */
+    bool swapped;     /* it has its own name */
 };
 
 int restore_file_plan(const struct restore_request *q, struct restore_step *step,
@@ -67,6 +69,9 @@ static int copy(struct restore_file *f, int fd, restore_read *read, void *arg, s
 
 int restore_file_stage(struct restore_file *f, restore_read *read, void *arg, struct err *e)
 {
+    struct stat st;
+
+    f->made_folder = io_stat(AT_FDCWD, f->folder, &st, 0) != 0;
     if (fs_make_dirs(AT_FDCWD, f->folder, 0700, e) < 0 ||
         fs_open_dir(f->folder, &f->folder_fd, e) < 0)
         return -1;
@@ -84,6 +89,7 @@ int restore_file_swap(struct restore_file *f, struct err *e)
         (errno != EINVAL || io_rename(f->folder_fd, f->temporary, f->folder_fd, f->name, 0) != 0))
         return err_sys(e, ERR_IO, errno, "create %s/%s", f->folder, f->name);
     f->made = false;
+    f->swapped = true;
     return fs_sync_dir(f->folder_fd, ".", e);
 }
 
@@ -91,10 +97,10 @@ void restore_file_free(struct restore_file *f)
 {
     if (f == NULL)
         return;
-    if (f->made) {
+    if (f->made)
         (void)io_unlink(f->folder_fd, f->temporary, 0);
-        (void)io_unlink(AT_FDCWD, f->folder, AT_REMOVEDIR); /* unless others put something there */
-    }
+    if (f->made_folder && !f->swapped) /* fails if others put something there */
+        (void)io_unlink(AT_FDCWD, f->folder, AT_REMOVEDIR);
     fs_closep(&f->folder_fd);
     free(f->folder);
     free(f->name);

@@ -430,6 +430,24 @@ def another_file_system_is_not_entered():
 
 
 @test
+def a_failed_restore_leaves_a_folder_that_was_there():
+    place = store(temp_dir(), key=KEY)
+    said = command("said", ["head", "-c", "3000000", "/dev/urandom"])
+    back_up(place, said)
+    path = f"{place['path']}/j/20261120_143000/said/said.out.gz.enc"
+    with open(path, "r+b") as f:
+        f.seek(-1, os.SEEK_END)
+        last = f.read(1)
+        f.seek(-1, os.SEEK_END)
+        f.write(bytes([last[0] ^ 1]))
+    there = temp_dir()
+    for target in (there, os.path.join(there, "new")):
+        work_error(restore_job(place, "target", target=target))
+        equal(os.listdir(there), [], target)
+        check(os.path.isdir(there), "the folder was the user's")
+
+
+@test
 def a_damaged_marker_does_not_cost_the_other_destination():
     root, good, bad = new_tree(), store(temp_dir()), {**store(temp_dir()), "destination": "bad"}
     for junk in ("", "{", "x" * 5000):
