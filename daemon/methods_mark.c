@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/methods.h"
+#include "daemon/prune.h"
 #include "daemon/record.h"
 #include "daemon/set_json.h"
 
@@ -91,15 +92,30 @@ static void mark_next(struct mark *m)
                                 .callbacks = {.done = on_marked, .arg = m}});
 }
 
+/* To say that it is pinned would be a lie. */
+static bool is_going(const struct daemon *d, const char *job, const char *id)
+{
+    for (size_t i = 0; i < d->config->destination_count; i++)
+        if (prune_is_removing(d->prunes, job, d->config->destinations[i]->name, id))
+            return true;
+    return false;
+}
+
 static void begin_mark(struct request *r, const char *kind, const char *record)
 {
     struct daemon *d = request_daemon(r);
     const struct job *job;
     const struct set *s = method_set(r, &job);
     struct wall until;
+    struct err e = {0};
 
     if (s == NULL || method_until(r, &until) < 0)
         return;
+    if (strcmp(kind, "pin") == 0 && is_going(d, job->name, s->id)) {
+        (void)err_set(&e, ERR_REFUSED, "retention is removing %s/%s just now", job->name, s->id);
+        request_fail(r, &e);
+        return;
+    }
     struct mark *m = mem_alloc(sizeof(*m));
     *m = (struct mark){.request = r,
                        .daemon = d,

@@ -179,11 +179,25 @@ static int take_log_record(void *arg, const json_t *record, struct err *e)
     return 0;
 }
 
+/* The newest ones stand in the last segments; how many that are depends on what is asked for. */
+static int read_newest(struct log_task *t)
+{
+    for (size_t segments = 1;; segments *= 4) {
+        (void)json_array_clear(t->records);
+        if (journal_tail(t->state_dir, segments, &t->after, &t->error) < 0 ||
+            journal_read(t->state_dir, t->after, take_log_record, t, &t->error) < 0)
+            return -1;
+        if (t->after == 0 || (int64_t)json_array_size(t->records) >= t->count)
+            return 0;
+    }
+}
+
 static void read_log(void *arg)
 {
     struct log_task *t = arg;
 
-    t->rc = journal_read(t->state_dir, t->after, take_log_record, t, &t->error);
+    t->rc = t->newest ? read_newest(t)
+                      : journal_read(t->state_dir, t->after, take_log_record, t, &t->error);
 }
 
 static void on_log_read(void *arg)

@@ -45,3 +45,7 @@ int must_check journal_expire(struct journal *j, struct wall now, struct err *e)
  * Takes no lock; may run beside the daemon in another thread or process. */
 int must_check journal_read(const char *state_dir, int64_t after, journal_replay_cb *cb, void *arg,
                             struct err *e);
+/* The `after` with which journal_read reads the newest `segments` segments alone; 0: that is all.
+ * A year of journal must not be read for its last lines. */
+int must_check journal_tail(const char *state_dir, size_t segments, int64_t *ret_after,
+                            struct err *e);

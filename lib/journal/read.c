@@ -37,6 +37,20 @@ static int read_segment(int dirfd, const struct segments *s, size_t i, struct ch
     return segment_walk(&whole, chain, after, cb, arg, &good, e);
 }
 
+int journal_tail(const char *state_dir, size_t segments, int64_t *ret_after, struct err *e)
+{
+    _cleanup_free_ char *path = mem_printf("%s/journal", state_dir);
+    _cleanup_(fs_closep) int dir = -1;
+    _cleanup_(segments_deinit) struct segments all = {0};
+
+    *ret_after = 0;
+    if (fs_open_dir(path, &dir, e) < 0 || segments_list(dir, &all, e) < 0)
+        return err_wrap(e, "journal");
+    if (segments < all.count)
+        *ret_after = all.first[all.count - segments] - 1;
+    return 0;
+}
+
 int journal_read(const char *state_dir, int64_t after, journal_replay_cb *cb, void *arg,
                  struct err *e)
 {

@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from daemon_client import Daemon  # noqa: E402
+from daemon_client import Daemon, Refused  # noqa: E402
 from harness import check, contains, equal, lacks, run_all, test, wait_until, write_file  # noqa: E402
 
 DAY, MINUTE = 86400, 60
@@ -104,6 +104,37 @@ def a_pin_that_has_ended_keeps_nothing():
     d.call("pin", job="j", id=first, reason="for the audit", until="2000-01-01T00:00:00Z")
     d.trigger()
     wait_until(lambda: any(r["removed"] == [first] for r in d.records("pruned")), "the set to be removed")
+
+
+@test
+def what_is_being_removed_cannot_be_pinned():
+    d = Daemon(jobs=ONE + "manual = keep 1\n")
+    first = d.trigger()["id"]
+    d.play("prune", {"wait_for": f"{d.dir}/go"}, {"default": True}, times=1)
+    second = d.trigger()["id"]
+    wait_until(lambda: d.jobs_seen("prune"), "retention")
+    try:
+        d.call("pin", job="j", id=first, reason="too late")
+        check(False, "it is pinned and gone")
+    except Refused as e:
+        equal(e.code, "refused")
+    d.call("pin", job="j", id=second, reason="in time")
+    open(f"{d.dir}/go", "w").close()
+    wait_until(lambda: [s["id"] for s in d.call("list")["sets"]] == [second], "the removal")
+
+
+@test
+def the_last_records_need_no_old_segment():
+    d = Daemon()
+    for n in range(4):
+        d.call("hold", job="j", reason=f"{n}" * 1000000)
+        d.call("release", job="j", reason=f"{n}" * 1000000)
+    d.trigger()
+    segments = sorted(os.listdir(f"{d.state}/journal"))
+    check(len(segments) > 3, str(segments))
+    write_file(f"{d.state}/journal/{segments[0]}", "this was a segment\n")
+    log = d.call("log", count=3)["records"]
+    equal((len(log), log[-1]["type"]), (3, "run-finished"))
 
 
 @test
