@@ -24,7 +24,7 @@
 #include "lib/postgres/rights.h"
 #include "lib/postgres/tools.h"
 
-enum { CHUNK = 1 << 20, TICK_MS = 500, GRACE_MS = 5000 };
+enum { CHUNK = 1 << 20, SMALL = 128 << 10, TICK_MS = 500, GRACE_MS = 5000 };
 
 struct dump {
     struct worker *worker;
@@ -65,6 +65,14 @@ static int await_output(struct stream *s, struct err *e)
     }
 }
 
+/* pg_dump writes 4 KiB at a time. Woken by each of them we would be switched to and fro all the
+ * time; a millisecond later there is more, and the pipe has room for three. */
+static void let_gather(size_t last)
+{
+    if (last < SMALL)
+        clock_sleep_ms(1);
+}
+
 static int copy_output(struct stream *s, struct err *e)
 {
     for (;;) {
@@ -83,6 +91,7 @@ static int copy_output(struct stream *s, struct err *e)
             s->d->hopeless = true;
             return -1;
         }
+        let_gather((size_t)n);
     }
 }
 
