@@ -350,6 +350,28 @@ def output_that_cannot_be_written_is_a_failure():
 
 
 @test
+def log_tells_in_sentences():
+    w = World()
+    w.daemon.answers["log"] = {"last": 6, "records": [
+        {"seq": 1, "time": iso(-60), "type": "set-begun", "job": "synapse", "run": 15, "id": "20261121_020000"},
+        {"seq": 2, "time": iso(-50), "type": "run-finished", "job": "synapse", "run": 15, "kind": "backup",
+         "outcome": "good", "id": "20261121_020000", "bytes": 2000000, "duration_s": 3,
+         "destinations": [{"destination": "local", "ok": True}, {"destination": "second", "ok": True}]},
+        {"seq": 3, "time": iso(-40), "type": "run-finished", "job": "synapse", "run": 16, "outcome": "failed",
+         "error": "it \x1b[31mbroke"},
+        {"seq": 4, "time": iso(-30), "type": "held", "job": "synapse", "uid": 0, "reason": "to look"},
+        {"seq": 5, "time": iso(-20), "type": "restore-ended", "job": "synapse", "id": "20261121_020000",
+         "purpose": "restore", "ok": True, "summary": {"undo": "20261121_030000"}},
+        {"seq": 6, "time": iso(-10), "type": "of-the-future", "uid": 0}]}
+    told = [line.split(" UTC ")[1] for line in w.ctl("log", ok=True).stdout.splitlines()]
+    equal(told, ["synapse: run 15 is good: 20261121_020000 at local, second, 2.0 MB in 3 s",
+                 "synapse: run 16 failed: it \\x1b[31mbroke",
+                 "synapse: held: nothing is deleted until it is released (root: to look)",
+                 "synapse: restore of 20261121_020000 is done, undo it with: synbakctl restore --undo 20261121_030000",
+                 "of-the-future (root)"])
+
+
+@test
 def log_follows():
     w = World()
     served = []
