@@ -66,7 +66,7 @@ static void trigger(struct planner *p, const struct event *event, struct actions
         run.tiers = 1U << TIER_PRE_RESTORE;
         (void)snprintf(run.why, sizeof(run.why), "before a restore");
     } else if (run.kind == RUN_VERIFY) {
-        run.tiers = 0;
+        run.tiers = 1U << TIER_MANUAL; /* tells it from a scheduled one after a restart */
     }
     (void)snprintf(run.job, sizeof(run.job), "%s", event->job);
     actions_add_run(out, ACTION_QUEUE_RUN, planner_queue(p, run, event->now));

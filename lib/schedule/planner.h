@@ -18,7 +18,7 @@
  * queue and are never skipped; one run of a job at a time; `parallel` runs at once, higher priority
  * first, then older first; a paused job starts nothing (what falls due stays owed). A suspect run
  * leaves its tiers owed without a retry, a run cancelled by a person likewise; one that a stop of
- * the daemon cut off is retried. Manual runs carry what is owed too, those of some sources
+ * the daemon cut off is retried, a scheduled verification at once. Manual runs carry what is owed too, those of some sources
  * (fragment) never. Pre-restore runs go first and also while the job is paused. */
 #pragma once
 

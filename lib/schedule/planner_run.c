@@ -237,6 +237,10 @@ void planner_finish(struct planner *p, struct planner_run *run, enum run_outcome
     struct planner_run done = *run;
 
     planner_run_remove(p, run);
+    /* cut off by a stop of the daemon: weekly must not become fortnightly by it */
+    if (job != NULL && done.kind == RUN_VERIFY && done.scheduled && !done.cancel_asked &&
+        outcome == OUTCOME_CANCELLED)
+        job->verify_owed = job->due[DUE_VERIFY].calendar != NULL;
     if (job == NULL || !planner_carries_tiers(&done))
         return;
     unsigned carried = done.tiers & job->owed;

@@ -95,6 +95,24 @@ def no_record_is_lost_beside_a_checkpoint():
     equal((d.job("j")["held"], d.job("k")["held"]), (True, True))
 
 
+@test
+def a_scheduled_verification_outlives_a_stop():
+    d = Daemon(binary="synbakd-fault", jobs=ONE + "verify = cron 0 5 * * *\n")
+    d.trigger()
+    d.play("verify", {"wait_for": f"{d.dir}/go"}, {"default": True}, times=1)
+    d.set_clock(seconds_to(5))
+    wait_until(lambda: d.call("status") and d.jobs_seen("verify"), "the verification")
+    d.restart()
+    equal(next_run(d, 3)["outcome"], "good")
+    equal([r["outcome"] for r in d.records("run-finished")], ["good", "cancelled", "good"])
+    d.play("verify", {"wait_for": f"{d.dir}/go"}, {"default": True}, times=1)
+    seen = len(d.jobs_seen("verify"))
+    d.call("verify", job="j")
+    wait_until(lambda: len(d.jobs_seen("verify")) > seen, "the verification that was asked for")
+    d.restart()
+    equal((len(d.jobs_seen("verify")), d.job()["queued"], d.job()["running"]), (seen + 1, [], None))
+
+
 # --- what outlives what ---
 
 @test
