@@ -27,9 +27,12 @@ static void put_out(struct run_destination *rd, const json_t *o)
     (void)err_wrap(&rd->error, "destination \"%s\"", rd->destination->name);
 }
 
+/* A destination that the worker is silent about has nothing of this source: a set must not be made
+ * there as if it had. */
 static void take_destinations(struct run *r, const struct run_source *s, const json_t *result)
 {
     json_t *list = json_object_get(result, "destinations"), *o;
+    _cleanup_free_ bool *told = mem_alloc(r->destination_count * sizeof(*told));
     size_t i;
 
     json_array_foreach(list, i, o)
@@ -37,12 +40,16 @@ static void take_destinations(struct run *r, const struct run_source *s, const j
         struct run_destination *rd = destination_of(r, o);
         if (rd == NULL || rd->out)
             continue;
+        told[rd - r->destinations] = true;
         json_t *artifacts = json_object_get(o, "artifacts");
         if (!json_opt_bool(o, "ok", false))
             put_out(rd, o);
         else if (json_array_size(artifacts) > 0)
             (void)json_object_set(s->artifacts, rd->destination->name, artifacts);
     }
+    for (i = 0; i < r->destination_count; i++)
+        if (!told[i] && !r->destinations[i].out)
+            put_out(&r->destinations[i], NULL);
 }
 
 static bool all_out(const struct run *r)

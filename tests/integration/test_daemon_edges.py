@@ -235,6 +235,17 @@ def every_retry_goes_to_who_is_late():
 
 
 @test
+def a_destination_that_a_worker_is_silent_about_gets_no_set():
+    d = Daemon(jobs=PLACES)
+    d.play("command", {"send": {"type": "result", "ok": True, "result": {
+        "whole": True, "problems": [], "raw_bytes": 1, "files": 1, "destinations": [
+            {"destination": "local", "ok": True, "artifacts": [{"stored_bytes": 500}]}]}}}, times=1)
+    result = d.trigger()
+    equal((result["outcome"], result["code"]), ("incomplete", "late"), str(result))
+    equal([s["destination"] for s in d.jobs_seen("commit")[0]["stores"]], ["local"])
+
+
+@test
 def verified_means_at_every_destination():
     d = Daemon(jobs=PLACES)
     equal(d.trigger()["outcome"], "good")
