@@ -46,7 +46,7 @@ struct destination {
     struct secret_ref *old_keys; /* for reading */
     size_t old_key_count;
     enum compression compression;
-    int compression_level; /* 1..9, default 1: ISA-L's fast level; see docs/plain-format.md */
+    int compression_level; /* 1..9, default 2: as fast as 1 by ISA-L, and smaller */
     int64_t volume_bytes;  /* 64 GiB */
     int warn_free_percent; /* 20 */
 };

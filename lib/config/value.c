@@ -150,7 +150,7 @@ static int parse_old_keys(const char *raw, struct destination *d, struct err *e)
 
 static int parse_compression(const char *s, struct destination *d, struct err *e)
 {
-    int64_t level = 1;
+    int64_t level = 2;
 
     if (strcmp(s, "none") == 0) {
         d->compression = COMPRESSION_NONE;

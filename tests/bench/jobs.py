@@ -22,7 +22,7 @@ class Place:
     def store(self):
         return {"destination": "local", "type": "directory", "path": self.folder, "owner": OWNER,
                 "known_id": None, "key": self.key, "key_hint": "none" if self.key is None else "file:/etc/synbak/key",
-                "old_keys": [], "gzip": True, "level": 1, "volume_bytes": self.volume_bytes}
+                "old_keys": [], "gzip": True, "level": 2, "volume_bytes": self.volume_bytes}
 
     def empty(self):
         shutil.rmtree(self.folder, ignore_errors=True)
