@@ -6,6 +6,7 @@ SYNBAK_TEST_SCRIPT names a folder. VERB.json there holds {"steps": [...], "times
 {"deaf": true} (ignores TERM), {"await": TYPE} (a message of the parent), {"kill": SIGNAL}, {"exit": N},
 {"default": true}. Without a script a verb succeeds; sets.json keeps what was committed, so
 that scan, prune and verify agree with it. Every job is noted in got.jsonl."""
+import ctypes
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import struct
 import sys
 import time
 
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: even asleep it goes with its daemon
 folder = os.environ["SYNBAK_TEST_SCRIPT"]
 link = socket.socket(fileno=3)
 

@@ -99,7 +99,7 @@ TEST(the_defaults_are_those_of_the_model)
     ASSERT_EQ(c->parallel, 1);
     ASSERT_EQ(d->key.kind, SECRET_NONE);
     ASSERT_EQ(d->compression, COMPRESSION_GZIP);
-    ASSERT_EQ(d->compression_level, 1);
+    ASSERT_EQ(d->compression_level, 2);
     ASSERT_EQ(d->volume_bytes, 64LL << 30);
     ASSERT_EQ(d->warn_free_percent, 20);
     ASSERT(s->one_file_system && s->xattrs && !s->allow_empty);
