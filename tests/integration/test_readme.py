@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import harness  # noqa: E402
-from harness import BUILD, ROOT, check, equal, note, run, run_all, temp_dir, test, write_file  # noqa: E402
+from harness import RELEASE, ROOT, check, equal, note, run, run_all, temp_dir, test, write_file  # noqa: E402
 from systemd_boot import boot  # noqa: E402
 
 
@@ -27,7 +27,7 @@ def first_screen_as_printed():
     if os.geteuid() != 0:
         harness.skip("booting systemd needs root")
     folder = temp_dir()
-    run(["cmake", "--install", BUILD], ok=True, env={**os.environ, "DESTDIR": f"{folder}/root"})
+    run(["cmake", "--install", RELEASE], ok=True, env={**os.environ, "DESTDIR": f"{folder}/root"})
     for name in ("tests/integration/readme_suite.sh", "tests/integration/readme_terminal.py",
                  "etc/demo/homeserver.sql", "etc/demo/media_store.py"):
         shutil.copy(f"{ROOT}/{name}", folder)

@@ -8,10 +8,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import harness  # noqa: E402
-from harness import BUILD, ROOT, check, equal, note, run, run_all, temp_dir, test  # noqa: E402
+from harness import RELEASE, ROOT, check, equal, note, run, run_all, temp_dir, test  # noqa: E402
 from systemd_boot import boot  # noqa: E402
-
-INSTALLED = os.environ.get("SYNBAK_RELEASE", BUILD)  # what a user would install, no sanitizers
 
 
 @test
@@ -19,7 +17,7 @@ def unit_under_systemd():
     if os.geteuid() != 0:
         harness.skip("booting systemd needs root")
     folder = temp_dir()
-    run(["cmake", "--install", INSTALLED], ok=True, env={**os.environ, "DESTDIR": f"{folder}/root"})
+    run(["cmake", "--install", RELEASE], ok=True, env={**os.environ, "DESTDIR": f"{folder}/root"})
     shutil.copy(f"{ROOT}/tests/integration/systemd_suite.sh", f"{folder}/suite.sh")
     output = boot(folder)
     results = re.findall(r"^(ok|not ok) (.*)$", output, re.M)
@@ -32,7 +30,7 @@ def unit_under_systemd():
 @test
 def exposure_is_at_most_two():
     folder = temp_dir()
-    run(["cmake", "--install", INSTALLED], ok=True, env={**os.environ, "DESTDIR": folder})
+    run(["cmake", "--install", RELEASE], ok=True, env={**os.environ, "DESTDIR": folder})
     unit = [os.path.join(d, f) for d, _, fs in os.walk(folder) for f in fs if f == "synbakd.service"]
     equal(len(unit), 1)
     done = run(["systemd-analyze", "security", "--offline=true", "--threshold=20", unit[0]])

@@ -20,6 +20,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("SYNBAK_BUILD", os.path.join(ROOT, "build")))
+RELEASE = os.environ.get("SYNBAK_RELEASE", BUILD)  # what a user would install: no sanitizers
 LIMIT_SECONDS, LONG_LIMIT_SECONDS = 120, 3600
 
 _tests = []
