@@ -15,8 +15,7 @@ struct log; /* one per process; owned by main */
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 
-/* What an operator may alert on: each has a MESSAGE_ID that never changes (docs/architecture.md).
- */
+/* What an operator may alert on: each has a MESSAGE_ID that never changes (synbakd(8)). */
 enum log_event {
     LOG_PLAIN, /* no id */
     LOG_STARTED,

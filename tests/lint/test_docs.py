@@ -39,6 +39,13 @@ def unclean_man_pages():
         yield from done.stdout.splitlines()
 
 
+def message_ids_without_a_word():
+    page = (ROOT / "docs/man/synbakd.8").read_text()
+    for name, message_id in re.findall(r'\[(LOG_\w+)\] = "([0-9a-f]{32})"', (ROOT / "daemon/log.c").read_text()):
+        if message_id not in page:
+            yield f"synbakd(8) says nothing of {name}, {message_id}"
+
+
 def unfinished_marks():
     mark = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
     for path in ROOT.glob("**/*"):
@@ -52,6 +59,7 @@ def main():
     checks = [("every file has its line in architecture.md", files_without_a_line),
               ("architecture.md names what is there", lines_without_a_file),
               ("links lead somewhere", dead_links), ("man pages are clean", unclean_man_pages),
+              ("message ids stand in synbakd(8)", message_ids_without_a_word),
               ("nothing is marked unfinished", unfinished_marks)]
     good = True
     for number, (name, check) in enumerate(checks, 1):
