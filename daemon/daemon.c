@@ -3,7 +3,7 @@
  * The happy path is: an event goes to the planner, apply() journals each action, and when its
  * record is durable the effect follows: a run begins, which ends in daemon_run_over(), whose record
  * gives the planner its next event. Possible failure modes: the journal cannot be written
- * (daemon_fail: stop at once, nothing unrecorded is believed). On close: daemon_stop.c. */
+ * (daemon_fail: stop at once, nothing unrecorded is believed). On close: life.c. */
 #include "daemon/daemon.h"
 
 #include <string.h>

@@ -54,8 +54,9 @@ int restore_record_read(const char *state_dir, const char *run, json_t **ret, st
 
     int rc = fs_read_file(AT_FDCWD, path, &text, &why);
     if (rc < 0 && why.code == ERR_NOT_FOUND)
-        (void)err_set(e, ERR_NOT_FOUND, "no restore \"%s\" is on record (%s): synbakctl status lists them",
-                      run, path);
+        (void)err_set(e, ERR_NOT_FOUND,
+                      "no restore \"%s\" is on record (%s): synbakctl status lists them", run,
+                      path);
     else if (rc < 0 && e != NULL)
         *e = why;
     if (rc == 0)
