@@ -32,13 +32,17 @@ int fs_write_all(int fd, const void *data, size_t len, struct err *e)
     return 0;
 }
 
-int fs_read_full(int fd, void *data, size_t len, size_t *ret_len, struct err *e)
+/* From *offset, or with NULL from where the descriptor stands. */
+static int read_full(int fd, void *data, size_t len, const int64_t *offset, size_t *ret_len,
+                     struct err *e)
 {
     uint8_t *p = data;
     size_t done = 0;
 
     while (done < len) {
-        ssize_t n = io_read(fd, p + done, len - done);
+        ssize_t n = offset == NULL
+                        ? io_read(fd, p + done, len - done)
+                        : io_pread(fd, p + done, len - done, (off_t)*offset + (off_t)done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -51,23 +55,14 @@ int fs_read_full(int fd, void *data, size_t len, size_t *ret_len, struct err *e)
     return 0;
 }
 
+int fs_read_full(int fd, void *data, size_t len, size_t *ret_len, struct err *e)
+{
+    return read_full(fd, data, len, NULL, ret_len, e);
+}
+
 int fs_pread_full(int fd, void *data, size_t len, int64_t offset, size_t *ret_len, struct err *e)
 {
-    uint8_t *p = data;
-    size_t done = 0;
-
-    while (done < len) {
-        ssize_t n = io_pread(fd, p + done, len - done, (off_t)offset + (off_t)done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(e, ERR_IO, errno, "read");
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    *ret_len = done;
-    return 0;
+    return read_full(fd, data, len, &offset, ret_len, e);
 }
 
 int fs_read_file(int dirfd, const char *path, struct buf *out, struct err *e)
