@@ -92,7 +92,7 @@ static int try_put(struct store *s, struct err *e)
     static const uint8_t probe[] = "synbak";
     struct store_put *put = NULL;
 
-    int rc = store_put_begin(s, &put, e);
+    int rc = store_put_begin(s, NULL, STORE_AFRESH, &put, e);
     if (rc == 0)
         rc = store_put_write(put, probe, sizeof(probe), e);
     store_put_abort(put);

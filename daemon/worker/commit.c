@@ -89,7 +89,7 @@ static int fill_manifest(struct manifest *m, const struct commit *c, struct dest
     m->reason = mem_strdup(c->reason);
     m->host = mem_strdup(c->host);
     m->version = mem_strdup(SYNBAK_VERSION);
-    m->readback = mem_strdup(destination_readback(d));
+    m->readback = mem_strdup(store_readback(d->store));
     m->started = c->started;
     m->finished = clock_wall();
     m->fragment = c->fragment;

@@ -121,12 +121,6 @@ int destination_read(struct destination *d, const char *job, const char *id, str
                         e);
 }
 
-const char *destination_readback(const struct destination *d)
-{
-    (void)d; /* a directory reads back every byte; stores that cannot will say so here */
-    return "read";
-}
-
 void destination_close(struct destination *d)
 {
     keyring_free(d->ring);

@@ -37,6 +37,4 @@ int must_check destination_claim(struct destination *d, struct marker *ret, stru
 int must_check destination_read(struct destination *d, const char *job, const char *id,
                                 struct manifest *ret, const struct secret **ret_key,
                                 const struct mac_key **ret_mac, struct err *e);
-/* What the manifest's "readback" says of this store: "read". */
-const char *destination_readback(const struct destination *d);
 void destination_close(struct destination *d); /* wipes; safe on a zeroed one */

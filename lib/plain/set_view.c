@@ -48,8 +48,11 @@ static int read_only(const struct store *s, struct err *e)
     return err_set(e, ERR_REFUSED, "%s: it is only read", s->place);
 }
 
-static int view_put_begin(struct store *s, struct store_put **ret, struct err *e)
+static int view_put_begin(struct store *s, const char *name, enum store_begin how,
+                          struct store_put **ret, struct err *e)
 {
+    (void)name;
+    (void)how;
     *ret = NULL;
     return read_only(s, e);
 }

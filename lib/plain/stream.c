@@ -71,6 +71,13 @@ static int check_uncommitted(const struct target *t, struct err *e)
     return why.code == ERR_NOT_FOUND ? 0 : err_set(e, why.code, "%s", why.text);
 }
 
+static int put_begin(struct target *t, const char *name, struct err *e)
+{
+    _cleanup_free_ char *object = object_name(t, name);
+
+    return store_put_begin(t->to.store, object, STORE_AFRESH, &t->put, e);
+}
+
 static int put_commit(struct target *t, const char *name, struct err *e)
 {
     _cleanup_free_ char *object = object_name(t, name);
@@ -95,7 +102,9 @@ static void seal_segment(struct stream *s)
 
 static void open_volume(struct stream *s)
 {
-    AT_EACH_TARGET(s, t, store_put_begin(t->to.store, &t->put, e));
+    _cleanup_free_ char *name = artifact_volume_name(s->name, s->volume_count);
+
+    AT_EACH_TARGET(s, t, put_begin(t, name, e));
     s->open = true;
     s->volume_size = 0;
 }

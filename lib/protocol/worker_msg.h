@@ -16,9 +16,18 @@
  * Exit 0 without a result is a failure, and so is a result with another exit status.
  *
  * Shared pieces of jobs (built by lib/protocol/job.h from the configuration):
- *   STORE   {"destination":NAME,"type":"directory","path":P,"owner":HEX32,"known_id":HEX32|null,
+ *   STORE   {"destination":NAME,"type":TYPE,"owner":HEX32,"known_id":HEX32|null,
  *            "key":SECRET|null (null: key = none),"key_hint":"file:/etc/synbak/key",
- *            "old_keys":[SECRET..],"gzip":BOOL,"level":N,"volume_bytes":N}
+ *            "old_keys":[SECRET..],"gzip":BOOL,"level":N,"volume_bytes":N, and of TYPE
+ *            "directory"  "path":P
+ *            "s3"    "endpoint":URL,"region":S,"bucket":S,"prefix":S,"style":"path"|"virtual",
+ *                    "access_key":SECRET,"secret_key":SECRET,"session_token":SECRET|null,
+ *                    "ca_file":P|null,"insecure":B,"storage_class":S|null,"encryption":S|null,
+ *                    "encryption_key_id":S|null,"lock_s":N,"lock_mode":"compliance"|"governance",
+ *                    "parallel":N,"full_readback":B,"upload_rate":RATE
+ *            "sftp"  "host":S,"port":N,"user":S,"path":S,"private_key":SECRET|null (null: agent),
+ *                    "passphrase":SECRET|null,"known_hosts":P,"parallel":N,"upload_rate":RATE}
+ *   RATE    [{"from":SECONDS since 1970,"bytes_per_second":N (0: no bound)}..] in order; [] no bound
  *   SOURCE
  * {"name":S,"type":"postgresql","uri":S,"restore_uri":S,"databases":[..],"exclude_databases":[..],
  *            "exclude_tables":[..],"exclude_table_data":[..],"schemas":[..],"schema_only":B,"globals":B,
@@ -29,7 +38,8 @@
  *   ARTIFACT as in manifest.json (docs/plain-format.md): what manifest_artifact holds
  *   SET {"id","sequence","tiers":[..],"reason","started","finished","incomplete":B,"fragment":B,
  *            "sources":[{"name","type","whole":B,"stored_bytes","raw_bytes"}],
- *            "pinned":B,"pin_until":ISO|null,"pin_reason","accepted":B,"key_id"}
+ *            "pinned":B,"pin_until":ISO|null,"pin_reason","accepted":B,"key_id",
+ *            "stays":B (made for some destinations only: never copied by itself)}
  *
  * VERBS, each with the members of its job and of its result:
  *
@@ -38,7 +48,7 @@
  *   result  destinations:[{destination:NAME, ok:B, error:S, code:WORD, artifacts:[ARTIFACT]}],
  *           whole:B, problems:[S], raw_bytes:N, files:N
  * commit
- *   job     job, id, sequence, tiers, reason, started, fragment, host, stores:[STORE],
+ *   job     job, id, sequence, tiers, reason, started, fragment, stays, host, stores:[STORE],
  *           sources:[{name, type, whole, problems, artifacts:{DESTINATION:[ARTIFACT]}}]
  *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N}]
  *           ok:false at some or all of them is no failure of the verb
@@ -53,6 +63,10 @@
  * prune
  *   job     store:STORE, job, ids:[ID]
  *   result  removed:[ID], failed:[{id, error}]
+ * copy  one set from one destination to another: what lies there already and is right stays
+ *   job     from:STORE, to:STORE, job, id
+ *   result  marker_id:HEX32, set:SET, stored_bytes:N, sent_bytes:N, reencrypted:B
+ *           a set that is committed at `to` already is no failure: sent_bytes 0
  * mark
  *   job     store:STORE, job, id, kind:"pin"|"unpin"|"accept", reason, until:ISO|null
  *   result  {}

@@ -40,7 +40,8 @@ int directory_make_folder(int dirfd, const char *name);
 /* A name in INCOMING_DIR that nobody else has. -1 and errno. */
 int directory_temporary_name(char out[33]);
 
-int directory_put_begin(struct store *s, struct store_put **ret, struct err *e);
+int directory_put_begin(struct store *s, const char *name, enum store_begin how,
+                        struct store_put **ret, struct err *e);
 int directory_put_write(struct store_put *p, const void *data, size_t len, struct err *e);
 int directory_put_seal(struct store_put *p, uint64_t offset, size_t len,
                        const uint8_t sha256[STORE_DIGEST_LEN], struct err *e);

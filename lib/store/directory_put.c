@@ -43,13 +43,16 @@ int directory_temporary_name(char out[33])
     return 0;
 }
 
-int directory_put_begin(struct store *s, struct store_put **ret, struct err *e)
+int directory_put_begin(struct store *s, const char *name, enum store_begin how,
+                        struct store_put **ret, struct err *e)
 {
     struct directory *d = directory_of(s);
     struct directory_put *p = mem_alloc(sizeof(*p));
     struct stat st;
 
     *p = (struct directory_put){.base.store = s, .directory = d, .fd = -1};
+    (void)name; /* a temporary one is as good; and here nothing is worth resuming */
+    (void)how;
     p->renamed = true; /* nothing to remove yet */
     p->incoming = directory_make_folder(d->root, INCOMING_DIR);
     if (p->incoming < 0 || directory_temporary_name(p->temporary) != 0)

@@ -8,7 +8,9 @@
 
 struct store_ops {
     void (*close)(struct store *s); /* frees s, place excepted */
-    int (*put_begin)(struct store *s, struct store_put **ret, struct err *e);
+    /* name: NULL or valid; commit gets the same one */
+    int (*put_begin)(struct store *s, const char *name, enum store_begin how,
+                     struct store_put **ret, struct err *e);
     int (*put_write)(struct store_put *p, const void *data, size_t len, struct err *e);
     int (*put_seal)(struct store_put *p, uint64_t offset, size_t len,
                     const uint8_t sha256[STORE_DIGEST_LEN], struct err *e);
@@ -24,6 +26,8 @@ struct store_ops {
     int (*space)(struct store *s, struct store_space *ret, struct err *e);
     int (*sweep)(struct store *s, int64_t age_s, size_t *ret_removed, struct err *e);
     int (*point)(struct store *s, const char *name, const char *target, struct err *e);
+    int get_parallel;     /* 0 counts as 1 */
+    const char *readback; /* NULL counts as "read" */
     char *(*local_path)(struct store *s, const char *name);
 };
 
@@ -36,7 +40,8 @@ struct store {
 /* First member of every put's own struct. */
 struct store_put {
     struct store *store;
-    uint64_t written, sealed; /* bytes; kept by store.c */
+    char *name;               /* given at begin, or NULL; owned by store.c, as the next three are */
+    uint64_t written, sealed; /* bytes */
     bool failed;              /* only abort is allowed now */
 };
 

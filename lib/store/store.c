@@ -48,9 +48,31 @@ const char *store_place(const struct store *s)
     return s->place;
 }
 
-int store_put_begin(struct store *s, struct store_put **ret, struct err *e)
+int store_put_begin(struct store *s, const char *name, enum store_begin how, struct store_put **ret,
+                    struct err *e)
 {
-    return s->ops->put_begin(s, ret, e);
+    if (name != NULL && check_name(s, name, e) < 0)
+        return -1;
+    if (s->ops->put_begin(s, name, how, ret, e) < 0)
+        return -1;
+    (*ret)->name = name != NULL ? mem_strdup(name) : NULL;
+    return 0;
+}
+
+static void put_free(struct store_put *p)
+{
+    free(p->name);
+    p->store->ops->put_free(p);
+}
+
+int store_get_parallel(const struct store *s)
+{
+    return s->ops->get_parallel > 1 ? s->ops->get_parallel : 1;
+}
+
+const char *store_readback(const struct store *s)
+{
+    return s->ops->readback != NULL ? s->ops->readback : "read";
 }
 
 /* A put that failed may have a hole: whatever comes next must not make it an object. */
@@ -98,17 +120,20 @@ int store_put_commit(struct store_put *p, const char *name, enum store_commit ho
         if (p->sealed != p->written)
             rc = err_set(e, ERR_INTERNAL, "%s: %s: committed with unsealed bytes", p->store->place,
                          name);
+        else if (p->name != NULL && strcmp(p->name, name) != 0)
+            rc = err_set(e, ERR_INTERNAL, "%s: begun as %s, committed as %s", p->store->place,
+                         p->name, name);
         else
             rc = p->store->ops->put_commit(p, name, how, e);
     }
-    p->store->ops->put_free(p);
+    put_free(p);
     return rc;
 }
 
 void store_put_abort(struct store_put *p)
 {
     if (p != NULL)
-        p->store->ops->put_free(p);
+        put_free(p);
 }
 
 int store_put_bytes(struct store *s, const char *name, const void *data, size_t len,
@@ -118,7 +143,7 @@ int store_put_bytes(struct store *s, const char *name, const void *data, size_t 
     const uint8_t *bytes = data;
     uint8_t digest[STORE_DIGEST_LEN];
 
-    if (check_name(s, name, e) < 0 || store_put_begin(s, &p, e) < 0)
+    if (check_name(s, name, e) < 0 || store_put_begin(s, name, STORE_AFRESH, &p, e) < 0)
         return -1;
     for (size_t done = 0; done < len;) {
         size_t part = len - done < STORE_SEAL_MAX ? len - done : STORE_SEAL_MAX;

@@ -15,7 +15,11 @@
 struct store;
 struct store_put;
 
-enum { STORE_DIGEST_LEN = 32, STORE_NAME_MAX = 1024 };
+enum {
+    STORE_DIGEST_LEN = 32,
+    STORE_NAME_MAX = 1024,
+    STORE_UNNAMED_MAX = 64 * 1024 * 1024 /* bytes of a put whose name comes at commit */
+};
 
 struct store_object {
     char name[STORE_NAME_MAX + 1];
@@ -35,17 +39,24 @@ int must_check store_open_directory(const char *path, bool create, struct store 
 void store_close(struct store *s);
 const char *store_place(const struct store *s); /* for messages: "/var/backups/synbak" */
 
-/* Put, streamed, length unknown; the name is given at commit.
+/* Put, streamed, length unknown.
  *
  *   begin -> (write* seal)* -> commit | abort
+ *
+ * `name`: what commit will call it, when that is known already: an object store then sends while it
+ * is written. NULL: known at commit only, and an object store keeps what was written in memory
+ * (ERR_LIMIT beyond STORE_UNNAMED_MAX). `resume`: an earlier put of this name that never committed may
+ * have left parts behind; those that hold the same bytes need not be sent again.
  *
  * seal says: what was written since the last seal (at most 16 MiB) has this SHA-256. The store
  * makes those bytes durable and reads them back against it, perhaps behind the caller's back; a
  * mismatch or error shows at a later write, seal or commit (ERR_DAMAGED, ERR_NO_SPACE, ...).
  * Everything written must be sealed before commit. A put has one thread; different puts may have
  * different ones. After a failure only abort is allowed. */
+enum store_begin { STORE_AFRESH, STORE_RESUME };
 enum store_commit { STORE_REPLACE, STORE_FAIL_IF_EXISTS };
-int must_check store_put_begin(struct store *s, struct store_put **ret, struct err *e);
+int must_check store_put_begin(struct store *s, const char *name, enum store_begin how,
+                               struct store_put **ret, struct err *e);
 int must_check store_put_write(struct store_put *p, const void *data, size_t len, struct err *e);
 int must_check store_put_seal(struct store_put *p, const uint8_t sha256[STORE_DIGEST_LEN],
                               struct err *e);
@@ -59,7 +70,8 @@ void store_put_abort(struct store_put *p); /* NULL-safe; frees */
 int must_check store_put_bytes(struct store *s, const char *name, const void *data, size_t len,
                                enum store_commit how, struct err *e);
 
-/* Up to len bytes from offset; fewer only at the object's end. ERR_NOT_FOUND. */
+/* Up to len bytes from offset; fewer only at the object's end. ERR_NOT_FOUND. May be called from
+ * several threads at once: that is how a far store is read ahead (read_ahead.h). */
 int must_check store_get(struct store *s, const char *name, uint64_t offset, void *data, size_t len,
                          size_t *ret_len, struct err *e);
 /* The whole object, bounded by out->max. */
@@ -80,5 +92,10 @@ int must_check store_space(struct store *s, struct store_space *ret, struct err 
 int must_check store_sweep(struct store *s, int64_t age_s, size_t *ret_removed, struct err *e);
 /* A convenience for people, where the store has links: `name` -> `target`; else nothing. */
 int must_check store_point(struct store *s, const char *name, const char *target, struct err *e);
+/* How many gets at once are worth it: 1 on a disk, more where every answer is a round trip away. */
+int store_get_parallel(const struct store *s);
+/* What a commit has compared: "read", every byte was read back; "store-checked", the store has
+ * confirmed each part's digest. Static. */
+const char *store_readback(const struct store *s);
 /* For tools that read files: the path of an object on this machine, owned, or NULL (S3). */
 char *store_local_path(struct store *s, const char *name);

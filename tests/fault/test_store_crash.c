@@ -46,7 +46,7 @@ static int put(struct store *s, const struct object *o)
     struct store_put *p;
     uint8_t digest[32];
 
-    if (store_put_begin(s, &p, &e) < 0)
+    if (store_put_begin(s, NULL, STORE_AFRESH, &p, &e) < 0)
         return -1;
     for (size_t at = 0; at < o->len; at += PIECE) {
         size_t len = o->len - at < PIECE ? o->len - at : PIECE;

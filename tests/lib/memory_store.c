@@ -108,8 +108,11 @@ static void memory_close(struct store *s)
     free(m);
 }
 
-static int memory_put_begin(struct store *s, struct store_put **ret, struct err *e)
+static int memory_put_begin(struct store *s, const char *name, enum store_begin how,
+                            struct store_put **ret, struct err *e)
 {
+    (void)name;
+    (void)how;
     if (arrive(s, e) < 0)
         return -1;
     struct memory_put *p = mem_alloc(sizeof(*p));

@@ -75,7 +75,7 @@ void store_conformance_streams_come_back(struct store *s)
 
     for (size_t i = 0; i < SIZE; i++)
         data[i] = (uint8_t)(i * 2654435761u >> 13);
-    ASSERT_OK(store_put_begin(s, &p, &e), e);
+    ASSERT_OK(store_put_begin(s, NULL, STORE_AFRESH, &p, &e), e);
     for (size_t at = 0; at < SIZE; at += SEAL) {
         size_t len = SIZE - at < SEAL ? SIZE - at : SEAL;
         for (size_t done = 0; done < len; done += PIECE)
@@ -137,7 +137,7 @@ void store_conformance_abort_leaves_nothing(struct store *s)
     struct store_put *p;
     struct err e;
 
-    ASSERT_OK(store_put_begin(s, &p, &e), e);
+    ASSERT_OK(store_put_begin(s, NULL, STORE_AFRESH, &p, &e), e);
     ASSERT_OK(store_put_write(p, "abc", 3, &e), e);
     check_list(s, "", false, "");
     store_put_abort(p);
@@ -152,7 +152,7 @@ void store_conformance_wrong_seal_is_damage(struct store *s)
     struct err e;
 
     (void)SHA256((const uint8_t *)"abd", 3, digest);
-    ASSERT_OK(store_put_begin(s, &p, &e), e);
+    ASSERT_OK(store_put_begin(s, NULL, STORE_AFRESH, &p, &e), e);
     ASSERT_OK(store_put_write(p, "abc", 3, &e), e);
     /* it may show at once or at the commit */
     if (store_put_seal(p, digest, &e) < 0) {
@@ -170,7 +170,7 @@ void store_conformance_unsealed_bytes_are_refused(struct store *s)
     struct store_put *p;
     struct err e;
 
-    ASSERT_OK(store_put_begin(s, &p, &e), e);
+    ASSERT_OK(store_put_begin(s, NULL, STORE_AFRESH, &p, &e), e);
     ASSERT_OK(store_put_write(p, "abc", 3, &e), e);
     ASSERT_ERR(store_put_commit(p, "x", STORE_REPLACE, &e), e, ERR_INTERNAL);
     check_list(s, "", false, "");
@@ -309,7 +309,7 @@ void store_conformance_puts_beside_each_other(struct store *s)
     struct err e;
 
     for (int i = 0; i < 4; i++)
-        ASSERT_OK(store_put_begin(s, &p[i], &e), e);
+        ASSERT_OK(store_put_begin(s, NULL, STORE_AFRESH, &p[i], &e), e);
     for (int i = 0; i < 4; i++) {
         (void)snprintf(text, sizeof(text), "text-%d", i);
         (void)SHA256((const uint8_t *)text, 6, digest);

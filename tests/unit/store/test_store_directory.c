@@ -189,7 +189,7 @@ TEST(damage_far_behind_the_writer_ends_a_long_put)
 
     (void)SHA256(data, PIECE, digest);
     digest[0] ^= 1; /* what the medium gives back is not what was meant */
-    ASSERT_OK(store_put_begin(s, &p, &e), e);
+    ASSERT_OK(store_put_begin(s, NULL, STORE_AFRESH, &p, &e), e);
     for (; pieces < 20; pieces++)
         if (store_put_write(p, data, PIECE, &e) < 0 || store_put_seal(p, digest, &e) < 0)
             break;
@@ -359,7 +359,7 @@ TEST(sweep_takes_only_what_is_abandoned)
     uint8_t digest[32];
     size_t n;
 
-    ASSERT_OK(store_put_begin(s, &p, &e), e);
+    ASSERT_OK(store_put_begin(s, NULL, STORE_AFRESH, &p, &e), e);
     ASSERT_OK(store_put_write(p, "abc", 3, &e), e);
     ASSERT_EQ(close(open(path_of(".synbak-incoming/dead"), O_CREAT | O_WRONLY, 0600)), 0);
     ASSERT_EQ(symlink("x", path_of(".synbak-incoming/link")), 0);
