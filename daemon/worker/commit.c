@@ -11,7 +11,7 @@ struct commit { /* what the job says, the same for all destinations */
     int64_t sequence;
     struct strlist tiers;
     struct wall started;
-    bool fragment;
+    bool fragment, stays;
     json_t *sources, *stores;
 };
 
@@ -29,6 +29,7 @@ static int read_job(const json_t *job, struct commit *c, struct err *e)
         json_get_array(job, "sources", &c->sources, e) < 0 ||
         json_get_array(job, "stores", &c->stores, e) < 0)
         return -1;
+    c->stays = json_opt_bool(job, "stays", false);
     if (clock_parse_iso8601(started, &c->started) < 0)
         return err_set(e, ERR_FORMAT, "\"started\" is not a time");
     return 0;
@@ -93,6 +94,7 @@ static int fill_manifest(struct manifest *m, const struct commit *c, struct dest
     m->started = c->started;
     m->finished = clock_wall();
     m->fragment = c->fragment;
+    m->stays = c->stays;
     memcpy(m->destination_id, marker->id, sizeof(m->destination_id));
     memcpy(m->salt, marker->salt, sizeof(m->salt));
     memcpy(m->key_id, mac->id, sizeof(m->key_id));

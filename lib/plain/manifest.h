@@ -40,6 +40,7 @@ struct manifest {
     char key_id[17];      /* first 16 hex digits of SHA-256 of the MAC key; "" if not encrypted */
     char *host, *version; /* synbak's */
     bool incomplete, fragment;
+    bool stays;     /* made for some destinations only: never copied by itself */
     char *readback; /* "read" or "store-checked" */
     struct manifest_source *sources;
     size_t source_count;

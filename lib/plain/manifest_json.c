@@ -158,6 +158,7 @@ json_t *manifest_to_json(const struct manifest *m)
     set(o, "synbak", text(m->version));
     set(o, "incomplete", json_boolean(m->incomplete));
     set(o, "fragment", json_boolean(m->fragment));
+    set(o, "stays", json_boolean(m->stays));
     set(o, "readback", text(m->readback));
     set(o, "sources", sources);
     set(o, "artifacts", artifacts);
@@ -429,6 +430,13 @@ static int check_whole(const struct manifest *m, struct err *e)
     return 0;
 }
 
+/* Sets that were made before there were copies lack it. */
+static int get_stays(const json_t *o, bool *ret, struct err *e)
+{
+    *ret = false;
+    return json_object_get(o, "stays") == NULL ? 0 : json_get_bool(o, "stays", ret, e);
+}
+
 static int fill_manifest(const json_t *o, struct manifest *m, struct err *e)
 {
     static const char *const readbacks[] = {"read", "store-checked", NULL};
@@ -454,6 +462,7 @@ static int fill_manifest(const json_t *o, struct manifest *m, struct err *e)
         get_text(o, "synbak", TEXT_MAX, &m->version, e) < 0 ||
         json_get_bool(o, "incomplete", &m->incomplete, e) < 0 ||
         json_get_bool(o, "fragment", &m->fragment, e) < 0 ||
+        get_stays(o, &m->stays, e) < 0 ||
         get_word(o, "readback", readbacks, &m->readback, e) < 0)
         return -1;
     if (clock_parse_set_id(m->id, &when) < 0)

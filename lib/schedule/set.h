@@ -29,6 +29,7 @@ struct set {
     struct set_source *sources;
     size_t source_count;
     bool incomplete, fragment; /* from the manifest */
+    bool stays;                /* likewise: never copied to another destination by itself */
     bool accepted;             /* an accept mark stands */
     bool pinned;               /* a pin mark stands (its end in pin_until) */
     struct wall pin_until;     /* us == 0: for ever */
