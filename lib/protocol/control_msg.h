@@ -21,11 +21,21 @@
  * schedule (view) job?, count             jobs: [{job, timezone, due: [{at, tiers}]}]
  * explain (view) job, id                  lines: [{destination, why}]
  * log (view) job?, after, count           records: [RECORD], last
- * wait (view) run
- *     "progress" notifications, then run, outcome, code, job, id, place, bytes, error, problems,
- *     destinations: [..], restore: the command that brings the set back
+ * wait (view) run, copies?
+ *     "progress" notifications {run, step, done, total}, then run, outcome, code, job, id, place,
+ *     bytes, error, problems, destinations: [{destination, ok, bytes, error, code, copied: it came
+ *     by copy}], restore: the command that brings the set back. With copies: true it also waits
+ *     until the set has been copied to every destination that is owed it, or a copy has failed
+ *     once, or is late, or its destination is away: then that one's ok is false
  *
- * trigger (operate) job, tier?, sources?, destinations?, pin?, reason?       run
+ * trigger (operate) job, tier?, sources?, destinations?, local_only?, pin?, reason?      run
+ *     destinations, local_only: the set stays where it is made, it is never copied by itself
+ * copy (operate) job, id?, destination, from?, wait?
+ *     starts the copy, or joins the one that is waiting or going on; id: "latest" if left out;
+ *     from: chosen if left out. Answered at once, or with wait: true when it is over, after
+ *     "progress" notifications {job, id, destination, step, done, total}; a failure is an error.
+ *     job, id, destination, from, state: "there" (it lay there already), "waiting" or "copying"
+ *     (not with wait) or "copied", bytes: stored there, sent_bytes, reencrypted
  * verify (operate) job?, id?, destination?                                   run
  * cancel (operate) run                    {}
  * pause (operate) job, until?             {}
@@ -54,7 +64,12 @@
  *            or null, latest_bytes, next or null, next_tiers, running: {run, kind, step, done,
  *            total, since} or null, queued: [{run, why, since, waits_for}], paused, paused_until,
  *            held, owed, last_run: {run, outcome, code, finished, error, bytes, duration_s} or
- *            null, sets: number, skipped, problems: [text], retry_at or null
+ *            null, sets: number, skipped, problems: [text], retry_at or null, destinations:
+ *            [JOBDESTINATION]
+ * JOBDESTINATION  destination, feed: "live" or "copy", newest: id of its newest good set or null,
+ *            newest_at, lacks: sets owed to it, late: B (one of them for longer than copy_within),
+ *            copying: {id, from, step, done, total, bytes_per_second, eta_s or null, since} or
+ *            null, failed: {id, code, error, failures, retry_at} or null
  * SETSTATUS  job, id, destination, sequence, tiers, state, bytes, started, finished, verified or
  *            null, pinned, pin_reason, pin_until, place, problems,
  *            sources: [{name, type, whole, stored_bytes, raw_bytes}]
