@@ -12,6 +12,7 @@
 #include "tests/lib/test.h"
 
 enum { JOBS = 4, RUNS_MAX = 4096, STEPS = 120, SHORT = 400, LONG = 40000, DAY = 86400 };
+#define YEAR_2199_S 7226582400LL
 
 struct seen_run {
     char job[64];
@@ -171,14 +172,25 @@ static void finish(struct storm *s, int64_t run, enum run_outcome outcome)
     step(s, (struct event){.kind = EVENT_RUN_FINISHED, .run = run, .outcome = outcome});
 }
 
+/* Up to 27 years either way, within the years that calendars know (calendar.h). */
+static void jump(struct storm *s)
+{
+    int64_t to;
+
+    do
+        to = s->now.us + ((int64_t)rnd(s, 20000) - 10000) * DAY * 1000000;
+    while (to < 0 || to > YEAR_2199_S * 1000000);
+    s->now.us = to;
+    step(s, (struct event){.kind = EVENT_CLOCK_JUMPED});
+}
+
 static void random_step(struct storm *s)
 {
     const char *job = names[rnd(s, JOBS)];
 
     switch (rnd(s, 16)) {
     case 0:
-        s->now.us += ((int64_t)rnd(s, 20000) - 10000) * DAY * 1000000; /* 27 years either way */
-        step(s, (struct event){.kind = EVENT_CLOCK_JUMPED});
+        jump(s);
         break;
     case 1:
         make_config(s, 1);
