@@ -90,14 +90,11 @@ static int fill_manifest(struct manifest *m, const struct commit *c, struct dest
     m->reason = mem_strdup(c->reason);
     m->host = mem_strdup(c->host);
     m->version = mem_strdup(SYNBAK_VERSION);
-    m->readback = mem_strdup(store_readback(d->store));
     m->started = c->started;
     m->finished = clock_wall();
     m->fragment = c->fragment;
     m->stays = c->stays;
-    memcpy(m->destination_id, marker->id, sizeof(m->destination_id));
-    memcpy(m->salt, marker->salt, sizeof(m->salt));
-    memcpy(m->key_id, mac->id, sizeof(m->key_id));
+    manifest_bind(m, d->store, marker, mac);
     json_array_foreach(c->sources, i, source)
     {
         if (add_source(m, source, d->name, e) < 0)
@@ -106,11 +103,6 @@ static int fill_manifest(struct manifest *m, const struct commit *c, struct dest
     if (m->artifact_count == 0)
         return err_set(e, ERR_SOURCE, "nothing was stored, so there is no set");
     return 0;
-}
-
-static bool is_good(const struct manifest *m)
-{
-    return !m->incomplete && !m->fragment && !strlist_contains(&m->tiers, "pre-restore");
 }
 
 static int commit_at(struct worker *w, const struct commit *c, struct destination *d,
@@ -127,7 +119,8 @@ static int commit_at(struct worker *w, const struct commit *c, struct destinatio
         rc = manifest_commit(d->store, &m, mac, d->key_hint, e);
     for (size_t i = 0; rc == 0 && i < m.artifact_count; i++)
         *stored += m.artifacts[i].stored_bytes;
-    if (rc == 0 && is_good(&m)) { /* a convenience: the set is committed whatever becomes of it */
+    if (rc == 0 &&
+        manifest_is_good(&m)) { /* a convenience: the set is committed whatever becomes of it */
         _cleanup_free_ char *latest = mem_printf("%s/latest", c->job);
         if (store_point(d->store, latest, c->id, &why) < 0)
             worker_log(w, WORKER_WARNING, "%s", why.text);

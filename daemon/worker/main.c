@@ -24,9 +24,9 @@ static const struct {
     {"dump", verb_dump},     {"archive", verb_archive}, {"command", verb_command},
     {"commit", verb_commit}, {"scan", verb_scan},       {"verify", verb_verify},
     {"prune", verb_prune},   {"mark", verb_mark},       {"adopt", verb_adopt},
-    {"export", verb_export}, {"restore", verb_restore}, {"undo", verb_undo},
-    {"ls", verb_ls},         {"cat", verb_cat},         {"hook", verb_hook},
-    {"ping", verb_ping},     {"check", verb_check},
+    {"export", verb_export}, {"copy", verb_copy},       {"restore", verb_restore},
+    {"undo", verb_undo},     {"ls", verb_ls},           {"cat", verb_cat},
+    {"hook", verb_hook},     {"ping", verb_ping},       {"check", verb_check},
 };
 
 static int run_verb(struct worker *w, const json_t *job, json_t **result, struct err *e)

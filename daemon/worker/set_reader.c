@@ -52,13 +52,8 @@ int set_reader_check_source(const struct manifest *m, const char *source, struct
 
 char *set_reader_file_name(const struct manifest_artifact *a)
 {
-    const char *stored = a->volume_count > 0 ? a->volumes[0].name : a->source;
+    _cleanup_free_ char *stored = manifest_artifact_base_name(a);
     const char *slash = strrchr(stored, '/');
-    char *name = mem_strdup(slash == NULL ? stored : slash + 1);
 
-    if (a->encrypted && str_ends(name, ".enc"))
-        name[strlen(name) - 4] = '\0';
-    if (a->gzip && str_ends(name, ".gz"))
-        name[strlen(name) - 3] = '\0';
-    return name;
+    return mem_strdup(slash == NULL ? stored : slash + 1);
 }

@@ -55,6 +55,12 @@ static size_t pages_for(size_t len)
     return (len + page) / page * page;
 }
 
+bool secret_equal(const struct secret *a, const struct secret *b)
+{
+    return a == NULL || b == NULL ? a == b
+                                  : a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
 struct secret secret_copy(const char *text, size_t len)
 {
     size_t size = pages_for(len);
@@ -152,17 +158,20 @@ static bool is_clean(const struct buf *raw, bool lines)
 
 static int read_secret(const struct secret_ref *ref, bool lines, struct secret *ret, struct err *e)
 {
-    struct buf raw = BUF_INIT(SECRET_LEN_MAX);
+    struct buf raw = BUF_INIT(lines ? SECRET_LINES_LEN_MAX : SECRET_LEN_MAX);
     int rc = read_raw(ref, &raw, e);
 
     if (rc < 0) {
         if (e != NULL)
             e->code = ERR_KEY;
-        (void)err_wrap(e, "key from %s", place(ref));
+        (void)err_wrap(e, "%s from %s", lines ? "secret" : "key", place(ref));
     } else {
         while (raw.len > 0 && (raw.data[raw.len - 1] == '\n' || raw.data[raw.len - 1] == '\r'))
             raw.len--;
-        if (raw.len == 0)
+        if (lines && (raw.len == 0 || !is_clean(&raw, lines)))
+            rc = err_set(e, ERR_KEY, "secret from %s: it is %s", place(ref),
+                         raw.len == 0 ? "empty" : "not lines of printable ASCII");
+        else if (raw.len == 0)
             rc = err_set(e, ERR_KEY, "key from %s: it is empty (make one: openssl rand -base64 32)",
                          place(ref));
         else if (!is_clean(&raw, lines))

@@ -31,7 +31,12 @@ struct secret {
 
 /* openssl's "-pass file:" reads 1023 characters of the line and no more: with a longer key, what we
  * wrote could not be opened by it. */
-enum { SECRET_LEN_MIN = 20, SECRET_LEN_MAX = 4096, SECRET_KEY_LEN_MAX = 1023 };
+enum {
+    SECRET_LEN_MIN = 20,
+    SECRET_LEN_MAX = 4096,
+    SECRET_LINES_LEN_MAX = 16384, /* an RSA key of 16384 bits in PEM */
+    SECRET_KEY_LEN_MAX = 1023
+};
 
 /* From the text of an option. ERR_CONFIG if it is none of the forms. */
 int must_check secret_ref_parse(const char *text, struct secret_ref *ret, struct err *e);
@@ -41,12 +46,14 @@ void secret_ref_deinit(struct secret_ref *ref);
  * missing, unreadable, empty, or has a byte that is not printable ASCII. Blocks; a command has
  * 30 s. The length rule for encryption keys is secret_check_key's. */
 int must_check secret_read(const struct secret_ref *ref, struct secret *ret, struct err *e);
-/* As secret_read for a small file of several lines (S3 credentials, a .pgpass). */
+/* As secret_read for a small file of several lines (S3 credentials, a private key). */
 int must_check secret_read_lines(const struct secret_ref *ref, struct secret *ret, struct err *e);
 /* An encryption key: SECRET_LEN_MIN to SECRET_KEY_LEN_MAX characters, else ERR_KEY with the advice
  * `openssl rand -base64 32`. */
 int must_check secret_check_key(const struct secret *s, struct err *e);
 
+/* The same text, or both NULL. */
+bool secret_equal(const struct secret *a, const struct secret *b);
 struct secret secret_copy(const char *text, size_t len);
 void secret_deinit(struct secret *s); /* wipes; NULL-safe */
 

@@ -37,12 +37,6 @@ char *artifact_volume_name(const char *name, size_t index)
     return index == 0 ? mem_strdup(name) : mem_printf("%s.%03zu", name, index);
 }
 
-static bool same_key(const struct secret *a, const struct secret *b)
-{
-    return a == NULL || b == NULL ? a == b
-                                  : a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
-}
-
 static bool same_variant(const struct ring_variant *v, const struct artifact_codec *c)
 {
     return v->gzip == c->gzip && (!c->gzip || v->level == c->level);
@@ -51,7 +45,7 @@ static bool same_variant(const struct ring_variant *v, const struct artifact_cod
 static bool same_form(const struct artifact_target *a, const struct artifact_target *b)
 {
     return a->codec.gzip == b->codec.gzip && (!a->codec.gzip || a->codec.level == b->codec.level) &&
-           a->volume_bytes == b->volume_bytes && same_key(a->codec.key, b->codec.key);
+           a->volume_bytes == b->volume_bytes && secret_equal(a->codec.key, b->codec.key);
 }
 
 static size_t find_variant(struct plan *p, const struct artifact_codec *codec)

@@ -28,7 +28,33 @@ struct artifact_source manifest_artifact_source(const struct manifest_artifact *
                                     .key = a->encrypted ? key : NULL};
 }
 
+char *manifest_artifact_base_name(const struct manifest_artifact *a)
+{
+    char *name = mem_strdup(a->volume_count > 0 ? a->volumes[0].name : a->source);
+
+    if (a->encrypted && str_ends(name, ".enc"))
+        name[strlen(name) - strlen(".enc")] = '\0';
+    if (a->gzip && str_ends(name, ".gz"))
+        name[strlen(name) - strlen(".gz")] = '\0';
+    return name;
+}
+
+bool manifest_is_good(const struct manifest *m)
+{
+    return !m->incomplete && !m->fragment && !strlist_contains(&m->tiers, "pre-restore");
+}
+
 /* --- commit --- */
+
+void manifest_bind(struct manifest *m, const struct store *s, const struct marker *marker,
+                   const struct mac_key *k)
+{
+    free(m->readback);
+    m->readback = mem_strdup(store_readback(s));
+    memcpy(m->destination_id, marker->id, sizeof(m->destination_id));
+    memcpy(m->salt, marker->salt, sizeof(m->salt));
+    memcpy(m->key_id, k->id, sizeof(m->key_id));
+}
 
 static int put_file(struct store *s, const struct manifest *m, const char *file,
                     const struct buf *b, struct err *e)

@@ -65,6 +65,9 @@ int must_check manifest_from_json(const json_t *o, struct manifest *ret,
 struct artifact_source manifest_artifact_source(const struct manifest_artifact *a, struct store *s,
                                                 const char *set_prefix, const struct secret *key);
 
+/* "database/synapse.dump.gz.enc" -> "database/synapse.dump"; owned. */
+char *manifest_artifact_base_name(const struct manifest_artifact *a);
+
 /* The MAC key of (secret, salt): PBKDF2-HMAC-SHA-256 of 600,000 rounds, then HKDF; slow (0.2 s) by
  * design, so derive it once a process and keep it. */
 struct mac_key {
@@ -80,6 +83,11 @@ void mac_compute(const struct mac_key *k, const void *data, size_t len, char ret
 bool mac_equal(const char *a, const char *b); /* in constant time */
 void mac_key_deinit(struct mac_key *k);
 
+/* Write into m where it is going to lie and how it is authenticated there. */
+void manifest_bind(struct manifest *m, const struct store *s, const struct marker *marker,
+                   const struct mac_key *k);
+/* Does it count as a good one by its manifest alone? Not a fragment, nor a copy before a restore. */
+bool manifest_is_good(const struct manifest *m);
 /* Write SHA256SUMS, MANIFEST.txt, manifest.mac, manifest.json (last) of a set. Objects of the set's
  * folder that it does not name, remains of a worker that was killed, are removed first. Committing
  * the same content again does nothing; ERR_EXISTS when another set of this id is there.

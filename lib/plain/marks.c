@@ -13,7 +13,7 @@ static const char format[] = "synbak-mark";
 struct mark {
     char kind[8];
     char *reason; /* owned */
-    struct wall until;
+    struct wall until, time;
 };
 
 void marks_deinit(struct marks *m)
@@ -55,6 +55,7 @@ static int parse_mark(const json_t *o, const char *job, const char *id, int numb
                       struct mark *ret, struct err *e)
 {
     const char *kind, *reason, *until = json_opt_string(o, "until", NULL);
+    const char *time = json_opt_string(o, "time", "");
     int64_t says;
 
     if (strcmp(json_opt_string(o, "format", ""), format) != 0 ||
@@ -67,7 +68,8 @@ static int parse_mark(const json_t *o, const char *job, const char *id, int numb
     if (says != number)
         return err_set(e, ERR_DAMAGED, "it is mark %lld under another number", (long long)says);
     if (strlen(kind) >= sizeof(ret->kind) || strlen(reason) > REASON_MAX ||
-        (until != NULL && clock_parse_iso8601(until, &ret->until) < 0))
+        (until != NULL && clock_parse_iso8601(until, &ret->until) < 0) ||
+        clock_parse_iso8601(time, &ret->time) < 0)
         return err_set(e, ERR_FORMAT, "a member has an impossible value");
     memcpy(ret->kind, kind, strlen(kind) + 1);
     ret->reason = mem_strdup(reason);
@@ -112,11 +114,14 @@ static int read_mark(struct store *s, const char *name, const char *job, const c
 /* Marks come in the order of their numbers: the later one wins. */
 static void apply(struct marks *m, struct mark *mark)
 {
-    if (strcmp(mark->kind, "accept") == 0)
+    if (strcmp(mark->kind, "accept") == 0) {
         m->accepted = true;
+        m->accept_time = mark->time;
+    }
     if (strcmp(mark->kind, "pin") == 0 || strcmp(mark->kind, "unpin") == 0) {
         m->pinned = mark->kind[0] == 'p';
         m->pin_until = mark->until;
+        m->pin_time = mark->time;
         free(m->pin_reason);
         m->pin_reason = TAKE(mark->reason);
     }
@@ -234,5 +239,31 @@ int marks_add(struct store *s, const char *job, const char *id, const struct mac
         if (why.code != ERR_EXISTS)
             break; /* else somebody else marked it just now: take the next number */
     }
+    return rc;
+}
+
+/* --- copying --- */
+
+static bool same_pin(const struct marks *a, const struct marks *b)
+{
+    return a->pinned == b->pinned && (!a->pinned || (a->pin_until.us == b->pin_until.us &&
+                                                     str_equal(a->pin_reason, b->pin_reason)));
+}
+
+int marks_copy(const struct marks *from, struct store *to, const char *job, const char *id,
+               const struct mac_key *to_key, struct err *e)
+{
+    struct marks there;
+    int rc = 0;
+
+    if (marks_read(to, job, id, to_key, &there, e) < 0)
+        return -1;
+    if (from->pin_time.us != 0 && from->pin_time.us >= there.pin_time.us && !same_pin(from, &there))
+        rc = marks_add(to, job, id, to_key, from->pinned ? "pin" : "unpin",
+                       from->pin_reason != NULL ? from->pin_reason : "", from->pin_until,
+                       from->pin_time, e);
+    if (rc == 0 && from->accepted && !there.accepted)
+        rc = marks_add(to, job, id, to_key, "accept", "", (struct wall){0}, from->accept_time, e);
+    marks_deinit(&there);
     return rc;
 }

@@ -10,6 +10,8 @@ struct marks {
     bool pinned, accepted;
     struct wall pin_until; /* us == 0: for ever */
     char *pin_reason;      /* owned */
+    struct wall pin_time;  /* when the pin or unpin that counts was made; us == 0: none was */
+    struct wall accept_time;
 };
 
 /* No mark at all is fine. ERR_DAMAGED when one is not what was written. */
@@ -19,4 +21,8 @@ int must_check marks_read(struct store *s, const char *job, const char *id, cons
 int must_check marks_add(struct store *s, const char *job, const char *id, const struct mac_key *k,
                          const char *kind, const char *reason, struct wall until, struct wall now,
                          struct err *e);
+/* What was said of a set at one store, said at another too, with `to_key`, at the times when it was
+ * said. What was said at the target later than that stands. Doing it again does nothing. */
+int must_check marks_copy(const struct marks *from, struct store *to, const char *job,
+                          const char *id, const struct mac_key *to_key, struct err *e);
 void marks_deinit(struct marks *m);

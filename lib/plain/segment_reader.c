@@ -51,6 +51,21 @@ static int load_digests(struct segment_reader *r, uint64_t count, struct err *e)
     return 0;
 }
 
+static struct segment_reader *reader_new(const struct artifact_source *src)
+{
+    struct segment_reader *r = mem_alloc(sizeof(*r));
+
+    r->src = *src;
+    r->data = mem_alloc(ARTIFACT_SEGMENT);
+    r->digest = digest_new();
+    return r;
+}
+
+static uint64_t segments_of(const struct artifact_volume *v)
+{
+    return v->size / ARTIFACT_SEGMENT + (v->size % ARTIFACT_SEGMENT != 0);
+}
+
 static int check_sizes(const struct artifact_source *src, uint64_t *segments, struct err *e)
 {
     *segments = 0;
@@ -63,7 +78,7 @@ static int check_sizes(const struct artifact_source *src, uint64_t *segments, st
         if (o.size != v->size)
             return err_set(e, ERR_DAMAGED, "%s: it has %llu bytes, %llu were written", name,
                            (unsigned long long)o.size, (unsigned long long)v->size);
-        *segments += v->size / ARTIFACT_SEGMENT + (v->size % ARTIFACT_SEGMENT != 0);
+        *segments += segments_of(v);
     }
     return 0;
 }
@@ -71,16 +86,34 @@ static int check_sizes(const struct artifact_source *src, uint64_t *segments, st
 int segment_reader_open(const struct artifact_source *src, struct segment_reader **ret,
                         struct err *e)
 {
-    struct segment_reader *r = mem_alloc(sizeof(*r));
+    struct segment_reader *r = reader_new(src);
     uint64_t segments = 0;
 
-    r->src = *src;
     if (check_sizes(src, &segments, e) < 0 || load_digests(r, segments, e) < 0) {
         segment_reader_close(r);
         return -1;
     }
-    r->data = mem_alloc(ARTIFACT_SEGMENT);
-    r->digest = digest_new();
+    *ret = r;
+    return 0;
+}
+
+int segment_reader_open_known(const struct artifact_source *src, const uint8_t *digests,
+                              size_t count, struct segment_reader **ret, struct err *e)
+{
+    struct segment_reader *r = reader_new(src);
+    uint64_t segments = 0;
+
+    r->digests = BUF_INIT(ARTIFACT_SEGMENTS_MAX);
+    int rc = check_sizes(src, &segments, e);
+    if (rc == 0 && segments != count)
+        rc = err_set(e, ERR_DAMAGED, "%s/%s: it has %llu segments, not %zu", src->set_prefix,
+                     src->volumes[0].name, (unsigned long long)segments, count);
+    if (rc == 0)
+        rc = buf_append(&r->digests, digests, count * STORE_DIGEST_LEN, e);
+    if (rc < 0) {
+        segment_reader_close(r);
+        return -1;
+    }
     *ret = r;
     return 0;
 }
@@ -129,6 +162,30 @@ int segment_reader_next(struct segment_reader *r, const uint8_t **ret_data, size
     *ret_data = r->data;
     *ret_len = len;
     return 0;
+}
+
+/* How many segments lie before a volume. */
+static size_t segments_before(const struct segment_reader *r, size_t volume)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < volume; i++)
+        n += segments_of(&r->src.volumes[i]);
+    return (size_t)n; /* load_digests has bounded the sum */
+}
+
+void segment_reader_seek(struct segment_reader *r, size_t volume)
+{
+    r->next_digest = segments_before(r, volume);
+    r->volume = volume;
+    r->offset = 0;
+}
+
+const uint8_t *segment_reader_digests(const struct segment_reader *r, size_t volume,
+                                      size_t *ret_count)
+{
+    *ret_count = (size_t)segments_of(&r->src.volumes[volume]);
+    return r->digests.data + segments_before(r, volume) * STORE_DIGEST_LEN;
 }
 
 uint64_t segment_reader_done(const struct segment_reader *r)

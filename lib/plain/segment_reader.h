@@ -10,8 +10,17 @@ struct segment_reader;
  * is missing, too long or too short. */
 int must_check segment_reader_open(const struct artifact_source *src, struct segment_reader **ret,
                                    struct err *e);
+/* Over bytes whose digests are known already, `count` of them one behind the other: the object of digests is
+ * not read, src->segments may be NULL. The digests are copied. */
+int must_check segment_reader_open_known(const struct artifact_source *src, const uint8_t *digests,
+                                         size_t count, struct segment_reader **ret, struct err *e);
 /* The next segment, valid until the next call. 1 at the end. A segment never spans two volumes. */
 int must_check segment_reader_next(struct segment_reader *r, const uint8_t **ret_data,
                                    size_t *ret_len, struct err *e);
+/* Go on with the first byte of that volume. */
+void segment_reader_seek(struct segment_reader *r, size_t volume);
+/* The digests of a volume's segments, one behind the other: borrowed. *ret_count: segments. */
+const uint8_t *segment_reader_digests(const struct segment_reader *r, size_t volume,
+                                      size_t *ret_count);
 uint64_t segment_reader_done(const struct segment_reader *r); /* stored bytes handed out */
 void segment_reader_close(struct segment_reader *r);          /* NULL-safe */

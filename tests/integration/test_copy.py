@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Sets copied from one destination to another by synbak-worker: byte for byte, and in another form."""
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
+
+from harness import ROOT, check, equal, run, run_all, temp_dir, test, write_file
+from tree_world import ID, KEY, back_up, command, files, restore_job, store
+from worker_client import work
+
+OTHER_KEY = "another key of twenty-nine by"
+READER = os.path.join(ROOT, "tests", "tools", "plain_reader.py")
+MIB = 1 << 20
+
+
+def copy_job(source, target, id=ID):
+    return {"verb": "copy", "from": source, "to": target, "job": "j", "id": id}
+
+
+def target_store(**more):
+    return store(temp_dir(), **{"destination": "offsite", "key": KEY, "volume_bytes": MIB, **more})
+
+
+def a_set(place, *, id=ID, sequence=1):
+    """A tree of some volumes of 1 MiB, and a command."""
+    root = temp_dir()
+    write_file(os.path.join(root, "noise"), os.urandom(2 * MIB + 4711))
+    write_file(os.path.join(root, "text"), b"words and words\n" * 5000)
+    back_up(place, files(root), command("said", ["echo", "hello " + id], ["cat"]), id=id, sequence=sequence)
+    return place, root
+
+
+def source_store(**more):
+    return store(temp_dir(), **{"key": KEY, "volume_bytes": MIB, **more})
+
+
+def folder(place, id=ID):
+    return os.path.join(place["path"], "j", id)
+
+
+def objects(place, id=ID):
+    base, found = folder(place, id), {}
+    for where, _, names in os.walk(base):
+        for name in names:
+            path = os.path.join(where, name)
+            with open(path, "rb") as f:
+                found[os.path.relpath(path, base)] = f.read()
+    return found
+
+
+def artifacts(place, id=ID):
+    return {name: data for name, data in objects(place, id).items() if "/" in name}
+
+
+def manifest(place, id=ID):
+    with open(os.path.join(folder(place, id), "manifest.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
+def scan(place):
+    result = work({"verb": "scan", "store": place, "jobs": [], "sweep_age_s": 0, "in_progress": []})
+    equal(result["damaged"], [])
+    return {s["id"]: s for s in result["sets"].get("j", [])}
+
+
+def verify(place, id=ID):
+    equal(work({"verb": "verify", "store": place, "job": "j", "id": id})["damaged"], [])
+
+
+def content(place, key, id=ID):
+    """What the independent reader finds in a set: {NAME: bytes}."""
+    out = temp_dir()
+    argv = [sys.executable, READER, folder(place, id), "--to", out]
+    if key:
+        argv += ["--key", write_file(os.path.join(temp_dir(), "key"), key + "\n", 0o600)]
+    run(argv, ok=True)
+    return {name: data for name, data in
+            ((os.path.relpath(os.path.join(d, n), out), open(os.path.join(d, n), "rb").read())
+             for d, _, names in os.walk(out) for n in names)}
+
+
+@test
+def the_same_form_goes_byte_for_byte():
+    source, target = a_set(source_store())[0], target_store()
+    done = work(copy_job(source, target))
+    equal(artifacts(target), artifacts(source))
+    check(len(artifacts(target)) >= 5, str(list(artifacts(target))))
+    equal((done["reencrypted"], done["sent_bytes"]), (False, sum(len(d) for d in artifacts(source).values())))
+    equal(done["set"], scan(target)[ID])
+    equal(done["set"], {**scan(source)[ID], "key_id": done["set"]["key_id"]})
+    ours, theirs = manifest(source), manifest(target)
+    changed = {k for k in ours if ours[k] != theirs[k]}
+    equal(changed, {"destination", "salt", "key_id"})
+    equal(theirs["destination"], done["marker_id"])
+    verify(target)
+    equal(content(target, KEY), content(source, KEY))
+    equal(os.readlink(os.path.join(target["path"], "j", "latest")), ID)
+    run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=folder(target), ok=True)
+
+
+@test
+def another_form_is_written_anew():
+    source, root = a_set(source_store())
+    for more, key in (({"key": OTHER_KEY, "gzip": False}, OTHER_KEY), ({"key": None}, None),
+                      ({"volume_bytes": MIB // 4}, KEY)):
+        target = target_store(**more)
+        done = work(copy_job(source, target))
+        check(done["reencrypted"], str(more))
+        equal(done["sent_bytes"], sum(len(d) for d in artifacts(target).values()))
+        equal(content(target, key), content(source, KEY), str(more))
+        verify(target)
+        to = os.path.join(temp_dir(), "to")
+        work(restore_job(target, "target", sources=["media"], target=to))
+        with open(os.path.join(root, "noise"), "rb") as one, open(os.path.join(to, "noise"), "rb") as two:
+            check(one.read() == two.read())
+
+
+@test
+def a_set_that_is_there_is_not_sent_again():
+    source, target = a_set(source_store())[0], target_store()
+    work(copy_job(source, target))
+    before = objects(target)
+    again = work(copy_job(source, target))
+    equal((again["sent_bytes"], again["set"]), (0, scan(target)[ID]))
+    equal(objects(target), before)
+
+
+if __name__ == "__main__":
+    run_all()
