@@ -100,7 +100,7 @@ static int print_secret(const struct cli *c, const struct destination *d, struct
 
     if (d->key.kind == SECRET_NONE)
         return 0;
-    if (key_read(&d->key, &key, e) < 0)
+    if (key_read(&d->key, false, &key, e) < 0)
         return -1;
     say_line(&c->screen, PLAIN, "  THE KEY      %s", key.text);
     secret_deinit(&key);

@@ -78,7 +78,7 @@ static void check_one(const struct config *c, json_t *findings, const struct des
     struct err e = {0};
     _cleanup_free_ char *file = key_file(ref);
 
-    if (key_read(ref, &key, &e) < 0 || secret_check_key(&key, &e) < 0)
+    if (key_read(ref, false, &key, &e) < 0 || secret_check_key(&key, &e) < 0)
         finding(findings, ERROR,
                 "put it back, or correct key: until then every run to this destination fails",
                 "destination \"%s\": %s", d->name, e.text);

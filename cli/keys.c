@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/unit.h"
+#include "lib/protocol/job.h"
 
 static char *credential_file(const char *name)
 {
@@ -35,17 +36,17 @@ char *key_file(const struct secret_ref *ref)
     return inside != NULL ? mem_printf("%s/%s", inside, ref->value) : credential_file(ref->value);
 }
 
-int key_read(const struct secret_ref *ref, struct secret *ret, struct err *e)
+int key_read(const struct secret_ref *ref, bool lines, struct secret *ret, struct err *e)
 {
     if (ref->kind != SECRET_CREDENTIAL || getenv("CREDENTIALS_DIRECTORY") != NULL)
-        return secret_read(ref, ret, e);
+        return job_read_secret_here(ref, lines, ret, e);
     struct secret_ref file = {SECRET_FILE, key_file(ref)};
     if (file.value == NULL)
         return err_set(e, ERR_KEY,
                        "credential:%s is known inside synbakd.service only (as root, with the "
                        "daemon running; or name the file: --destination PATH --key file:KEY)",
                        ref->value);
-    int rc = secret_read(&file, ret, e);
+    int rc = job_read_secret_here(&file, lines, ret, e);
     secret_ref_deinit(&file);
     return rc;
 }

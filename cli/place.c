@@ -31,30 +31,15 @@ static char *absolute(const char *path)
 
 /* What the worker is told is the secret itself; only the reading of it differs from the daemon's.
  */
-static int read_keys(const struct destination *d, struct secret *key, struct secret *old,
-                     struct err *e)
-{
-    if (d->key.kind != SECRET_NONE &&
-        (key_read(&d->key, key, e) < 0 || secret_check_key(key, e) < 0))
-        return -1;
-    for (size_t i = 0; i < d->old_key_count; i++)
-        if (d->old_keys[i].kind != SECRET_NONE && key_read(&d->old_keys[i], &old[i], e) < 0)
-            return -1;
-    return 0;
-}
-
 int place_store_of(const struct destination *d, json_t **ret, struct err *e)
 {
-    struct secret key = {0};
-    _cleanup_free_ struct secret *old = mem_alloc(d->old_key_count * sizeof(*old));
-    int rc = read_keys(d, &key, old, e);
+    struct job_secrets secrets;
 
-    if (rc == 0)
-        *ret = job_store(d, key.text != NULL ? &key : NULL, old, d->old_key_count, NULL, NULL);
-    secret_deinit(&key);
-    for (size_t i = 0; i < d->old_key_count; i++)
-        secret_deinit(&old[i]);
-    return rc;
+    if (job_read_secrets(d, key_read, &secrets, e) < 0)
+        return -1;
+    *ret = job_store(d, &secrets, &(struct job_store_context){0});
+    job_secrets_deinit(&secrets);
+    return 0;
 }
 
 int place_store_of_path(struct cli *c, json_t **ret, struct err *e)
@@ -92,7 +77,7 @@ static int find_file_key(struct cli *c, struct place *p, struct err *e)
     if (given != NULL) {
         if (place_parse_key(given, &ref, e) < 0)
             return -1;
-        int rc = ref.kind == SECRET_NONE ? 0 : key_read(&ref, &key, e);
+        int rc = ref.kind == SECRET_NONE ? 0 : key_read(&ref, false, &key, e);
         secret_ref_deinit(&ref);
         if (rc < 0)
             return -1;
@@ -108,12 +93,24 @@ static int find_file_key(struct cli *c, struct place *p, struct err *e)
         if (found == NULL)
             return err_set(e, ERR_USAGE, "which key opens %s? --key file:PATH, env:NAME or none",
                            p->file);
-        if (found->key.kind != SECRET_NONE && key_read(&found->key, &key, e) < 0)
+        if (found->key.kind != SECRET_NONE && key_read(&found->key, false, &key, e) < 0)
             return -1;
     }
     p->key = key.text != NULL ? json_string(key.text) : json_null();
     secret_deinit(&key);
     return 0;
+}
+
+/* What opens the store, as far as the daemon did not give it, and the old keys. */
+static void add_secrets(json_t *store, const json_t *ours)
+{
+    static const char *const names[] = {"access_key", "secret_key", "session_token", "private_key",
+                                        "passphrase"};
+
+    (void)json_object_set(store, "old_keys", json_object_get(ours, "old_keys"));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (json_is_null(json_object_get(store, names[i])))
+            (void)json_object_set(store, names[i], json_object_get(ours, names[i]));
 }
 
 /* The daemon gives its key to root alone; anybody else, and root for old keys, reads where the
@@ -127,13 +124,14 @@ static int add_keys(struct cli *c, struct place *p, const json_t *begun, const c
     int rc = d != NULL ? place_store_of(d, &ours, e) : -1;
 
     if (rc == 0)
-        (void)json_object_set(p->store, "old_keys", json_object_get(ours, "old_keys"));
+        add_secrets(p->store, ours);
     if (json_is_string(key) || json_is_string(json_object_get(p->store, "key"))) {
         if (json_is_string(key))
             (void)json_object_set(p->store, "key", key);
         return 0;
     }
-    if (str_equal(json_opt_string(p->store, "key_hint", ""), "none"))
+    if (str_equal(json_opt_string(p->store, "key_hint", ""), "none") &&
+        !json_is_null(json_object_get(p->store, "access_key")))
         return 0;
     if (rc == 0) {
         (void)json_object_set(p->store, "key", json_object_get(ours, "key"));

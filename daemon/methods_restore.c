@@ -15,7 +15,7 @@ struct begin {
     struct config *config;
     struct destination *destination;
     char *job, *id;
-    struct secret key, *old_keys;
+    struct job_secrets secrets;
     struct err error;
     int rc;
 };
@@ -24,30 +24,33 @@ static void read_key(void *arg)
 {
     struct begin *b = arg;
 
-    b->rc = job_read_keys(b->destination, &b->key, &b->old_keys, &b->error);
+    b->rc = job_read_secrets(b->destination, job_read_secret_here, &b->secrets, &b->error);
 }
 
 static json_t *key_for(const struct begin *b)
 {
     /* a key that only we can read is for root alone; everybody else brings their own */
-    return request_uid(b->request) == 0 && b->key.text != NULL ? json_string(b->key.text)
-                                                               : json_null();
+    return request_uid(b->request) == 0 && b->secrets.key.text != NULL
+               ? json_string(b->secrets.key.text)
+               : json_null();
 }
 
 static json_t *old_keys_for(const struct begin *b)
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; request_uid(b->request) == 0 && i < b->destination->old_key_count; i++)
-        (void)json_array_append_new(array, json_string(b->old_keys[i].text));
+    for (size_t i = 0; request_uid(b->request) == 0 && i < b->secrets.old_key_count; i++)
+        (void)json_array_append_new(array, json_string(b->secrets.old_keys[i].text));
     return array;
 }
 
 static json_t *begin_result(const struct begin *b, const char *token)
 {
     struct daemon *d = b->daemon;
-    json_t *store = job_store(b->destination, NULL, NULL, 0, d->owner,
-                              catalog_known_id(d->catalog, b->destination->name));
+    json_t *store = job_store(
+        b->destination, request_uid(b->request) == 0 ? &b->secrets : NULL,
+        &(struct job_store_context){
+            .owner = d->owner, .known_id = catalog_known_id(d->catalog, b->destination->name)});
 
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:s}", "token", token, "config_file",
                      d->config->file, "job", b->job, "id", b->id, "destination",
@@ -57,10 +60,7 @@ static json_t *begin_result(const struct begin *b, const char *token)
 
 static void begin_free(struct begin *b)
 {
-    secret_deinit(&b->key);
-    for (size_t i = 0; b->old_keys != NULL && i < b->destination->old_key_count; i++)
-        secret_deinit(&b->old_keys[i]);
-    free(b->old_keys);
+    job_secrets_deinit(&b->secrets);
     free(b->job);
     free(b->id);
     config_unref(b->config);

@@ -1,7 +1,8 @@
 /* operation.c — see operation.h.
  *
- * The happy path is: keys on the thread pool, the stores put into the job, one worker, its result.
- * Possible failure modes: a key cannot be read; the worker does not start; it fails.
+ * The happy path is: secrets on the thread pool, the stores put into the job, one worker, its
+ * result.
+ * Possible failure modes: a secret cannot be read; the worker does not start; it fails.
  * On close: an operation frees itself right after done(). */
 #include "daemon/operation.h"
 
@@ -9,31 +10,30 @@
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
 #include "lib/protocol/job.h"
+#include "lib/schedule/upload.h"
 
-struct keys { /* of one destination */
-    struct secret key, *old;
+struct store_piece { /* what a STORE needs beside the configuration */
+    struct job_secrets secrets;
+    struct rate_course rates;
 };
 
 struct operation {
     struct daemon *daemon;
     struct operation_spec spec;
-    struct keys *keys;    /* one for each destination, until the worker has them */
-    struct err failed;    /* from the thread pool */
-    struct err cancelled; /* before the worker ran */
+    struct store_piece *pieces; /* one for each destination, until the worker has them */
+    struct err failed;          /* from the thread pool */
+    struct err cancelled;       /* before the worker ran */
     struct worker_process *worker;
 };
 
-static void wipe_keys(struct operation *op)
+static void wipe_secrets(struct operation *op)
 {
-    for (size_t i = 0; op->keys != NULL && i < op->spec.destination_count; i++) {
-        secret_deinit(&op->keys[i].key);
-        for (size_t k = 0; op->keys[i].old != NULL && k < op->spec.destinations[i]->old_key_count;
-             k++)
-            secret_deinit(&op->keys[i].old[k]);
-        free(op->keys[i].old);
+    for (size_t i = 0; op->pieces != NULL && i < op->spec.destination_count; i++) {
+        job_secrets_deinit(&op->pieces[i].secrets);
+        upload_course_free(&op->pieces[i].rates);
     }
-    free(op->keys);
-    op->keys = NULL;
+    free(op->pieces);
+    op->pieces = NULL;
 }
 
 static void finish(struct operation *op, const json_t *result, const struct err *e)
@@ -43,7 +43,7 @@ static void finish(struct operation *op, const json_t *result, const struct err 
     struct daemon *d = op->daemon;
 
     callbacks.done(callbacks.arg, result, e);
-    wipe_keys(op);
+    wipe_secrets(op);
     json_decref(op->spec.job);
     free(op->spec.destinations);
     config_unref(op->spec.config);
@@ -73,31 +73,43 @@ static void on_worker_done(void *arg, const json_t *result, const struct err *e)
     finish(arg, result, e);
 }
 
-/* --- keys, on the thread pool --- */
+/* --- secrets, on the thread pool --- */
 
-static void read_keys(void *arg)
+static void read_secrets(void *arg)
 {
     struct operation *op = arg;
 
-    for (size_t i = 0; i < op->spec.destination_count; i++)
-        if (job_read_keys(op->spec.destinations[i], &op->keys[i].key, &op->keys[i].old,
-                          &op->failed) < 0)
+    for (size_t i = 0; i < op->spec.destination_count; i++) {
+        const struct destination *dest = op->spec.destinations[i];
+        struct store_piece *piece = &op->pieces[i];
+        if (job_read_secrets(dest, job_read_secret_here, &piece->secrets, &op->failed) < 0 ||
+            upload_course_in(&dest->upload_limit, op->spec.config->timezone, clock_wall(),
+                             &piece->rates, &op->failed) < 0)
             return;
+    }
 }
 
 static json_t *store_of(const struct operation *op, size_t i)
 {
     const struct destination *dest = op->spec.destinations[i];
 
-    return job_store(dest, &op->keys[i].key, op->keys[i].old, dest->old_key_count,
-                     op->daemon->owner, catalog_known_id(op->daemon->catalog, dest->name));
+    return job_store(
+        dest, &op->pieces[i].secrets,
+        &(struct job_store_context){.owner = op->daemon->owner,
+                                    .known_id = catalog_known_id(op->daemon->catalog, dest->name),
+                                    .rates = &op->pieces[i].rates});
 }
 
 static void add_stores(struct operation *op)
 {
     json_t *job = op->spec.job;
 
-    if (!op->spec.several) {
+    if (op->spec.stores == OPERATION_FROM_TO) {
+        (void)json_object_set_new(job, "from", store_of(op, 0));
+        (void)json_object_set_new(job, "to", store_of(op, 1));
+        return;
+    }
+    if (op->spec.stores == OPERATION_STORE) {
         if (op->spec.destination_count > 0)
             (void)json_object_set_new(job, "store", store_of(op, 0));
         return;
@@ -108,7 +120,7 @@ static void add_stores(struct operation *op)
     (void)json_object_set_new(job, "stores", stores);
 }
 
-static void on_keys_read(void *arg)
+static void on_secrets_read(void *arg)
 {
     struct operation *op = arg;
 
@@ -118,7 +130,7 @@ static void on_keys_read(void *arg)
         return;
     }
     add_stores(op);
-    wipe_keys(op);
+    wipe_secrets(op);
     const struct worker_callbacks ours = {
         .progress = on_progress, .log = on_log, .done = on_worker_done, .arg = op};
     struct err e = {0};
@@ -143,8 +155,8 @@ struct operation *operation_start(struct daemon *d, struct operation_spec spec)
         op->spec.destinations[i] = spec.destinations[i];
     op->spec.worker.program = d->worker_program;
     (void)json_object_set_new(op->spec.job, "type", json_string("job"));
-    op->keys = mem_alloc(spec.destination_count * sizeof(*op->keys));
-    loop_run_task(&d->loop, read_keys, on_keys_read, op);
+    op->pieces = mem_alloc(spec.destination_count * sizeof(*op->pieces));
+    loop_run_task(&d->loop, read_secrets, on_secrets_read, op);
     return op;
 }
 

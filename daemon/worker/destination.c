@@ -1,4 +1,4 @@
-#include "daemon/worker/destination.h"
+#include "daemon/worker/destination_store.h"
 
 #include <string.h>
 
@@ -6,26 +6,20 @@
 
 enum { OLD_KEYS_MAX = 100 };
 
-static struct secret secret_of(const json_t *value)
-{
-    return json_is_string(value) ? secret_copy(json_string_value(value), json_string_length(value))
-                                 : (struct secret){0};
-}
-
 static int read_keys(const json_t *o, struct destination *d, struct err *e)
 {
     const json_t *key = json_object_get(o, "key"), *old = json_object_get(o, "old_keys");
 
     if (!json_is_string(key) && !json_is_null(key))
         return err_set(e, ERR_FORMAT, "\"key\" is neither a string nor null");
-    d->key = secret_of(key);
+    d->key = destination_secret(key);
     size_t count = json_array_size(old);
     if (count > OLD_KEYS_MAX)
         return err_set(e, ERR_CONFIG, "more than %d old keys", OLD_KEYS_MAX);
     d->old_keys = mem_alloc(count * sizeof(*d->old_keys));
     d->ring = keyring_new(d->key.text != NULL ? &d->key : NULL);
     for (size_t i = 0; i < count; i++) {
-        d->old_keys[d->old_key_count] = secret_of(json_array_get(old, i));
+        d->old_keys[d->old_key_count] = destination_secret(json_array_get(old, i));
         const struct secret *s = &d->old_keys[d->old_key_count++];
         keyring_add_old(d->ring, s->text != NULL ? s : NULL);
     }
@@ -34,25 +28,22 @@ static int read_keys(const json_t *o, struct destination *d, struct err *e)
 
 static int read_store(const json_t *o, struct destination *d, struct err *e)
 {
-    const char *name, *type, *path;
+    const char *name;
     int64_t level, volume_bytes;
 
     if (json_get_string(o, "destination", &name, e) < 0 ||
-        json_get_string(o, "type", &type, e) < 0 || json_get_string(o, "path", &path, e) < 0 ||
         json_get_bool(o, "gzip", &d->gzip, e) < 0 ||
         json_get_i64(o, "level", 0, 9, &level, e) < 0 ||
         json_get_i64(o, "volume_bytes", 65536, INT64_MAX / 4, &volume_bytes, e) < 0 ||
         read_keys(o, d, e) < 0)
         return -1;
-    if (strcmp(type, "directory") != 0)
-        return err_set(e, ERR_FORMAT, "\"type\" is not a kind of store that is known");
     d->name = mem_strdup(name);
     d->key_hint = mem_strdup(json_opt_string(o, "key_hint", ""));
     d->owner = mem_strdup(json_opt_string(o, "owner", NULL));
     d->known_id = mem_strdup(json_opt_string(o, "known_id", NULL));
     d->level = level > 0 ? (int)level : 1;
     d->volume_bytes = (uint64_t)volume_bytes;
-    return store_open_directory(path, false, &d->store, e);
+    return destination_open_store(o, d, e);
 }
 
 int destination_open(const json_t *store, struct destination *ret, struct err *e)
@@ -128,7 +119,7 @@ void destination_close(struct destination *d)
     for (size_t i = 0; i < d->old_key_count; i++)
         secret_deinit(&d->old_keys[i]);
     free(d->old_keys);
-    store_close(d->store);
+    destination_close_store(d);
     free(d->name);
     free(d->key_hint);
     free(d->owner);

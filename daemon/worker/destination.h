@@ -6,6 +6,7 @@
 #include "lib/plain/keyring.h"
 #include "lib/plain/set_source.h"
 #include "lib/store/marker.h"
+#include "lib/store/rate.h"
 
 struct destination {
     char *name; /* as in the configuration */
@@ -22,6 +23,9 @@ struct destination {
     bool gzip;
     int level;
     uint64_t volume_bytes;
+    struct rate_plan rates;                              /* that the store borrows */
+    struct secret access_key, secret_key, session_token; /* s3; likewise */
+    struct secret private_key, passphrase;               /* sftp; likewise */
 };
 
 /* Parse a STORE and open its store (which must exist). Claims nothing. */

@@ -96,7 +96,7 @@ static void check_overlap(struct loader *l, const struct job *j, const struct so
 {
     const char *inside;
 
-    if (s->type != SOURCE_FILES || s->path == NULL || d->path == NULL)
+    if (s->type != SOURCE_FILES || s->path == NULL || d->type != DESTINATION_DIRECTORY)
         return;
     inside = below(d->path, s->path);
     if (inside != NULL && (inside[0] == '\0' || !is_excluded(s, inside)))
@@ -110,12 +110,54 @@ static void check_overlap(struct loader *l, const struct job *j, const struct so
                      s->path, d->name, j->name);
 }
 
-static void note_nested(struct loader *l, const struct destination *d, const char *inner,
-                        const char *outer, const char *outer_name)
+/* Where a destination lies, as a path that begins with what it is a path of: two are the same or
+ * one inside the other exactly if these are. */
+static char *full_path(const struct destination *d)
 {
-    loader_error(l, d->at.file, d->at.line,
-                 "[destination %s]: %s lies inside %s of destination \"%s\"", d->name, inner, outer,
-                 outer_name);
+    switch (d->type) {
+    case DESTINATION_S3:
+        return mem_printf("%s/%s%s%s", d->endpoint, d->bucket, d->prefix != NULL ? "/" : "",
+                          d->prefix != NULL ? d->prefix : "");
+    case DESTINATION_SFTP: /* two users may each have a root of their own */
+        return mem_printf("%s@%s:%d%s%s", d->user, d->host, d->port, d->path[0] != '/' ? "~/" : "",
+                          d->path);
+    case DESTINATION_DIRECTORY:
+        break;
+    }
+    return mem_strdup(d->path);
+}
+
+static void check_apart(struct loader *l, const struct destination *a, const struct destination *b)
+{
+    _cleanup_free_ char *path_a = full_path(a), *path_b = full_path(b);
+    _cleanup_free_ char *shown_a = destination_place(a), *shown_b = destination_place(b);
+
+    if (strcmp(path_a, path_b) == 0)
+        loader_error(l, a->at.file, a->at.line,
+                     "[destination %s]: %s is the path of destination \"%s\" too", a->name, shown_a,
+                     b->name);
+    else if (below(path_a, path_b) != NULL)
+        loader_error(l, a->at.file, a->at.line,
+                     "[destination %s]: %s lies inside %s of destination \"%s\"", a->name, shown_a,
+                     shown_b, b->name);
+    else if (below(path_b, path_a) != NULL)
+        loader_error(l, b->at.file, b->at.line,
+                     "[destination %s]: %s lies inside %s of destination \"%s\"", b->name, shown_b,
+                     shown_a, a->name);
+}
+
+static void check_bucket(struct loader *l, const struct destination *d)
+{
+    if (str_starts(d->endpoint, "http://") && !d->insecure)
+        loader_error(
+            l, d->at.file, d->at.line,
+            "[destination %s]: endpoint: %s is not encrypted, anyone on the way can read and "
+            "change what is sent; write https://, or insecure = yes if that is meant",
+            d->name, d->endpoint);
+    if (d->encryption_key_id != NULL && d->encryption != S3_ENCRYPTION_KMS)
+        loader_error(l, d->at.file, d->at.line,
+                     "[destination %s]: encryption_key_id is for encryption = aws:kms only",
+                     d->name);
 }
 
 static void check_destinations(struct loader *l)
@@ -124,24 +166,16 @@ static void check_destinations(struct loader *l)
 
     for (size_t i = 0; i < c->destination_count; i++) {
         const struct destination *d = c->destinations[i];
-        if (d->path == NULL)
-            continue;
-        if (strcmp(d->path, "/") == 0)
+        if (d->type == DESTINATION_DIRECTORY && strcmp(d->path, "/") == 0)
             loader_error(l, d->at.file, d->at.line, "[destination %s]: path is the root folder",
                          d->name);
-        for (size_t k = 0; k < i; k++) {
-            const struct destination *other = c->destinations[k];
-            if (other->path == NULL)
-                continue;
-            if (strcmp(d->path, other->path) == 0)
-                loader_error(l, d->at.file, d->at.line,
-                             "[destination %s]: %s is the path of destination \"%s\" too", d->name,
-                             d->path, other->name);
-            else if (below(d->path, other->path) != NULL)
-                note_nested(l, d, d->path, other->path, other->name);
-            else if (below(other->path, d->path) != NULL)
-                note_nested(l, other, other->path, d->path, d->name);
-        }
+        if (d->type == DESTINATION_S3)
+            check_bucket(l, d);
+        if (d->passphrase.kind != SECRET_UNSET && d->private_key.kind == SECRET_UNSET)
+            loader_error(l, d->at.file, d->at.line,
+                         "[destination %s]: passphrase without private_key", d->name);
+        for (size_t k = 0; k < i; k++)
+            check_apart(l, d, c->destinations[k]);
     }
 }
 

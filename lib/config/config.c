@@ -126,6 +126,36 @@ int config_load(const char *file, struct config **ret, struct strlist *errors, s
     return loader_end(&l, ret, errors, e);
 }
 
+/* ---- destinations ---- */
+
+bool destination_is_remote(const struct destination *d)
+{
+    return d->type != DESTINATION_DIRECTORY;
+}
+
+bool destination_is_fed_live(const struct destination *d)
+{
+    return d->feed == FEED_AUTO ? !destination_is_remote(d) : d->feed == FEED_LIVE;
+}
+
+char *destination_place(const struct destination *d)
+{
+    switch (d->type) {
+    case DESTINATION_S3:
+        return mem_printf("s3://%s%s%s", d->bucket, d->prefix != NULL ? "/" : "",
+                          d->prefix != NULL ? d->prefix : "");
+    case DESTINATION_SFTP: {
+        bool v6 = strchr(d->host, ':') != NULL;
+        _cleanup_free_ char *port = d->port != 22 ? mem_printf(":%d", d->port) : mem_strdup("");
+        return mem_printf("sftp://%s@%s%s%s%s%s%s", d->user, v6 ? "[" : "", d->host, v6 ? "]" : "",
+                          port, d->path[0] == '/' ? "" : "/~/", d->path);
+    }
+    case DESTINATION_DIRECTORY:
+        break;
+    }
+    return mem_strdup(d->path);
+}
+
 /* ---- finding ---- */
 
 struct job *config_job(const struct config *c, const char *name)

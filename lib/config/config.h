@@ -27,7 +27,7 @@ struct origin {       /* where an option was written, for errors that only show 
     int line;
 };
 
-enum destination_type { DESTINATION_DIRECTORY };
+enum destination_type { DESTINATION_DIRECTORY, DESTINATION_S3, DESTINATION_SFTP };
 enum destination_format { FORMAT_PLAIN };
 enum compression { COMPRESSION_NONE, COMPRESSION_GZIP };
 enum dump_format { DUMP_CUSTOM, DUMP_PLAIN };
@@ -35,12 +35,62 @@ enum source_type { SOURCE_POSTGRESQL, SOURCE_FILES, SOURCE_COMMAND };
 enum failure_policy { FAILURE_ABORT, FAILURE_REPORT };
 enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON, LOG_JOURNAL };
 enum io_class { IO_IDLE, IO_BEST_EFFORT, IO_NONE };
+enum s3_style { S3_STYLE_PATH, S3_STYLE_VIRTUAL };
+enum s3_encryption { S3_ENCRYPTION_BUCKET, S3_ENCRYPTION_AES256, S3_ENCRYPTION_KMS };
+enum lock_mode { LOCK_COMPLIANCE, LOCK_GOVERNANCE };
+enum readback { READBACK_CHECKED, READBACK_FULL };
+enum feed { FEED_AUTO, FEED_COPY, FEED_LIVE };
+
+/* An upload limit as it is written: the first window that holds the local time counts. */
+struct rate_window {
+    int from_min, to_min;     /* minutes of the day; to < from: over midnight; both 0: always */
+    int64_t bytes_per_second; /* 0: no bound */
+};
+struct rate_windows {
+    struct rate_window *items;
+    size_t count; /* 0: no bound */
+};
+
+/* What an upload limit means at a time: lib/schedule/upload.h makes these, jobs carry them. */
+struct rate_change {
+    int64_t from_s;           /* since 1970; holds until the next one's */
+    int64_t bytes_per_second; /* 0: no bound */
+};
+struct rate_course {
+    struct rate_change *items; /* in order of time; owned */
+    size_t count;              /* 0: no bound */
+};
 
 struct destination {
     char *name;
     struct origin at;
     enum destination_type type;
-    char *path; /* directory: absolute */
+    char *path; /* directory: absolute; sftp: may be relative to the login folder; s3: NULL */
+    /* s3 */
+    char *endpoint, *region, *bucket;
+    char *prefix;                  /* NULL: none; without slashes at the ends */
+    struct secret_ref credentials; /* lines: access key, secret key, perhaps a session token */
+    enum s3_style style;
+    char *ca_file; /* NULL: the system's */
+    bool insecure; /* http:// is meant */
+    char *storage_class;
+    enum s3_encryption encryption;
+    char *encryption_key_id;
+    int64_t lock_s; /* 0: none */
+    enum lock_mode lock_mode;
+    enum readback readback;
+    /* sftp */
+    char *host, *user;
+    int port;
+    struct secret_ref private_key, passphrase; /* private_key unset: the agent */
+    char *known_hosts;
+    /* both */
+    int parallel; /* parts or ranges in flight, default 4 */
+    struct rate_windows upload_limit;
+    enum feed feed;
+    int64_t copy_within_s; /* a copy that takes longer is late; 1 day */
+    /* all */
+    bool deletes; /* no: deletion belongs to another identity */
     enum destination_format format;
     struct secret_ref key;       /* SECRET_NONE only when written so */
     struct secret_ref *old_keys; /* for reading */
@@ -144,6 +194,12 @@ int must_check config_load(const char *file, struct config **ret, struct strlist
 /* From memory, for tests and fuzzing; `name` stands where the file's name would. No conf.d. */
 int must_check config_parse(const char *name, const void *text, size_t len, struct config **ret,
                             struct strlist *errors, struct err *e);
+bool destination_is_remote(const struct destination *d); /* s3, sftp */
+/* From the one read of a run; false: by copy, afterwards. */
+bool destination_is_fed_live(const struct destination *d);
+/* For people: "/backup", "s3://BUCKET/PREFIX", "sftp://USER@HOST/PATH". Owned by the caller. */
+char *destination_place(const struct destination *d);
+
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c); /* NULL-safe */
 
@@ -159,3 +215,4 @@ int must_check config_print(const struct config *c, struct buf *out, struct err 
 #define CONFIG_FILE_DEFAULT "/etc/synbak/synbak.conf"
 #define STATE_DIR_DEFAULT   "/var/lib/synbak"
 #define SOCKET_DEFAULT      "/run/synbak/control.sock"
+#define KNOWN_HOSTS_DEFAULT "/etc/synbak/known_hosts"

@@ -134,7 +134,7 @@ static void open_section(struct loader *l, int line, const struct ini_item *item
     l->section = NULL;
     l->name = NULL;
     l->section_line = line;
-    l->type_known = false;
+    l->type_known = kind == SECTION_DESTINATION; /* what it is when left out */
     memset(l->lines, 0, sizeof(l->lines));
     if (check_head(l, line, kind, item) < 0)
         return;
@@ -147,12 +147,35 @@ static void open_section(struct loader *l, int line, const struct ini_item *item
     *(kind == SECTION_DAEMON ? &l->daemon_at : &l->access_at) = (struct origin){l->file, line};
 }
 
-/* Whether the section's type, where it has one, has this option. */
+/* Whether the section's type, as far as it is known, has this option. */
 static bool has_option(const struct loader *l, const struct config_option *o)
 {
-    const struct source *s = l->section;
+    return !l->type_known || config_option_applies(o, l->section);
+}
 
-    return o->only == 0 || !l->type_known || (o->only & 1u << s->type) != 0;
+static void note_missing(struct loader *l, const struct config_option *o)
+{
+    char text[96];
+
+    if (o->type == OPTION_KEY)
+        loader_error(l, l->file, l->section_line,
+                     "%s: no \"%s\"; to store everything unencrypted write %s = none",
+                     head(l, text), o->key, o->key);
+    else
+        loader_error(l, l->file, l->section_line, "%s: no \"%s\"; write %s = %s", head(l, text),
+                     o->key, o->key, o->words != NULL ? o->words : o->form);
+}
+
+/* The one option whose form depends on the type: a folder here must be named whole. */
+static void check_path(struct loader *l)
+{
+    const struct config_option *o = config_option_find(SECTION_DESTINATION, "path");
+    const struct destination *d = l->section;
+    char text[96];
+
+    if (l->type_known && d->type == DESTINATION_DIRECTORY && d->path != NULL && d->path[0] != '/')
+        loader_error(l, l->file, l->lines[config_option_index(o)],
+                     "%s: path: \"%.200s\" is not an absolute path", head(l, text), d->path);
 }
 
 static void close_section(struct loader *l)
@@ -166,20 +189,15 @@ static void close_section(struct loader *l)
         if (o->section != l->kind)
             continue;
         if (l->lines[i] > 0 && !has_option(l, o)) {
-            const struct source *s = l->section;
+            _cleanup_free_ char *type = config_type_of(o->section, l->section);
             loader_error(l, l->file, l->lines[i], "%s: \"%s\" is no option of type %s",
-                         head(l, text), o->key, config_source_type_word(s->type));
+                         head(l, text), o->key, type);
         }
-        if (l->lines[i] > 0 || !o->needed || (o->only != 0 && !l->type_known) || !has_option(l, o))
-            continue;
-        if (o->type == OPTION_SECRET)
-            loader_error(l, l->file, l->section_line,
-                         "%s: no \"%s\"; to store everything unencrypted write %s = none",
-                         head(l, text), o->key, o->key);
-        else
-            loader_error(l, l->file, l->section_line, "%s: no \"%s\"; write %s = %s", head(l, text),
-                         o->key, o->key, o->words != NULL ? o->words : o->form);
+        if (l->lines[i] == 0 && o->needed && (o->only == 0 || l->type_known) && has_option(l, o))
+            note_missing(l, o);
     }
+    if (l->kind == SECTION_DESTINATION)
+        check_path(l);
     l->section = NULL;
 }
 
@@ -227,14 +245,16 @@ static int read_value(struct loader *l, const struct config_option *o, const cha
         return read_names(&names->sources, raw, line, e);
     if (o->type == OPTION_DESTINATIONS)
         return read_names(&names->destinations, raw, line, e);
+    bool is_type = o->type == OPTION_CHOICE && strcmp(o->key, "type") == 0;
+    if (is_type)
+        l->type_known = false;
     if (value_parse(o, raw, l->section, e) < 0)
         return -1;
     if (o->type == OPTION_TIER || o->type == OPTION_VERIFY) {
         struct tier_rule *rule = (struct tier_rule *)((char *)l->section + o->offset);
         rule->at = (struct origin){l->file, line};
     }
-    if (o->section == SECTION_SOURCE && o->type == OPTION_CHOICE && strcmp(o->key, "type") == 0)
-        l->type_known = true;
+    l->type_known = l->type_known || is_type;
     return 0;
 }
 

@@ -27,7 +27,7 @@ struct loader {
     void *section;               /* its struct; NULL: a section that is skipped */
     const char *name;            /* its name or NULL */
     int section_line;            /* of its head */
-    bool type_known;             /* sources: `type` was read */
+    bool type_known;             /* of the section, read or the default */
     int lines[OPTION_TABLE_MAX]; /* where each option was written; 0: not */
 };
 

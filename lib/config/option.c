@@ -12,6 +12,7 @@
 #define DAYS(n_)           (INT64_C(86400) * (n_))
 #define YEARS(n_)          (INT64_C(31557600) * (n_))
 #define IN(type_)          (1u << SOURCE_##type_)
+#define AT(type_)          (1u << DESTINATION_##type_)
 #define OPTION(section_, key_, type_, field_, ...)                                                 \
     {.section = SECTION_##section_,                                                                \
      .key = #key_,                                                                                 \
@@ -94,9 +95,49 @@ size_t config_option_index(const struct config_option *o)
     return (size_t)(o - config_option_table);
 }
 
-const char *config_source_type_word(enum source_type t)
-{
-    static const char *const words[] = {"postgresql", "files", "command"};
+/* ---- types ---- */
 
-    return words[t];
+static unsigned type_of(enum section_kind s, const void *base)
+{
+    if (s == SECTION_DESTINATION)
+        return ((const struct destination *)base)->type;
+    return s == SECTION_SOURCE ? ((const struct source *)base)->type : 0;
+}
+
+/* The word of a type, from the row of `type` itself; NULL behind the last. */
+static char *type_word(enum section_kind s, unsigned type)
+{
+    const struct config_option *o = config_option_find(s, "type");
+    const char *w = o != NULL ? o->words : NULL;
+
+    for (; w != NULL && type > 0; type--) {
+        w = strchr(w, '|');
+        w = w != NULL ? w + 1 : NULL;
+    }
+    return w != NULL ? mem_strndup(w, strcspn(w, "|")) : NULL;
+}
+
+bool config_option_applies(const struct config_option *o, const void *base)
+{
+    return o->only == 0 || (o->only & 1u << type_of(o->section, base)) != 0;
+}
+
+char *config_type_of(enum section_kind s, const void *base)
+{
+    return type_word(s, type_of(s, base));
+}
+
+char *config_option_types(const struct config_option *o)
+{
+    char *all = NULL, *word;
+
+    for (unsigned type = 0; (word = type_word(o->section, type)) != NULL; type++) {
+        _cleanup_free_ char *before = all, *one = word;
+        bool has = (o->only & 1u << type) != 0;
+        if (before == NULL)
+            all = has ? TAKE(one) : NULL;
+        else
+            all = has ? mem_printf("%s and %s", before, one) : TAKE(before);
+    }
+    return all;
 }

@@ -24,8 +24,12 @@ enum section_kind {
 enum option_type {
     OPTION_TEXT,          /* char *: any text */
     OPTION_PATH,          /* char *: absolute path, without .. and //, no slash at the end */
+    OPTION_PLACE,         /* char *: likewise, but perhaps relative */
+    OPTION_PREFIX,        /* char *: relative, without slashes at the ends */
+    OPTION_TOKEN,         /* char *: one word without slashes and quotes */
     OPTION_URI,           /* char *: PostgreSQL connection string; its password is redacted */
     OPTION_URL,           /* char *: http:// or https:// */
+    OPTION_ENDPOINT,      /* char *: likewise, host and port only */
     OPTION_ZONE,          /* char *: IANA name of a time zone */
     OPTION_WORDS,         /* struct strlist: words, "quoted" where they hold blanks */
     OPTION_COMMAND,       /* struct strlist: an argument vector */
@@ -41,9 +45,11 @@ enum option_type {
     OPTION_COUNT_OR_NONE, /* int: N or KEEP_UNSET */
     OPTION_TIER,          /* struct tier_rule: rule.h */
     OPTION_VERIFY,        /* struct tier_rule: rule.h */
+    OPTION_KEY,           /* struct secret_ref, may be none */
     OPTION_SECRET,        /* struct secret_ref */
     OPTION_OLD_KEYS,      /* struct destination: old_keys and their count */
     OPTION_COMPRESSION,   /* struct destination: compression and its level */
+    OPTION_RATES,         /* struct rate_windows: rate.h */
     OPTION_SOURCES,       /* struct job: names, resolved when all is read */
     OPTION_DESTINATIONS   /* struct job: likewise */
 };
@@ -54,7 +60,7 @@ struct config_option {
     enum option_type type;
     size_t offset;        /* in the section's struct */
     bool needed;          /* leaving it out is an error */
-    unsigned only;        /* sources: bit mask of the source types that have it; 0: all */
+    unsigned only;        /* bit mask of the section's types that have it; 0: all */
     int64_t min, max;     /* of numbers */
     const char *words;    /* OPTION_CHOICE: in the order of the enum, "a|b|c" */
     const char *fallback; /* value when left out, read like a written one; NULL: empty */
@@ -67,7 +73,7 @@ struct config_option {
 extern const struct config_option config_option_table[];
 extern const size_t config_option_count;
 
-enum { OPTION_TABLE_MAX = 128 };
+enum { OPTION_TABLE_MAX = 160 };
 
 const char *section_word(enum section_kind s); /* "destination" */
 bool section_has_name(enum section_kind s);    /* [job NAME], but [daemon] */
@@ -81,4 +87,8 @@ const struct config_option *config_option_nearest(enum section_kind s, const cha
 /* Sections in which the key would be right, other than s: -1 if there is none. */
 int config_option_other_section(enum section_kind s, const char *key);
 size_t config_option_index(const struct config_option *o);
-const char *config_source_type_word(enum source_type t); /* "postgresql" */
+/* Whether a section of the type that `base` has takes this option. */
+bool config_option_applies(const struct config_option *o, const void *base);
+/* The types an option is for, "s3 and sftp"; NULL if all or none has types. Owned by the caller. */
+char *config_option_types(const struct config_option *o);
+char *config_type_of(enum section_kind s, const void *base); /* "postgresql"; likewise */

@@ -19,13 +19,6 @@ static int print_fallback(const struct config_option *o, struct buf *out, struct
     return r;
 }
 
-static bool applies(const struct config_option *o, const void *base)
-{
-    const struct source *s = base;
-
-    return o->only == 0 || (o->only & 1u << s->type) != 0;
-}
-
 static bool is_written(const struct config_option *o, const void *base, const struct buf *value,
                        const struct buf *fallback)
 {
@@ -67,7 +60,8 @@ static int print_section(enum section_kind kind, const char *name, const void *b
         return -1;
     head = out->len;
     for (size_t i = 0; i < config_option_count; i++)
-        if (config_option_table[i].section == kind && applies(&config_option_table[i], base) &&
+        if (config_option_table[i].section == kind &&
+            config_option_applies(&config_option_table[i], base) &&
             print_option(&config_option_table[i], base, redact, out, e) < 0)
             return -1;
     if (out->len == head && name == NULL) { /* [daemon] with nothing in it */

@@ -33,20 +33,12 @@ static const char *form_of(const struct config_option *o, char **owned)
     return *owned = buf_take_string(&words);
 }
 
-static const char *only_text(const struct config_option *o)
-{
-    for (int t = SOURCE_POSTGRESQL; o->only != 0 && t <= SOURCE_COMMAND; t++)
-        if (o->only == 1u << t)
-            return config_source_type_word((enum source_type)t);
-    return NULL;
-}
-
 /* ---- text ---- */
 
 static int text_option(const struct config_option *o, struct buf *out, struct err *e)
 {
-    _cleanup_free_ char *words = NULL;
-    const char *only = only_text(o), *fallback = default_of(o);
+    _cleanup_free_ char *words = NULL, *only = config_option_types(o);
+    const char *fallback = default_of(o);
 
     if (buf_printf(out, e, "  %s = %s\n      %s", o->key, form_of(o, &words), o->help) < 0)
         return -1;
@@ -144,15 +136,26 @@ static int man_help(const struct config_option *o, struct buf *out, struct err *
     return 0;
 }
 
+/* The words "s3 and sftp" of "For type s3 and sftp.", each typed. */
+static int man_types(const char *types, struct buf *out, struct err *e)
+{
+    const char *between = strstr(types, " and ");
+
+    if (between == NULL)
+        return buf_printf(out, e, "For type\n.Cm %s .\n", types);
+    return buf_printf(out, e, "For types\n.Cm %.*s\nand\n.Cm %s .\n", (int)(between - types), types,
+                      between + strlen(" and "));
+}
+
 static int man_option(const struct config_option *o, struct buf *out, struct err *e)
 {
     _cleanup_free_ char *words = NULL, *fallback = NULL, *example = NULL;
-    const char *only = only_text(o);
+    _cleanup_free_ char *only = config_option_types(o);
 
     if (buf_printf(out, e, ".It Ic %s", o->key) < 0 || man_form(form_of(o, &words), out, e) < 0 ||
         man_help(o, out, e) < 0)
         return -1;
-    if (only != NULL && buf_printf(out, e, "For type\n.Cm %s .\n", only) < 0)
+    if (only != NULL && man_types(only, out, e) < 0)
         return -1;
     if (o->needed && buf_printf(out, e, "Must be written.\n") < 0)
         return -1;

@@ -7,6 +7,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/config/ini.h"
+#include "lib/config/rate.h"
 #include "lib/config/rule.h"
 #include "lib/config/unit.h"
 #include "lib/config/value_text.h"
@@ -167,9 +168,14 @@ static int parse_compression(const char *s, struct destination *d, struct err *e
 }
 
 /* The quotes of a command belong to its words: they are taken off only around the whole. */
-static int parse_secret(const char *raw, const char *text, struct secret_ref *field, struct err *e)
+static int parse_secret(const struct config_option *o, const char *raw, const char *text,
+                        struct secret_ref *field, struct err *e)
 {
-    return secret_ref_parse(raw[0] == '"' ? text : raw, field, e);
+    if (secret_ref_parse(raw[0] == '"' ? text : raw, field, e) < 0)
+        return -1;
+    if (field->kind == SECRET_NONE && o->type != OPTION_KEY)
+        return err_set(e, ERR_CONFIG, "\"none\" is no secret; leave the line out");
+    return 0;
 }
 
 static int parse_scalar(const struct config_option *o, char *s, void *base, struct err *e)
@@ -198,6 +204,8 @@ static int parse_scalar(const struct config_option *o, char *s, void *base, stru
         return rule_parse_verify(s, field, e);
     case OPTION_COMPRESSION:
         return parse_compression(s, base, e);
+    case OPTION_RATES:
+        return rate_parse(s, o->min, o->max, field, e);
     default:
         return value_parse_text(o, s, field, e);
     }
@@ -216,8 +224,8 @@ int value_parse(const struct config_option *o, const char *raw, void *base, stru
         r = err_set(e, ERR_CONFIG, "no value; leave the line out for the default");
     else if (o->type == OPTION_WORDS || o->type == OPTION_COMMAND || o->type == OPTION_PEOPLE)
         r = value_parse_words(o, raw, field_of(o, base), e);
-    else if (o->type == OPTION_SECRET)
-        r = parse_secret(raw, text, field_of(o, base), e);
+    else if (o->type == OPTION_SECRET || o->type == OPTION_KEY)
+        r = parse_secret(o, raw, text, field_of(o, base), e);
     else if (o->type == OPTION_SPANS)
         r = parse_spans(o, raw, base, e);
     else if (o->type == OPTION_OLD_KEYS)
@@ -268,8 +276,12 @@ void value_free(const struct config_option *o, void *base)
     switch (o->type) {
     case OPTION_TEXT:
     case OPTION_PATH:
+    case OPTION_PLACE:
+    case OPTION_PREFIX:
+    case OPTION_TOKEN:
     case OPTION_URI:
     case OPTION_URL:
+    case OPTION_ENDPOINT:
     case OPTION_ZONE: {
         char **text = field;
         if (*text != NULL)
@@ -287,8 +299,12 @@ void value_free(const struct config_option *o, void *base)
         free(((struct tier_rule *)field)->when);
         *(struct tier_rule *)field = (struct tier_rule){0};
         break;
+    case OPTION_KEY:
     case OPTION_SECRET:
         secret_ref_deinit(field);
+        break;
+    case OPTION_RATES:
+        rate_free(field);
         break;
     case OPTION_OLD_KEYS: {
         struct destination *d = base;

@@ -1,5 +1,6 @@
 #include "lib/base/mem.h"
 #include "lib/config/ini.h"
+#include "lib/config/rate.h"
 #include "lib/config/rule.h"
 #include "lib/config/unit.h"
 #include "lib/config/uri.h"
@@ -116,7 +117,11 @@ int value_print(const struct config_option *o, const void *base, bool redact, st
     switch (o->type) {
     case OPTION_TEXT:
     case OPTION_PATH:
+    case OPTION_PLACE:
+    case OPTION_PREFIX:
+    case OPTION_TOKEN:
     case OPTION_URL:
+    case OPTION_ENDPOINT:
     case OPTION_ZONE: {
         const char *text = *(char *const *)field;
         return text != NULL ? ini_quote(out, text, false, e) : 0;
@@ -148,12 +153,15 @@ int value_print(const struct config_option *o, const void *base, bool redact, st
     case OPTION_TIER:
     case OPTION_VERIFY:
         return rule_print(field, out, e);
+    case OPTION_KEY:
     case OPTION_SECRET:
         return print_secret(field, false, out, e);
     case OPTION_OLD_KEYS:
         return print_old_keys(base, out, e);
     case OPTION_COMPRESSION:
         return print_compression(base, out, e);
+    case OPTION_RATES:
+        return rate_print(field, out, e);
     case OPTION_SOURCES:
     case OPTION_DESTINATIONS:
         return print_names(o, base, out, e);

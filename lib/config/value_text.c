@@ -7,15 +7,22 @@
 #include "lib/base/mem.h"
 #include "lib/config/uri.h"
 
-static int check_path(const char *s, struct err *e)
+/* Of the 1024 bytes that the name of an object in a bucket may have. */
+enum { PREFIX_LEN_MAX = 512 };
+
+static int check_path(const struct config_option *o, const char *s, struct err *e)
 {
-    if (s[0] != '/')
+    if (o->type == OPTION_PATH && s[0] != '/')
         return err_set(e, ERR_CONFIG, "\"%.200s\" is not an absolute path", s);
-    for (const char *p = s; (p = strstr(p, "/..")) != NULL; p += 3)
-        if (p[3] == '\0' || p[3] == '/')
+    if (s[0] == '~')
+        return err_set(e, ERR_CONFIG, "\"%.200s\": \"~\" has no meaning here; write the path out",
+                       s);
+    for (const char *p = s; (p = strstr(p, "..")) != NULL; p += 2)
+        if ((p == s || p[-1] == '/') && (p[2] == '\0' || p[2] == '/'))
             return err_set(e, ERR_CONFIG, "\"%.200s\" has \"..\" in it; write the path out", s);
-    if (strlen(s) >= PATH_MAX)
-        return err_set(e, ERR_CONFIG, "the path is longer than %d bytes", PATH_MAX - 1);
+    if (strlen(s) >= (o->type == OPTION_PREFIX ? PREFIX_LEN_MAX : PATH_MAX))
+        return err_set(e, ERR_CONFIG, "the path is longer than %d bytes",
+                       (o->type == OPTION_PREFIX ? PREFIX_LEN_MAX : PATH_MAX) - 1);
     return 0;
 }
 
@@ -37,12 +44,46 @@ static void tidy_path(char *s)
     *out = '\0';
 }
 
+/* The same for a path that is or may be relative: as if it stood below a root. */
+static char *tidy_relative(const char *s)
+{
+    _cleanup_free_ char *rooted = mem_printf("/%s", s);
+
+    tidy_path(rooted);
+    return mem_strdup(rooted[1] != '\0' ? rooted + 1 : ".");
+}
+
+static void cut_slashes(char *s)
+{
+    for (size_t len = strlen(s); len > 0 && s[len - 1] == '/'; len--)
+        s[len - 1] = '\0';
+}
+
+static int check_token(const char *s, struct err *e)
+{
+    if (strpbrk(s, " \t/\\\"'<>?#") != NULL || strlen(s) > 255)
+        return err_set(e, ERR_CONFIG, "\"%.80s\" is not one word without slashes and quotes", s);
+    return 0;
+}
+
 static int check_url(const char *s, struct err *e)
 {
     bool http = str_starts(s, "http://") || str_starts(s, "https://");
 
     if (!http || strstr(s, "//")[2] == '\0' || strpbrk(s, " \t\"<>") != NULL)
         return err_set(e, ERR_CONFIG, "not a web address (https://...)");
+    return 0;
+}
+
+static int check_endpoint(const char *s, struct err *e)
+{
+    if (check_url(s, e) < 0)
+        return -1;
+    const char *host = strstr(s, "//") + 2;
+    size_t len = strcspn(host, "/");
+    if (strpbrk(host, "@?#") != NULL || len == 0 || strspn(host + len, "/") != strlen(host + len))
+        return err_set(e, ERR_CONFIG,
+                       "only the scheme, the host and the port belong here (https://HOST[:PORT])");
     return 0;
 }
 
@@ -63,10 +104,18 @@ int value_parse_text(const struct config_option *o, const char *s, char **field,
 
     switch (o->type) {
     case OPTION_PATH:
-        r = check_path(s, e);
+    case OPTION_PLACE:
+    case OPTION_PREFIX:
+        r = check_path(o, s, e);
+        break;
+    case OPTION_TOKEN:
+        r = check_token(s, e);
         break;
     case OPTION_URL:
         r = check_url(s, e);
+        break;
+    case OPTION_ENDPOINT:
+        r = check_endpoint(s, e);
         break;
     case OPTION_ZONE:
         r = check_zone(s, e);
@@ -77,12 +126,18 @@ int value_parse_text(const struct config_option *o, const char *s, char **field,
     default:
         break;
     }
+    bool relative = o->type == OPTION_PREFIX || (o->type == OPTION_PLACE && s[0] != '/');
+    _cleanup_free_ char *text = relative ? tidy_relative(s) : mem_strdup(s);
+    if (r == 0 && o->type == OPTION_PREFIX && strcmp(text, ".") == 0)
+        r = err_set(e, ERR_CONFIG, "\"%.80s\" names nothing; leave the line out", s);
     if (r < 0)
         return -1;
     free(*field); /* the fallback */
-    *field = mem_strdup(s);
-    if (o->type == OPTION_PATH)
+    *field = TAKE(text);
+    if (!relative && (o->type == OPTION_PATH || o->type == OPTION_PLACE))
         tidy_path(*field);
+    else if (o->type == OPTION_ENDPOINT)
+        cut_slashes(*field);
     return 0;
 }
 

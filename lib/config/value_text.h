@@ -3,7 +3,8 @@
 
 #include "lib/config/option.h"
 
-/* OPTION_TEXT, _PATH, _URI, _URL, _ZONE; quotes are off already. Replaces *field. */
+/* OPTION_TEXT, _PATH, _PLACE, _PREFIX, _TOKEN, _URI, _URL, _ENDPOINT, _ZONE; quotes are off already.
+ * Replaces *field. */
 int must_check value_parse_text(const struct config_option *o, const char *s, char **field,
                                 struct err *e);
 /* OPTION_WORDS, _COMMAND, _PEOPLE, raw. *field is empty before, and after a failure. */

@@ -46,7 +46,7 @@
  * rescan (operate) destination?           sets
  *
  * restore-begin (restore) job, id?, destination?, purpose
- *     token, config_file, job, id, destination, owner, store: STORE of worker_msg.h without key;
+ *     token, config_file, job, id, destination, owner, store: STORE of worker_msg.h, its secrets,
  *     key and old_keys to uid 0 only. Until restore-end, or until the connection closes: a read
  *     pin on the set, the job's schedule paused, no deletion
  * restore-end (restore) token, ok, error?, summary                           {}

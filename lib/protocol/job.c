@@ -3,9 +3,9 @@
 #include "lib/base/mem.h"
 
 /* Straight into the object, whose memory is wiped when it goes (json_secure_memory). */
-static json_t *key_text(const struct secret *s)
+static json_t *secret_text(const struct secret *s)
 {
-    return s != NULL && s->text != NULL ? json_string(s->text) : json_null();
+    return s->text != NULL ? json_string(s->text) : json_null();
 }
 
 /* json_string(NULL) is NULL, and a NULL member would be left out: absent is said as null. */
@@ -38,27 +38,99 @@ static const char *key_hint(const struct secret_ref *ref, char **owned)
     return "none";
 }
 
-json_t *job_store(const struct destination *d, const struct secret *key,
-                  const struct secret *old_keys, size_t old_key_count, const char *owner,
-                  const char *known_id)
+static json_t *rates_of(const struct rate_course *rates)
 {
+    json_t *list = json_array();
+
+    for (size_t i = 0; rates != NULL && i < rates->count; i++) {
+        json_t *step = json_object();
+        set(step, "from", json_integer(rates->items[i].from_s));
+        set(step, "bytes_per_second", json_integer(rates->items[i].bytes_per_second));
+        if (json_array_append_new(list, step) != 0)
+            abort();
+    }
+    return list;
+}
+
+static void add_bucket(json_t *o, const struct destination *d, const struct job_secrets *s)
+{
+    static const char *const encryptions[] = {
+        [S3_ENCRYPTION_BUCKET] = NULL,
+        [S3_ENCRYPTION_AES256] = "AES256",
+        [S3_ENCRYPTION_KMS] = "aws:kms",
+    };
+
+    set(o, "type", json_string("s3"));
+    set(o, "endpoint", json_printable(d->endpoint));
+    set(o, "region", json_printable(d->region));
+    set(o, "bucket", json_printable(d->bucket));
+    set(o, "prefix", json_printable(d->prefix != NULL ? d->prefix : ""));
+    set(o, "style", json_string(d->style == S3_STYLE_VIRTUAL ? "virtual" : "path"));
+    set(o, "access_key", secret_text(&s->access_key));
+    set(o, "secret_key", secret_text(&s->secret_key));
+    set(o, "session_token", secret_text(&s->session_token));
+    set(o, "ca_file", string_or_null(d->ca_file));
+    set(o, "insecure", json_boolean(d->insecure));
+    set(o, "storage_class", string_or_null(d->storage_class));
+    set(o, "encryption", string_or_null(encryptions[d->encryption]));
+    set(o, "encryption_key_id", string_or_null(d->encryption_key_id));
+    set(o, "lock_s", json_integer(d->lock_s));
+    set(o, "lock_mode", json_string(d->lock_mode == LOCK_GOVERNANCE ? "governance" : "compliance"));
+    set(o, "full_readback", json_boolean(d->readback == READBACK_FULL));
+}
+
+static void add_server(json_t *o, const struct destination *d, const struct job_secrets *s)
+{
+    set(o, "type", json_string("sftp"));
+    set(o, "host", json_printable(d->host));
+    set(o, "port", json_integer(d->port));
+    set(o, "user", json_printable(d->user));
+    set(o, "path", json_printable(d->path));
+    set(o, "private_key", secret_text(&s->private_key));
+    set(o, "passphrase", secret_text(&s->passphrase));
+    set(o, "known_hosts", json_printable(d->known_hosts));
+}
+
+static void add_place(json_t *o, const struct destination *d, const struct job_secrets *s,
+                      const struct rate_course *rates)
+{
+    switch (d->type) {
+    case DESTINATION_DIRECTORY:
+        set(o, "type", json_string("directory"));
+        set(o, "path", json_printable(d->path));
+        return;
+    case DESTINATION_S3:
+        add_bucket(o, d, s);
+        break;
+    case DESTINATION_SFTP:
+        add_server(o, d, s);
+        break;
+    }
+    set(o, "parallel", json_integer(d->parallel));
+    set(o, "upload_rate", rates_of(rates));
+}
+
+json_t *job_store(const struct destination *d, const struct job_secrets *secrets,
+                  const struct job_store_context *context)
+{
+    static const struct job_secrets none;
+    const struct job_secrets *s = secrets != NULL ? secrets : &none;
     _cleanup_free_ char *hint = NULL;
     json_t *store = json_object(), *old = json_array();
 
-    for (size_t i = 0; i < old_key_count; i++)
-        if (json_array_append_new(old, key_text(&old_keys[i])) != 0)
+    for (size_t i = 0; i < s->old_key_count; i++)
+        if (json_array_append_new(old, secret_text(&s->old_keys[i])) != 0)
             abort();
     set(store, "destination", json_string(d->name));
-    set(store, "type", json_string("directory"));
-    set(store, "path", json_printable(d->path));
-    set(store, "owner", string_or_null(owner));
-    set(store, "known_id", string_or_null(known_id));
-    set(store, "key", key_text(key));
+    set(store, "owner", string_or_null(context->owner));
+    set(store, "known_id", string_or_null(context->known_id));
+    set(store, "key", secret_text(&s->key));
     set(store, "key_hint", json_printable(key_hint(&d->key, &hint)));
     set(store, "old_keys", old);
     set(store, "gzip", json_boolean(d->compression == COMPRESSION_GZIP));
     set(store, "level", json_integer(d->compression_level));
     set(store, "volume_bytes", json_integer(d->volume_bytes));
+    add_place(store, d, s, context->rates);
     return store;
 }
 
@@ -110,36 +182,4 @@ json_t *job_source(const struct source *s, bool had_files)
         break;
     }
     return o;
-}
-
-static int read_key(const struct destination *d, const struct secret_ref *ref, struct secret *ret,
-                    struct err *e)
-{
-    if (secret_read(ref, ret, e) < 0 || secret_check_key(ret, e) < 0) {
-        secret_deinit(ret);
-        return err_wrap(e, "destination \"%s\"", d->name);
-    }
-    return 0;
-}
-
-int job_read_keys(const struct destination *d, struct secret *key, struct secret **old_keys,
-                  struct err *e)
-{
-    struct secret *old = mem_alloc(d->old_key_count * sizeof(*old));
-
-    *key = (struct secret){0};
-    *old_keys = NULL;
-    if (d->key.kind != SECRET_NONE && read_key(d, &d->key, key, e) < 0)
-        goto fail;
-    for (size_t i = 0; i < d->old_key_count; i++)
-        if (read_key(d, &d->old_keys[i], &old[i], e) < 0)
-            goto fail;
-    *old_keys = old;
-    return 0;
-fail:
-    secret_deinit(key);
-    for (size_t i = 0; i < d->old_key_count; i++)
-        secret_deinit(&old[i]);
-    free(old);
-    return -1;
 }

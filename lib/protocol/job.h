@@ -4,14 +4,37 @@
 #include "lib/base/json.h"
 #include "lib/config/config.h"
 
-/* STORE. `key` may be NULL (key = none). owner is ours; known_id what the journal remembers, or
- * NULL. */
-json_t *job_store(const struct destination *d, const struct secret *key,
-                  const struct secret *old_keys, size_t old_key_count, const char *owner,
-                  const char *known_id);
+/* All that a worker must know to work at one destination and nobody else may. A text of NULL is a
+ * secret that there is not: key = none, no session token, the agent's private key. */
+struct job_secrets {
+    struct secret key, *old_keys;
+    size_t old_key_count;
+    struct secret access_key, secret_key, session_token; /* s3 */
+    struct secret private_key, passphrase;               /* sftp */
+};
+
+/* As secret_read, or secret_read_lines if `lines`. synbakctl finds a credential elsewhere than the
+ * daemon does. */
+typedef int job_read_secret(const struct secret_ref *ref, bool lines, struct secret *ret,
+                            struct err *e);
+int must_check job_read_secret_here(const struct secret_ref *ref, bool lines, struct secret *ret,
+                                    struct err *e);
+
+/* Read all secrets of a destination: blocking (file, credential or command). ERR_KEY naming the
+ * destination; *ret is then empty. */
+int must_check job_read_secrets(const struct destination *d, job_read_secret *read,
+                                struct job_secrets *ret, struct err *e);
+void job_secrets_deinit(struct job_secrets *s); /* wipes; safe on a zeroed one */
+
+/* What a STORE says beside the destination itself. */
+struct job_store_context {
+    const char *owner;               /* HEX32; NULL: claims nothing */
+    const char *known_id;            /* what the journal remembers, or NULL */
+    const struct rate_course *rates; /* upload_limit over the next days, or NULL: no bound */
+};
+
+/* STORE. secrets NULL: none of them goes in. */
+json_t *job_store(const struct destination *d, const struct job_secrets *secrets,
+                  const struct job_store_context *context);
 /* SOURCE. had_files: some good set of it holds files. */
 json_t *job_source(const struct source *s, bool had_files);
-/* Read key and old_keys of a destination: blocking (file, credential or command). key->text is NULL
- * for none. */
-int must_check job_read_keys(const struct destination *d, struct secret *key,
-                             struct secret **old_keys, struct err *e);
