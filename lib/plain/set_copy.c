@@ -92,6 +92,9 @@ int set_copy(struct set_copy *c, struct manifest *m, struct err *e)
     c->reencrypted = false;
     if (list_there(c, m, there, e) < 0)
         return -1;
+    if (json_object_get(there, "manifest.json") != NULL)
+        return err_set(e, ERR_EXISTS, "%s: the set %s is committed already",
+                       store_place(c->to.store), c->to.set_prefix);
     for (size_t i = 0; i < m->artifact_count; i++) {
         uint64_t stored = m->artifacts[i].stored_bytes;
         if (copy_artifact(c, &m->artifacts[i], there, before, e) < 0)

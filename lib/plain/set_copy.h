@@ -23,6 +23,6 @@ struct set_copy {
     bool reencrypted; /* out: something was written anew */
 };
 
-/* m: the verified manifest of the set at `from`; becomes that of the target. The target must not
- * hold the set already. ERR_DAMAGED: the source is not what was written, nothing is committed. */
+/* m: the verified manifest of the set at `from`; becomes that of the target. ERR_EXISTS: the target
+ * holds the set already. ERR_DAMAGED: the source is not what was written, nothing is committed. */
 int must_check set_copy(struct set_copy *c, struct manifest *m, struct err *e);

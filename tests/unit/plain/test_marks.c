@@ -11,7 +11,7 @@ static void add(struct store *s, const struct mac_key *k, const char *kind, int6
     struct err e = {0};
 
     ASSERT_OK(marks_add(s, JOB, ID, k, kind, "why \xff", (struct wall){until * 1000000},
-                        (struct wall){1}, &e),
+                        (struct wall){1000000}, &e),
               e);
 }
 
@@ -110,4 +110,54 @@ TEST(names_are_checked)
                e, ERR_NOT_FOUND);
     ASSERT_ERR(manifest_delete_set(s, JOB, "..", &e), e, ERR_NOT_FOUND);
     store_close(s);
+}
+
+/* What counts at the source counts at the target; doing it again does nothing. */
+TEST(marks_are_copied_once)
+{
+    struct store *s = memory_store_new(), *to = memory_store_new();
+    const struct mac_key k = quick_key(1), other = quick_key(2);
+    struct marks m, there;
+    struct err e = {0};
+
+    for (int round = 0; round < 3; round++) {
+        add(s, &k, round == 1 ? "unpin" : "pin", 1893456000 + round);
+        if (round == 2)
+            add(s, &k, "accept", 0);
+        m = read_marks(s, &k);
+        for (int again = 0; again < 2; again++) {
+            unsigned before = memory_store_faults(to)->changes;
+            ASSERT_OK(marks_copy(&m, to, JOB, ID, &other, &e), e);
+            ASSERT_EQ(memory_store_faults(to)->changes - before, again == 0 ? 1 + (round == 2) : 0);
+            there = read_marks(to, &other);
+            ASSERT(there.pinned == m.pinned && there.accepted == m.accepted);
+            ASSERT_EQ(there.pin_until.us, m.pin_until.us);
+            ASSERT_EQ(there.pin_time.us, m.pin_time.us);
+            ASSERT_STR(there.pin_reason, m.pin_reason);
+            marks_deinit(&there);
+        }
+        marks_deinit(&m);
+    }
+    store_close(s);
+    store_close(to);
+}
+
+TEST(a_later_mark_at_the_target_stands)
+{
+    struct store *s = memory_store_new(), *to = memory_store_new();
+    const struct mac_key k = quick_key(1);
+    struct marks m, there;
+    struct err e = {0};
+
+    add(s, &k, "pin", 0);
+    m = read_marks(s, &k);
+    ASSERT_OK(marks_add(to, JOB, ID, &k, "unpin", "", (struct wall){0}, (struct wall){9000000}, &e),
+              e);
+    ASSERT_OK(marks_copy(&m, to, JOB, ID, &k, &e), e);
+    there = read_marks(to, &k);
+    ASSERT(!there.pinned);
+    marks_deinit(&there);
+    marks_deinit(&m);
+    store_close(s);
+    store_close(to);
 }
