@@ -17,8 +17,9 @@ static json_t *look_at(struct cli *c, const struct destination *d)
     _cleanup_json_ json_t *store = NULL, *scan = NULL;
     _cleanup_free_ char *where = key_where(&d->key);
     struct err e = {0};
+    _cleanup_free_ char *place = destination_place(d);
     json_t *value = json_pack("{s:s, s:o, s:o}", "destination", d->name, "place",
-                              json_printable(d->path), "key", json_printable(where));
+                              json_printable(place), "key", json_printable(where));
     int rc = place_store_of(d, &store, &e);
 
     if (rc == 0)
@@ -107,6 +108,60 @@ static int print_secret(const struct cli *c, const struct destination *d, struct
     return 0;
 }
 
+static void print_place(const struct screen *s, const struct destination *d)
+{
+    _cleanup_free_ char *place = destination_place(d);
+    _cleanup_free_ char *credentials = key_where(&d->credentials);
+    _cleanup_free_ char *private_key = key_where(&d->private_key);
+
+    say_line(s, PLAIN, "  place        %s%s", destination_is_remote(d) ? "" : "directory ", place);
+    if (d->type == DESTINATION_S3) {
+        say_line(s, PLAIN, "  endpoint     %s", d->endpoint);
+        say_line(s, PLAIN, "  region       %s", d->region);
+        say_line(s, PLAIN, "  credentials  %s", credentials);
+    } else if (d->type == DESTINATION_SFTP && d->private_key.kind != SECRET_UNSET) {
+        say_line(s, PLAIN, "  private key  %s", private_key);
+    }
+}
+
+/* What --destination and the options beside it are on a machine that has no configuration. */
+static char *recovery_options(const struct destination *d)
+{
+    const char *key = d->key.kind == SECRET_NONE ? "none" : "file:KEY";
+    _cleanup_free_ char *place = destination_place(d);
+
+    if (d->type == DESTINATION_S3)
+        return mem_printf("--destination %s --endpoint %s --region %s%s --credentials "
+                          "file:CREDENTIALS --key %s",
+                          place, d->endpoint, d->region,
+                          d->style == S3_STYLE_VIRTUAL ? " --virtual-host" : "", key);
+    if (d->type == DESTINATION_SFTP)
+        return mem_printf("--destination %s%s --key %s", place,
+                          d->private_key.kind != SECRET_UNSET ? " --private-key file:SSHKEY" : "",
+                          key);
+    return mem_printf("--destination PLACE --key %s", key);
+}
+
+static void print_recovery(const struct screen *s, const struct destination *d, const char *job)
+{
+    _cleanup_free_ char *options = recovery_options(d);
+
+    if (d->type == DESTINATION_DIRECTORY)
+        say_line(s, PLAIN,
+                 "  To restore on a bare machine, with this folder mounted at PLACE and the");
+    else if (d->type == DESTINATION_S3)
+        say_line(s, PLAIN,
+                 "  To restore on a bare machine, with the access key's id and the secret key as "
+                 "the two lines of a file CREDENTIALS and the");
+    else
+        say_line(s, PLAIN,
+                 "  To restore on a bare machine, with the private key in a file SSHKEY, the "
+                 "server's key in ~/.ssh/known_hosts and the");
+    say_line(s, PLAIN, "  key in a file KEY (one line, mode 0600):");
+    say_line(s, PLAIN, "    synbakctl list %s", options);
+    say_line(s, PLAIN, "    synbakctl restore %s %s --target DIR", job, options);
+}
+
 static int print_destination(struct cli *c, const struct destination *d, const json_t *o,
                              struct err *e)
 {
@@ -114,7 +169,7 @@ static int print_destination(struct cli *c, const struct destination *d, const j
     const char *job = c->config->job_count > 0 ? c->config->jobs[0]->name : "JOB";
 
     say_heading(s, d->name);
-    say_line(s, PLAIN, "  place        directory %s", d->path);
+    print_place(s, d);
     if (json_opt_bool(o, "ok", false)) {
         say_line(s, PLAIN, "  its id       %s", json_opt_string(o, "marker_id", "-"));
         say_line(s, PLAIN, "  key id       %s", json_opt_string(o, "key_id", ""));
@@ -124,12 +179,7 @@ static int print_destination(struct cli *c, const struct destination *d, const j
     say_line(s, PLAIN, "  key          %s", json_opt_string(o, "key", "?"));
     if (args_has(c->args, "--show-key") && print_secret(c, d, e) < 0)
         return -1;
-    say_line(s, PLAIN, "  To restore on a bare machine, with this folder mounted at PLACE and the");
-    say_line(s, PLAIN, "  key in a file KEY (one line, mode 0600):");
-    const char *key = d->key.kind == SECRET_NONE ? "none" : "file:KEY";
-    say_line(s, PLAIN, "    synbakctl list --destination PLACE --key %s", key);
-    say_line(s, PLAIN, "    synbakctl restore %s --destination PLACE --key %s --target DIR", job,
-             key);
+    print_recovery(s, d, job);
     say_line(s, PLAIN, "  Without synbak: PLACE/%s/ID/MANIFEST.txt has the commands for openssl,",
              job);
     say_line(s, PLAIN, "  gunzip, tar and pg_restore.");

@@ -62,7 +62,8 @@ static void check_place(const struct config *c, json_t *findings, const char *fi
                     "backup that it opens",
                     file, c->sources[i]->name);
     for (size_t i = 0; i < c->destination_count; i++)
-        if (c->destinations[i]->path != NULL && path_inside(file, c->destinations[i]->path))
+        if (c->destinations[i]->type == DESTINATION_DIRECTORY &&
+            path_inside(file, c->destinations[i]->path))
             finding(
                 findings, ERROR, "move it away from there",
                 "key %s lies inside destination \"%s\": whoever finds the backups finds the key",
@@ -89,6 +90,25 @@ static void check_one(const struct config *c, json_t *findings, const struct des
     check_place(c, findings, file);
 }
 
+/* What opens a remote destination: read as the worker will get it, and not open to others. */
+static void check_access(json_t *findings, const struct destination *d,
+                         const struct secret_ref *ref, bool lines, const char *option)
+{
+    struct secret secret = {0};
+    struct err e = {0};
+    _cleanup_free_ char *file = key_file(ref);
+
+    if (ref->kind == SECRET_UNSET)
+        return;
+    if (key_read(ref, lines, &secret, &e) < 0)
+        finding(findings, ERROR,
+                "put it back, or correct the option: until then nothing reaches this destination",
+                "destination \"%s\": %s: %s", d->name, option, e.text);
+    secret_deinit(&secret);
+    if (file != NULL)
+        check_mode(findings, file);
+}
+
 void doctor_keys(struct cli *c, json_t *findings)
 {
     for (size_t i = 0; i < c->config->destination_count; i++) {
@@ -104,5 +124,8 @@ void doctor_keys(struct cli *c, json_t *findings)
         for (size_t j = 0; j < d->old_key_count; j++)
             if (d->old_keys[j].kind != SECRET_NONE)
                 check_one(c->config, findings, d, &d->old_keys[j]);
+        check_access(findings, d, &d->credentials, true, "credentials");
+        check_access(findings, d, &d->private_key, true, "private_key");
+        check_access(findings, d, &d->passphrase, false, "passphrase");
     }
 }

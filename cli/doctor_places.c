@@ -83,10 +83,35 @@ static void check_destination(const struct config *c, json_t *findings, const st
     }
 }
 
+/* What of this machine a remote destination needs; the worker looks at the place itself. */
+static void check_remote(json_t *findings, const struct destination *d)
+{
+    const char *const files[] = {d->ca_file, d->type == DESTINATION_SFTP ? d->known_hosts : NULL};
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        if (files[i] != NULL && access(files[i], R_OK) != 0) {
+            _cleanup_free_ char *scan =
+                i == 1 ? mem_printf("ssh-keyscan -p %d %s >> %s, and compare its key with what the "
+                                    "server's owner says",
+                                    d->port, d->host, files[i])
+                       : mem_strdup("put it there, or correct ca_file");
+            finding(findings, ERROR, scan, "destination \"%s\": %s: %s", d->name, files[i],
+                    strerror(errno));
+        }
+    if (d->insecure && d->type == DESTINATION_S3 && str_starts(d->endpoint, "http://"))
+        finding(findings, WARNING, "use https://",
+                "destination \"%s\": nothing on the way to %s is encrypted or checked (insecure = "
+                "yes)",
+                d->name, d->endpoint);
+}
+
 void doctor_destinations(struct cli *c, json_t *findings)
 {
     for (size_t i = 0; i < c->config->destination_count; i++)
-        check_destination(c->config, findings, c->config->destinations[i]);
+        if (c->config->destinations[i]->type == DESTINATION_DIRECTORY)
+            check_destination(c->config, findings, c->config->destinations[i]);
+        else
+            check_remote(findings, c->config->destinations[i]);
     if (c->config->destination_count < 2)
         finding(findings, WARNING, "add a second [destination NAME] elsewhere",
                 "there is one destination only");

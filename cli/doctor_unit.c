@@ -6,11 +6,6 @@
 #include "cli/sandbox.h"
 #include "cli/unit.h"
 
-static bool is_tmp(const char *path)
-{
-    return path_inside(path, "/tmp") || path_inside(path, "/var/tmp");
-}
-
 static bool says_yes(const json_t *unit, const char *property)
 {
     const char *value = json_opt_string(unit, property, "no");
@@ -26,7 +21,7 @@ static const char *why_hidden(const json_t *unit, const char *path)
     if (unit_lists_path(unit, "BindPaths", path) ||
         unit_lists_path(unit, "BindReadOnlyPaths", path))
         return NULL;
-    if (is_tmp(path) && says_yes(unit, "PrivateTmp"))
+    if (sandbox_is_hidden(path) && says_yes(unit, "PrivateTmp"))
         return "PrivateTmp";
     if (sandbox_is_home(path) && (str_equal(home, "yes") || str_equal(home, "tmpfs")))
         return "ProtectHome";
@@ -61,14 +56,19 @@ void doctor_sandbox(struct cli *c, json_t *findings)
     }
     for (size_t i = 0; i < config->destination_count; i++) {
         const struct destination *d = config->destinations[i];
-        const char *why = why_hidden(unit, d->path);
-        if (why != NULL)
-            finding(findings, ERROR, advice,
-                    "destination \"%s\": synbakd.service does not see %s (%s)", d->name, d->path,
-                    why);
-        else if (is_read_only(unit, d->path))
-            finding(findings, ERROR, advice,
-                    "destination \"%s\": %s is read-only for synbakd.service", d->name, d->path);
+        const char *const files[] = {d->type == DESTINATION_DIRECTORY ? d->path : NULL, d->ca_file,
+                                     d->type == DESTINATION_SFTP ? d->known_hosts : NULL};
+        for (size_t k = 0; k < ARRAY_LEN(files); k++) {
+            const char *why = files[k] != NULL ? why_hidden(unit, files[k]) : NULL;
+            if (why != NULL)
+                finding(findings, ERROR, advice,
+                        "destination \"%s\": synbakd.service does not see %s (%s)", d->name,
+                        files[k], why);
+            else if (k == 0 && files[k] != NULL && is_read_only(unit, files[k]))
+                finding(findings, ERROR, advice,
+                        "destination \"%s\": %s is read-only for synbakd.service", d->name,
+                        files[k]);
+        }
     }
     for (size_t i = 0; i < config->source_count; i++) {
         const struct source *s = config->sources[i];

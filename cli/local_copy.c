@@ -30,6 +30,12 @@ struct copy {
 
 static int read_marker(const struct destination *d, json_t **ret, struct err *e)
 {
+    if (destination_is_remote(d))
+        return err_set(
+            e, ERR_UNAVAILABLE,
+            "destination \"%s\" is remote, and without synbakd only a local one can take "
+            "the copy",
+            d->name);
     _cleanup_free_ char *path = mem_printf("%s/%s", d->path, MARKER);
     struct buf text = BUF_INIT(MARKER_MAX);
     int rc = fs_read_file(AT_FDCWD, path, &text, e);
@@ -181,6 +187,8 @@ static void give_away(const struct copy *copy)
 
     for (size_t i = 0; geteuid() == 0 && i < copy->job->destination_count; i++) {
         const struct destination *d = copy->job->destinations[i];
+        if (destination_is_remote(d))
+            continue;
         _cleanup_free_ char *marker = mem_printf("%s/%s", d->path, MARKER);
         _cleanup_free_ char *path = mem_printf("%s/%s", d->path, copy->job->name);
         _cleanup_(fs_closep) int folder =

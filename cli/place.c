@@ -6,6 +6,7 @@
 
 #include "cli/bare.h"
 #include "cli/keys.h"
+#include "cli/sandbox.h"
 #include "lib/protocol/job.h"
 
 int place_parse_key(const char *text, struct secret_ref *ret, struct err *e)
@@ -87,7 +88,8 @@ static int find_file_key(struct cli *c, struct place *p, struct err *e)
                 const struct destination *d = c->config->destinations[i];
                 if (name != NULL
                         ? str_equal(d->name, name)
-                        : str_starts(p->file, d->path) || c->config->destination_count == 1)
+                        : (d->type == DESTINATION_DIRECTORY && path_inside(p->file, d->path)) ||
+                              c->config->destination_count == 1)
                     found = d;
             }
         if (found == NULL)

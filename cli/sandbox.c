@@ -26,6 +26,11 @@ bool sandbox_is_home(const char *path)
            path_inside(path, "/run/user");
 }
 
+bool sandbox_is_hidden(const char *path)
+{
+    return path_inside(path, "/tmp") || path_inside(path, "/var/tmp");
+}
+
 /* A path as systemd reads it: inside quotes blanks and the colon of bind mounts are plain,
  * specifiers are not. */
 static char *unit_path(const char *path)
@@ -60,7 +65,7 @@ static void add_path(struct buf *out, const char *option, const char *what, cons
 static void add_destinations(struct buf *out, const struct config *c)
 {
     for (size_t i = 0; i < c->destination_count; i++)
-        if (c->destinations[i]->path != NULL)
+        if (c->destinations[i]->type == DESTINATION_DIRECTORY)
             add_path(out, "ReadWritePaths", "destination", c->destinations[i]->name,
                      c->destinations[i]->path);
     if (c->state_dir != NULL && !path_inside(c->state_dir, STATE_DIR_DEFAULT))
@@ -80,16 +85,35 @@ static void add_sources(struct buf *out, const struct config *c)
     }
 }
 
+/* What a remote destination reads on this machine, where the unit would not see it. */
+static void add_remote(struct buf *out, const struct config *c)
+{
+    for (size_t i = 0; i < c->destination_count; i++) {
+        const struct destination *d = c->destinations[i];
+        const char *const files[] = {d->ca_file,
+                                     d->type == DESTINATION_SFTP ? d->known_hosts : NULL};
+        for (size_t k = 0; k < ARRAY_LEN(files); k++)
+            if (files[k] != NULL && sandbox_is_hidden(files[k]))
+                add_path(out, "BindReadOnlyPaths", "destination", d->name, files[k]);
+        if (d->type == DESTINATION_SFTP && d->private_key.kind == SECRET_UNSET)
+            (void)!buf_printf(out, NULL,
+                              "# destination \"%s\" has no private_key: an SSH agent of the "
+                              "daemon's user must listen there\n"
+                              "Environment=SSH_AUTH_SOCK=/run/synbak/agent.sock\n",
+                              d->name);
+    }
+}
+
 static void add_credential(struct buf *out, struct strlist *done, const struct secret_ref *key)
 {
     if (key->kind == SECRET_ENV && !strlist_contains(done, key->value))
         (void)!buf_printf(out, NULL,
-                          "# key env:%s: put %s=... into a file of mode 0600\n"
+                          "# secret env:%s: put %s=... into a file of mode 0600\n"
                           "EnvironmentFile=/etc/synbak/environment\n",
                           key->value, key->value);
     else if (key->kind == SECRET_CREDENTIAL && !strlist_contains(done, key->value) &&
              strcmp(key->value, "synbak.key") != 0)
-        (void)!buf_printf(out, NULL, "# key credential:%s\nLoadCredential=%s:/etc/synbak/%s\n",
+        (void)!buf_printf(out, NULL, "# secret credential:%s\nLoadCredential=%s:/etc/synbak/%s\n",
                           key->value, key->value, key->value);
     if (key->value != NULL)
         strlist_add(done, key->value);
@@ -107,11 +131,15 @@ char *sandbox_drop_in(const struct config *c)
                       c->file);
     add_destinations(&out, c);
     add_sources(&out, c);
+    add_remote(&out, c);
     for (size_t i = 0; i < c->destination_count; i++) {
         const struct destination *d = c->destinations[i];
         add_credential(&out, &done, &d->key);
         for (size_t j = 0; j < d->old_key_count; j++)
             add_credential(&out, &done, &d->old_keys[j]);
+        add_credential(&out, &done, &d->credentials);
+        add_credential(&out, &done, &d->private_key);
+        add_credential(&out, &done, &d->passphrase);
     }
     strlist_deinit(&done);
     return buf_take_string(&out);

@@ -5,20 +5,34 @@
 
 #include "lib/base/mem.h"
 
-/* As a key is read out of a variable: without the ends of lines. */
+/* A secret is the variable's whole value, or a line of it, as credentials are. */
 static bool is_value(const char *variable, const json_t *key)
 {
     const char *value = strchr(variable, '='), *text = json_string_value(key);
+    size_t len = text != NULL ? strlen(text) : 0;
 
-    if (value == NULL || text == NULL || text[0] == '\0')
-        return false;
-    size_t len = strlen(++value);
-    while (len > 0 && (value[len - 1] == '\n' || value[len - 1] == '\r'))
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
         len--;
-    return len == strlen(text) && memcmp(value, text, len) == 0;
+    for (const char *p = value; p != NULL && len > 0; p = strchr(p, '\n')) {
+        p++;
+        if (strncmp(p, text, len) == 0 && (p[len] == '\0' || p[len] == '\n' || p[len] == '\r'))
+            return true;
+    }
+    return false;
 }
 
-/* Wherever in the job: a store's "key" and "old_keys". */
+static bool is_secret(const char *name)
+{
+    static const char *const names[] = {"key", "secret_key", "session_token", "private_key",
+                                        "passphrase"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Wherever in the job: the secrets of a store. */
 static bool holds_key(const char *variable, const json_t *value)
 {
     const char *name;
@@ -30,7 +44,7 @@ static bool holds_key(const char *variable, const json_t *value)
     {
         const json_t *old = strcmp(name, "old_keys") == 0 ? member : NULL, *key;
         json_array_foreach(old, i, key) if (is_value(variable, key)) return true;
-        if (strcmp(name, "key") == 0 && is_value(variable, member))
+        if (is_secret(name) && is_value(variable, member))
             return true;
         if (holds_key(variable, member))
             return true;

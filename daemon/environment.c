@@ -29,10 +29,10 @@ void environment_hide(void)
 /* What tools need to find programs, servers, certificates and time zones; nothing that is secret.
  * Those at the end steer sanitizers and the fault-injecting programs of the tests. */
 static const char *const passed_on[] = {
-    "PATH",          "HOME",          "USER",         "LOGNAME",     "TZDIR",    "TMPDIR",
-    "PGPASSFILE",    "PGSERVICEFILE", "PGSYSCONFDIR", "PGHOST",      "PGPORT",   "PGUSER",
-    "SSL_CERT_FILE", "SSL_CERT_DIR",  "http_proxy",   "https_proxy", "no_proxy", "ASAN_OPTIONS",
-    "UBSAN_OPTIONS", "LSAN_OPTIONS",  "TSAN_OPTIONS"};
+    "PATH",          "HOME",          "USER",         "LOGNAME",     "TZDIR",       "TMPDIR",
+    "PGPASSFILE",    "PGSERVICEFILE", "PGSYSCONFDIR", "PGHOST",      "PGPORT",      "PGUSER",
+    "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy",  "https_proxy", "no_proxy",
+    "ASAN_OPTIONS",  "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"};
 
 void environment_for_workers(struct strlist *ret)
 {

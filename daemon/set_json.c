@@ -159,8 +159,8 @@ static json_t *set_problems(const struct set *s)
 json_t *set_to_status(const struct set *s, const char *job, const struct config *config)
 {
     const struct destination *d = config_destination(config, s->destination);
-    _cleanup_free_ char *place =
-        d != NULL && d->path != NULL ? mem_printf("%s/%s/%s", d->path, job, s->id) : NULL;
+    _cleanup_free_ char *root = d != NULL ? destination_place(d) : NULL;
+    _cleanup_free_ char *place = root != NULL ? mem_printf("%s/%s/%s", root, job, s->id) : NULL;
 
     return json_pack("{s:s,s:s,s:s,s:I,s:o,s:s,s:I,s:o,s:o,s:o,s:b,s:s?,s:o,s:o?,s:o,s:o}", "job",
                      job, "id", s->id, "destination", s->destination, "sequence",

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/copies.h"
 #include "daemon/kept.h"
 #include "daemon/record.h"
 #include "daemon/set_json.h"
@@ -99,6 +100,7 @@ static json_t *job_to_json(struct daemon *d, const struct job *job, int *level)
         tiers_to_json(view.owed), "last_run", last_run_to_json(d, job->name), "problems",
         problems.texts, "retry_at", time_to_json(view.retry_at), "skipped",
         (json_int_t)view.skipped);
+    (void)json_object_set_new(o, "destinations", copies_of_job(d->copies, job));
     add_latest(o, known);
     return o;
 }
@@ -108,6 +110,7 @@ static json_t *destination_to_json(struct daemon *d, const struct destination *d
 {
     const struct catalog_destination *known = catalog_destination(d->catalog, dest->name);
     struct problems problems = {.texts = json_array()};
+    _cleanup_free_ char *place = destination_place(dest);
     json_t *text;
     size_t i;
 
@@ -120,8 +123,8 @@ static json_t *destination_to_json(struct daemon *d, const struct destination *d
     json_t *first = json_array_get(problems.texts, 0);
     json_t *o =
         json_pack("{s:s,s:o,s:I,s:I,s:b,s:O,s:b}", "name", dest->name, "place",
-                  json_printable(dest->path), "free_bytes", (json_int_t)known->free_bytes,
-                  "total_bytes", (json_int_t)known->total_bytes, "listed", known->listed, "problem",
+                  json_printable(place), "free_bytes", (json_int_t)known->free_bytes, "total_bytes",
+                  (json_int_t)known->total_bytes, "listed", known->listed, "problem",
                   first != NULL ? first : json_null(), "encrypted", dest->key.kind != SECRET_NONE);
     json_decref(problems.texts);
     return o;

@@ -29,7 +29,7 @@ enum option_type {
     OPTION_TOKEN,         /* char *: one word without slashes and quotes */
     OPTION_URI,           /* char *: PostgreSQL connection string; its password is redacted */
     OPTION_URL,           /* char *: http:// or https:// */
-    OPTION_ENDPOINT,      /* char *: likewise, host and port only */
+    OPTION_ENDPOINT,      /* char *: likewise, without a user or a query */
     OPTION_ZONE,          /* char *: IANA name of a time zone */
     OPTION_WORDS,         /* struct strlist: words, "quoted" where they hold blanks */
     OPTION_COMMAND,       /* struct strlist: an argument vector */

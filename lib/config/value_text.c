@@ -80,8 +80,7 @@ static int check_endpoint(const char *s, struct err *e)
     if (check_url(s, e) < 0)
         return -1;
     const char *host = strstr(s, "//") + 2;
-    size_t len = strcspn(host, "/");
-    if (strpbrk(host, "@?#") != NULL || len == 0 || strspn(host + len, "/") != strlen(host + len))
+    if (strpbrk(host, "@?#") != NULL || host[0] == '/')
         return err_set(e, ERR_CONFIG,
                        "only the scheme, the host and the port belong here (https://HOST[:PORT])");
     return 0;
