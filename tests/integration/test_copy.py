@@ -7,12 +7,13 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
-from harness import ROOT, check, equal, run, run_all, temp_dir, test, write_file
+from harness import ROOT, check, contains, equal, run, run_all, temp_dir, test, write_file
 from tree_world import ID, KEY, back_up, command, files, restore_job, store
-from worker_client import work
+from worker_client import Worker, work, work_error
 
 OTHER_KEY = "another key of twenty-nine by"
 READER = os.path.join(ROOT, "tests", "tools", "plain_reader.py")
+OLDER = "20261119_143000"
 MIB = 1 << 20
 
 
@@ -126,6 +127,103 @@ def a_set_that_is_there_is_not_sent_again():
     again = work(copy_job(source, target))
     equal((again["sent_bytes"], again["set"]), (0, scan(target)[ID]))
     equal(objects(target), before)
+
+
+def mark(place, kind, until=None, reason="why"):
+    work({"verb": "mark", "store": place, "job": "j", "id": ID, "kind": kind, "reason": reason, "until": until})
+
+
+@test
+def marks_follow_the_set():
+    source, target = a_set(source_store())[0], target_store(key=OTHER_KEY)
+    mark(source, "pin", until="2031-01-01T00:00:00Z", reason="the audit")
+    for step in ("pin", "accept", "unpin"):
+        if step != "pin":
+            mark(source, step)
+        done = work(copy_job(source, target))
+        ours, theirs = scan(source)[ID], scan(target)[ID]
+        equal(done["set"], theirs)
+        equal(theirs, {**ours, "key_id": theirs["key_id"]}, step)
+    verify(target)
+
+
+@test
+def an_older_set_does_not_become_the_latest():
+    source, target = source_store(), target_store()
+    a_set(source, id=OLDER, sequence=1)
+    a_set(source, id=ID, sequence=2)
+    latest = os.path.join(target["path"], "j", "latest")
+    work(copy_job(source, target, OLDER))
+    equal(os.readlink(latest), OLDER)
+    work(copy_job(source, target))
+    equal(os.readlink(latest), ID)
+    os.unlink(latest)
+    work(copy_job(source, target, OLDER))
+    check(not os.path.lexists(latest))
+    equal(set(scan(target)), {OLDER, ID})
+
+
+@test
+def what_must_not_be_written_is_not():
+    source, target = a_set(source_store())[0], target_store()
+    code, error = work_error(copy_job(source, target, OLDER))
+    equal(code, "not-found", error)
+    work(copy_job(source, target))
+    stranger = {**target, "owner": "ef" * 16}
+    code, error = work_error(copy_job(source, stranger))
+    equal(code, "foreign", error)
+    other = a_set(source_store(), sequence=9)[0]
+    code, error = work_error(copy_job(other, target))
+    equal(code, "exists", error)
+    contains(error, "another set")
+    verify(target)
+
+
+@test
+def a_damaged_source_is_named_and_commits_nothing():
+    source, target = a_set(source_store())[0], target_store()
+    name = sorted(artifacts(source))[0]
+    with open(os.path.join(folder(source), name), "r+b") as f:
+        f.seek(100)
+        byte = f.read(1)
+        f.seek(100)
+        f.write(bytes([byte[0] ^ 1]))
+    code, error = work_error(copy_job(source, target))
+    equal(code, "damaged", error)
+    contains(error, name)
+    equal(scan(target), {})
+
+
+@test
+def a_stopped_copy_goes_on_where_it_was():
+    source, target = a_set(source_store())[0], target_store()
+    worker = Worker(copy_job(source, target))
+    worker.wait_step("copy to offsite")
+    worker.cancel()
+    message = worker.finish()
+    if message["ok"]:
+        equal(set(scan(target)), {ID})
+    else:
+        equal((message["code"], scan(target)), ("cancelled", {}))
+    before = artifacts(target) if os.path.isdir(folder(target)) else {}
+    done = work(copy_job(source, target))
+    sizes = {name: len(data) for name, data in artifacts(source).items()}
+    equal(done["sent_bytes"], sum(size for name, size in sizes.items() if name not in before))
+    verify(target)
+
+
+@test
+def a_set_that_stays_may_be_copied_when_asked():
+    place, root = source_store(), temp_dir()
+    write_file(os.path.join(root, "text"), b"words\n")
+    read = work({"verb": "archive", "job": "j", "id": ID, "source": files(root), "stores": [place], "threads": 1})
+    work({"verb": "commit", "job": "j", "id": ID, "sequence": 1, "tiers": [], "reason": "", "stays": True,
+          "started": "2026-11-20T14:30:00Z", "fragment": False, "host": "h", "stores": [place],
+          "sources": [{"name": "media", "type": "files", "whole": True, "problems": [],
+                       "artifacts": {"local": read["destinations"][0]["artifacts"]}}]})
+    equal((scan(place)[ID]["stays"], manifest(place)["stays"]), (True, True))
+    target = target_store()
+    equal(work(copy_job(place, target))["set"]["stays"], False)
 
 
 if __name__ == "__main__":
