@@ -30,7 +30,7 @@ synbak_module(config synbak_base)
 synbak_module(schedule synbak_config synbak_base)
 synbak_module(protocol synbak_config synbak_base)
 synbak_module(journal synbak_base PkgConfig::CRYPTO)
-synbak_module(store synbak_base PkgConfig::CRYPTO)
+synbak_module(store synbak_base PkgConfig::CRYPTO PkgConfig::LIBCURL PkgConfig::EXPAT PkgConfig::LIBSSH2)
 synbak_module(plain synbak_store synbak_base PkgConfig::CRYPTO PkgConfig::ZLIB PkgConfig::LIBARCHIVE ${ISAL})
 synbak_module(postgres synbak_base PkgConfig::LIBPQ)
 

@@ -3,9 +3,10 @@
 # NAME..., which installs what is missing of it. Sourced by etc/quickstart and tests/run.
 
 packages_build=(build-essential cmake ninja-build pkg-config libuv1-dev libpq-dev libssl-dev
-    libjansson-dev libsystemd-dev zlib1g-dev libisal-dev libarchive-dev libcurl4-openssl-dev)
+    libjansson-dev libsystemd-dev zlib1g-dev libisal-dev libarchive-dev libcurl4-openssl-dev
+    libssh2-1-dev)
 packages_demo=(python3 postgresql postgresql-client openssl util-linux)
-packages_test=(gzip tar acl attr iproute2 procps dbus systemd mandoc tzdata)
+packages_test=(openssh-server openssh-client gzip tar acl attr iproute2 procps dbus systemd mandoc tzdata)
 packages_long=(clang libclang-rt-dev)
 
 install_packages() {

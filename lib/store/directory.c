@@ -136,7 +136,7 @@ static int directory_point(struct store *s, const char *name, const char *target
     _cleanup_(fs_closep) int parent = -1;
     _cleanup_(fs_closep) int incoming = directory_make_folder(d->root, INCOMING_DIR);
 
-    if (incoming < 0 || directory_temporary_name(temporary) != 0)
+    if (incoming < 0 || folder_temporary_name(temporary) != 0)
         return directory_error(d, errno, "point", name, e);
     if (directory_make_parent(d, name, &parent, e) < 0)
         return -1;

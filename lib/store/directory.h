@@ -5,11 +5,8 @@
  * whoever can write there must not be able to lead us elsewhere. */
 #pragma once
 
+#include "lib/store/folder.h"
 #include "lib/store/ops.h"
-
-#define INCOMING_DIR ".synbak-incoming"
-
-enum { OBJECT_MODE = 0600, FOLDER_MODE = 0700 };
 
 struct directory {
     struct store base;
@@ -36,9 +33,6 @@ int must_check directory_make_parent(const struct directory *d, const char *name
 /* A subfolder of dirfd with exactly FOLDER_MODE, whatever the umask, made if missing; its
  * descriptor, or -1 and errno. */
 int directory_make_folder(int dirfd, const char *name);
-
-/* A name in INCOMING_DIR that nobody else has. -1 and errno. */
-int directory_temporary_name(char out[33]);
 
 int directory_put_begin(struct store *s, const char *name, enum store_begin how,
                         struct store_put **ret, struct err *e);

@@ -1,33 +1,15 @@
-/* directory_list.c — objects in byte order, a page at a time; and the sweeping of what never became
- * one.
- *
- * A folder sorts as its name with '/' behind, so that walking each folder in that order gives the
- * byte order of whole names. Each page walks again from the top, but enters only folders
- * that can hold names behind `after`. */
+/* directory_list.c — the folders of a directory for walk.h; and the sweeping of what never became an
+ * object. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
-#include "lib/base/str.h"
 #include "lib/store/directory.h"
-
-struct page {
-    struct directory *directory;
-    const char *prefix, *after;
-    bool fold;
-    struct store_object *out;
-    size_t max, count;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+#include "lib/store/walk.h"
 
 static void closedirp(DIR **dir)
 {
@@ -49,35 +31,12 @@ static char kind_of(int dirfd, const struct dirent *entry)
     return S_ISDIR(st.st_mode) ? 'd' : S_ISREG(st.st_mode) ? 'f' : 0;
 }
 
-/* The entries of one folder as whole names, folders with '/' behind, sorted. `path` is "" or ends
- * in '/'. Names that no object can have (too long in all) are left out. */
-static int read_folder(struct page *page, const char *path, DIR *dir, struct strlist *ret,
-                       struct err *e)
-{
-    struct dirent *entry;
-
-    while ((entry = io_readdir(dir)) != NULL) {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-            (path[0] == '\0' && strcmp(name, INCOMING_DIR) == 0))
-            continue;
-        char kind = kind_of(dirfd(dir), entry);
-        if (kind != 0 && strlen(path) + strlen(name) < STORE_NAME_MAX)
-            strlist_addf(ret, "%s%s%s", path, name, kind == 'd' ? "/" : "");
-    }
-    if (errno != 0)
-        return directory_error(page->directory, errno, "list", path, e);
-    if (ret->count > 1)
-        qsort(ret->items, ret->count, sizeof(*ret->items), by_name);
-    return 0;
-}
-
-/* 1: a folder that is not ours to read or has gone; it holds no objects. */
-static int open_folder(struct page *page, const char *path, DIR **ret, struct err *e)
+/* 1: a folder that is not ours to read or has gone. */
+static int open_folder(const struct directory *d, const char *path, DIR **ret, struct err *e)
 {
     _cleanup_free_ char *trimmed =
         mem_strndup(path, strlen(path) - (path[0] == '\0' ? 0 : 1)); /* without the '/' */
-    _cleanup_(fs_closep) int fd = directory_open(page->directory, trimmed, O_RDONLY | O_DIRECTORY);
+    _cleanup_(fs_closep) int fd = directory_open(d, trimmed, O_RDONLY | O_DIRECTORY);
 
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return 1;
@@ -85,101 +44,49 @@ static int open_folder(struct page *page, const char *path, DIR **ret, struct er
     if (fd < 0 && errno == EACCES && strcmp(trimmed, "lost+found") == 0)
         return 1;
     if (fd < 0 || (*ret = io_opendir(fd, ".")) == NULL)
-        return directory_error(page->directory, errno, "list", path, e);
+        return directory_error(d, errno, "list", path, e);
     return 0;
 }
 
-static int walk(struct page *page, const char *path, struct err *e);
-
-/* Is there any object below? A folder that a crash left empty is not a prefix of anything. */
-static int holds_objects(struct page *page, const char *path, bool *ret, struct err *e)
+static int read_entry(const struct directory *d, struct walk *w, const char *path, DIR *dir,
+                      const struct dirent *entry, struct err *e)
 {
-    struct store_object one;
-    struct page probe = {
-        .directory = page->directory, .prefix = "", .after = "", .out = &one, .max = 1};
-
-    if (walk(&probe, path, e) < 0)
-        return -1;
-    *ret = probe.count > 0;
-    return 0;
-}
-
-static int add_file(struct page *page, DIR *dir, const char *name, struct err *e)
-{
-    const char *slash = strrchr(name, '/');
+    char kind = kind_of(dirfd(dir), entry);
+    struct walk_entry *add = kind == 0 ? NULL : walk_add(w, path, entry->d_name, kind == 'd');
     struct stat st;
 
-    if (io_stat(dirfd(dir), slash == NULL ? name : slash + 1, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno == ENOENT)
-            return 0; /* deleted since */
-        return directory_error(page->directory, errno, "stat", name, e);
+    if (add == NULL || kind == 'd')
+        return 0;
+    if (io_stat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT)
+            return directory_error(d, errno, "stat", add->name, e);
+        walk_drop(w); /* deleted since */
+        return 0;
     }
-    struct store_object *o = &page->out[page->count++];
-    (void)snprintf(o->name, sizeof(o->name), "%s", name);
-    o->size = (uint64_t)st.st_size;
-    o->modified.us = st.st_mtim.tv_sec * 1000000LL + st.st_mtim.tv_nsec / 1000;
+    add->size = (uint64_t)st.st_size;
+    add->modified.us = st.st_mtim.tv_sec * 1000000LL + st.st_mtim.tv_nsec / 1000;
     return 0;
 }
 
-static int add_folder(struct page *page, const char *name, struct err *e)
+static int read_folder(void *arg, struct walk *w, const char *path, struct err *e)
 {
-    bool wanted = str_starts(name, page->prefix), any;
-
-    if (!wanted && !str_starts(page->prefix, name))
-        return 0;
-    if (strcmp(name, page->after) < 0 && !str_starts(page->after, name))
-        return 0; /* all below it sorts before `after` */
-    if (!page->fold || !wanted || strcmp(name, page->prefix) == 0)
-        return walk(page, name, e);
-    if (strcmp(name, page->after) <= 0)
-        return 0;
-    if (holds_objects(page, name, &any, e) < 0)
-        return -1;
-    if (any) {
-        struct store_object *o = &page->out[page->count++];
-        *o = (struct store_object){0};
-        (void)snprintf(o->name, sizeof(o->name), "%s", name);
-    }
-    return 0;
-}
-
-static int walk(struct page *page, const char *path, struct err *e)
-{
+    const struct directory *d = arg;
     _cleanup_(closedirp) DIR *dir = NULL;
-    _cleanup_(strlist_deinit) struct strlist names = {0};
-    int rc = open_folder(page, path, &dir, e);
+    struct dirent *entry;
+    int rc = open_folder(d, path, &dir, e);
 
     if (dir == NULL)
-        return rc > 0 ? 0 : -1;
-    if (read_folder(page, path, dir, &names, e) < 0)
-        return -1;
-    for (size_t i = 0; i < names.count && page->count < page->max; i++) {
-        const char *name = names.items[i];
-        if (str_ends(name, "/")) {
-            if (add_folder(page, name, e) < 0)
-                return -1;
-        } else if (str_starts(name, page->prefix) && strcmp(name, page->after) > 0) {
-            if (add_file(page, dir, name, e) < 0)
-                return -1;
-        }
-    }
-    return 0;
+        return rc;
+    while ((entry = io_readdir(dir)) != NULL)
+        if (read_entry(d, w, path, dir, entry, e) < 0)
+            return -1;
+    return errno == 0 ? 0 : directory_error(d, errno, "list", path, e);
 }
 
 int directory_list(struct store *s, const char *prefix, bool fold, const char *after,
                    struct store_object *out, size_t max, size_t *ret_count, struct err *e)
 {
-    struct page page = {.directory = directory_of(s),
-                        .prefix = prefix,
-                        .after = after,
-                        .fold = fold,
-                        .out = out,
-                        .max = max};
-
-    if (walk(&page, "", e) < 0)
-        return -1;
-    *ret_count = page.count;
-    return 0;
+    return walk_list(read_folder, directory_of(s), prefix, fold, after, out, max, ret_count, e);
 }
 
 /* Old enough, and nobody is writing it: a put holds the lock for as long as it lives. */

@@ -16,7 +16,6 @@
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
-#include "lib/base/str.h"
 #include "lib/store/directory.h"
 #include "lib/store/readback.h"
 
@@ -33,16 +32,6 @@ struct directory_put {
     struct readback *readback;
 };
 
-int directory_temporary_name(char out[33])
-{
-    uint8_t tag[16];
-
-    if (io_random(tag, sizeof(tag)) != 0)
-        return -1;
-    hex_encode(tag, sizeof(tag), out);
-    return 0;
-}
-
 int directory_put_begin(struct store *s, const char *name, enum store_begin how,
                         struct store_put **ret, struct err *e)
 {
@@ -55,7 +44,7 @@ int directory_put_begin(struct store *s, const char *name, enum store_begin how,
     (void)how;
     p->renamed = true; /* nothing to remove yet */
     p->incoming = directory_make_folder(d->root, INCOMING_DIR);
-    if (p->incoming < 0 || directory_temporary_name(p->temporary) != 0)
+    if (p->incoming < 0 || folder_temporary_name(p->temporary) != 0)
         goto fail;
     p->fd = io_open(p->incoming, p->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, OBJECT_MODE);
     if (p->fd < 0)
@@ -67,7 +56,7 @@ int directory_put_begin(struct store *s, const char *name, enum store_begin how,
     /* umask and default ACLs both may have changed it */
     if ((st.st_mode & 0777) != OBJECT_MODE && io_fchmod(p->fd, OBJECT_MODE) != 0)
         goto fail;
-    p->readback = readback_new(p->fd);
+    p->readback = readback_new_file(p->fd);
     *ret = &p->base;
     return 0;
 fail:

@@ -5,19 +5,15 @@
  * lost), a read fails or comes short, the bytes differ. The first failure ends the work. */
 #include "lib/store/readback.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include <openssl/evp.h>
 
-#include "lib/base/fs.h"
-#include "lib/base/io.h"
 #include "lib/base/mem.h"
 
-enum { CHUNK = 1024 * 1024, THREAD_WORTH = 1024 * 1024, PAGE = 4096 };
+enum { THREAD_WORTH = 1024 * 1024 };
 
 struct range {
     uint64_t offset;
@@ -26,7 +22,8 @@ struct range {
 };
 
 struct readback {
-    int fd;
+    const struct readback_medium *medium;
+    void *arg;
     uint8_t *chunk;
     EVP_MD_CTX *digest;
 
@@ -41,11 +38,12 @@ struct readback {
     pthread_t thread;
 };
 
-struct readback *readback_new(int fd)
+struct readback *readback_new(const struct readback_medium *m, void *arg)
 {
     struct readback *rb = mem_alloc(sizeof(*rb));
 
-    rb->fd = fd;
+    rb->medium = m;
+    rb->arg = arg;
     rb->digest = EVP_MD_CTX_new();
     if (rb->digest == NULL || pthread_mutex_init(&rb->lock, NULL) != 0 ||
         pthread_cond_init(&rb->changed, NULL) != 0)
@@ -53,39 +51,18 @@ struct readback *readback_new(int fd)
     return rb;
 }
 
-static int write_out(int fd, const struct range *r, struct err *e)
-{
-    if (io_sync_range(fd, (off_t)r->offset, (off_t)r->len) == 0)
-        return 0;
-    /* Some file systems know no ranges; anything else is a failed write. */
-    if (errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP && errno != ESPIPE)
-        return err_sys(e, ERR_IO, errno, "write out");
-    if (io_fdatasync(fd) != 0)
-        return err_sys(e, ERR_IO, errno, "fdatasync");
-    return 0;
-}
-
-/* Whole pages are dropped, the shared ones at both ends included: the writer dirties the last one
- * again, then it stays, and the next range reads it. */
-static void drop_pages(int fd, const struct range *r)
-{
-    off_t begin = (off_t)(r->offset / PAGE * PAGE);
-    off_t end = (off_t)((r->offset + r->len + PAGE - 1) / PAGE * PAGE);
-
-    (void)io_fadvise(fd, begin, end - begin, POSIX_FADV_DONTNEED); /* advice cannot fail us */
-}
-
 static int compare(struct readback *rb, const struct range *r, struct err *e)
 {
     uint8_t found[EVP_MAX_MD_SIZE];
 
     if (rb->chunk == NULL)
-        rb->chunk = mem_alloc(CHUNK);
+        rb->chunk = mem_alloc(rb->medium->chunk);
     if (EVP_DigestInit_ex(rb->digest, EVP_sha256(), NULL) != 1)
         return err_set(e, ERR_INTERNAL, "SHA-256 is not available");
     for (size_t done = 0; done < r->len;) {
-        size_t want = r->len - done < CHUNK ? r->len - done : CHUNK, got;
-        if (fs_pread_full(rb->fd, rb->chunk, want, (int64_t)(r->offset + done), &got, e) < 0)
+        size_t want = r->len - done, got;
+        want = want < rb->medium->chunk ? want : rb->medium->chunk;
+        if (rb->medium->read(rb->arg, r->offset + done, rb->chunk, want, &got, e) < 0)
             return -1;
         if (got < want)
             return err_set(e, ERR_DAMAGED, "read back only %llu bytes",
@@ -104,12 +81,17 @@ static int compare(struct readback *rb, const struct range *r, struct err *e)
 
 static int check_range(struct readback *rb, const struct range *r, struct err *e)
 {
-    if (write_out(rb->fd, r, e) < 0)
+    const struct readback_medium *m = rb->medium;
+
+    if (m->write_out(rb->arg, r->offset, r->len, e) < 0)
         return -1;
-    drop_pages(rb->fd, r);
+    if (m->drop != NULL)
+        m->drop(rb->arg, r->offset, r->len);
     if (compare(rb, r, e) < 0)
         return -1;
-    drop_pages(rb->fd, r); /* a backup must not push the service's own files out of memory */
+    /* a backup must not push the service's own files out of memory */
+    if (m->drop != NULL)
+        m->drop(rb->arg, r->offset, r->len);
     return 0;
 }
 

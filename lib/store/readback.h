@@ -14,8 +14,20 @@ enum { READBACK_WAITING = 4, READBACK_DIGEST_LEN = 32 };
 
 struct readback;
 
-/* Borrows fd, which must be open for reading, until readback_free. */
-struct readback *readback_new(int fd);
+/* What is written to and read from. Its calls come from one thread at a time. */
+struct readback_medium {
+    /* Make the range leave our hands, and as durable as it can be at this point. */
+    int (*write_out)(void *arg, uint64_t offset, size_t len, struct err *e);
+    /* Fewer bytes than asked for only at the end. */
+    int (*read)(void *arg, uint64_t offset, void *data, size_t len, size_t *ret_len, struct err *e);
+    void (*drop)(void *arg, uint64_t offset, size_t len); /* from caches of ours; or NULL */
+    size_t chunk;                                         /* bytes of one read */
+};
+
+/* The medium and arg are borrowed until readback_free. */
+struct readback *readback_new(const struct readback_medium *m, void *arg);
+/* A file of ours, which must be open for reading until readback_free. */
+struct readback *readback_new_file(int fd);
 /* A failure may be of an earlier range: ERR_DAMAGED if the bytes differ, else ERR_IO and the like.
  * e->errnum says which call failed. */
 int must_check readback_add(struct readback *rb, uint64_t offset, size_t len,

@@ -1,0 +1,186 @@
+/* sftp_list.c — the folders of a server for walk.h, and the sweeping of what never became an object. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+#include "lib/store/sftp_store.h"
+#include "lib/store/walk.h"
+
+/* Called with each entry of a folder; the name is valid until it returns. */
+typedef int entry_cb(void *arg, const char *name, const struct sftp_attrs *a, struct err *e);
+
+/* One answer of READDIR. 1: that was the last one. */
+static int take_names(struct sftp_link *l, const struct sftp_call *call, entry_cb *cb, void *arg,
+                      const char *shown, struct err *e)
+{
+    struct sftp_reader r = {.at = call->body, .left = call->len};
+    uint32_t status = sftp_status(call);
+
+    if (call->type == FXP_STATUS && status == FX_EOF)
+        return 1;
+    if (call->type == FXP_STATUS && status != FX_OK)
+        return sftp_error(sftp_link_place(l), status, "list", shown, e);
+    uint32_t count = sftp_read_u32(&r);
+    if (call->type != FXP_NAME || count == 0)
+        return sftp_wrong_answer(sftp_link_place(l), "list", e);
+    for (; count > 0; count--) {
+        struct sftp_attrs a;
+        size_t len, unused;
+        const char *name = (const char *)sftp_read_bytes(&r, &len);
+        (void)sftp_read_bytes(&r, &unused); /* the line that ls would print */
+        sftp_read_attrs(&r, &a);
+        if (r.bad)
+            return sftp_wrong_answer(sftp_link_place(l), "list", e);
+        _cleanup_free_ char *text = mem_strndup(name, len);
+        if (strlen(text) == len && cb(arg, text, &a, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Always two answers ahead: most folders end with the second. */
+static int read_handle(struct sftp_link *l, const struct sftp_handle *h, entry_cb *cb, void *arg,
+                       const char *shown, struct err *e)
+{
+    struct sftp_call calls[2];
+    int rc;
+
+    for (size_t i = 0; i < 2; i++)
+        sftp_link_send(l, sftp_frame_new(FXP_READDIR, "b", h->bytes, h->len), &calls[i]);
+    for (size_t i = 0;; i ^= 1) {
+        rc = sftp_link_wait(l, &calls[i], e);
+        if (rc == 0)
+            rc = take_names(l, &calls[i], cb, arg, shown, e);
+        sftp_call_done(&calls[i]);
+        if (rc != 0) {
+            sftp_link_discard(l, &calls[i ^ 1]);
+            return rc < 0 ? -1 : 0;
+        }
+        sftp_link_send(l, sftp_frame_new(FXP_READDIR, "b", h->bytes, h->len), &calls[i]);
+    }
+}
+
+/* 1: there is no such folder. */
+static int read_folder(struct sftp_link *l, const char *path, entry_cb *cb, void *arg,
+                       const char *shown, struct err *e)
+{
+    struct sftp_call call;
+    struct sftp_handle h;
+    uint32_t status;
+    int rc = sftp_ask(l, sftp_frame_new(FXP_OPENDIR, "s", path), &call, e);
+
+    if (rc == 0)
+        rc = sftp_take_handle(sftp_link_place(l), &call, &h, &status, e);
+    sftp_call_done(&call);
+    if (rc == 1 && status != FX_NO_SUCH_FILE)
+        return sftp_error(sftp_link_place(l), status, "list", shown, e);
+    if (rc != 0)
+        return rc;
+    rc = read_handle(l, &h, cb, arg, shown, e);
+    sftp_close_handle(l, &h);
+    return rc;
+}
+
+struct listing {
+    struct sftp_store *store;
+    struct sftp_link *link;
+    struct walk *walk;
+    const char *path;
+};
+
+static int add_entry(void *arg, const char *name, const struct sftp_attrs *seen, struct err *e)
+{
+    struct listing *g = arg;
+    struct sftp_attrs a = *seen;
+
+    if ((a.has & SFTP_ATTR_MODE) == 0) { /* a server may leave out everything */
+        _cleanup_free_ char *whole = mem_printf("%s%s", g->path, name);
+        _cleanup_free_ char *path = sftp_path(g->store, whole);
+        uint32_t status;
+        int rc = sftp_lstat(g->link, path, &a, &status, e);
+        if (rc != 0)
+            return rc < 0 ? -1 : 0; /* deleted since */
+    }
+    if (!sftp_is_regular(&a) && !sftp_is_folder(&a))
+        return 0;
+    struct walk_entry *entry = walk_add(g->walk, g->path, name, sftp_is_folder(&a));
+    if (entry != NULL && sftp_is_regular(&a)) {
+        entry->size = a.size;
+        entry->modified.us = a.modified * 1000000LL;
+    }
+    return 0;
+}
+
+static int walk_folder(void *arg, struct walk *w, const char *path, struct err *e)
+{
+    struct listing *g = arg;
+    _cleanup_free_ char *name = mem_strndup(path, strlen(path) - (path[0] == '\0' ? 0 : 1));
+    _cleanup_free_ char *there = sftp_path(g->store, name);
+    struct listing here = {.store = g->store, .link = g->link, .walk = w, .path = path};
+
+    return read_folder(g->link, there, add_entry, &here, path, e);
+}
+
+int sftp_list(struct store *base, const char *prefix, bool fold, const char *after,
+              struct store_object *out, size_t max, size_t *ret_count, struct err *e)
+{
+    struct listing g = {.store = sftp_of(base)};
+
+    for (int tries = 1;; tries++) {
+        if (sftp_use(g.store, &g.link, e) < 0)
+            return -1;
+        int rc = walk_list(walk_folder, &g, prefix, fold, after, out, max, ret_count, e);
+        bool again = rc < 0 && sftp_is_lost(g.link, tries);
+        sftp_link_unref(g.link);
+        if (!again)
+            return rc;
+    }
+}
+
+struct sweeping {
+    struct strlist old;
+    int64_t before_s;
+};
+
+static int note_old(void *arg, const char *name, const struct sftp_attrs *a, struct err *e)
+{
+    struct sweeping *w = arg;
+
+    (void)e;
+    if (name[0] != '.' && strchr(name, '/') == NULL && a->modified <= w->before_s &&
+        (a->has & SFTP_ATTR_TIMES) != 0 && (sftp_is_regular(a) || S_ISLNK(a->mode)))
+        strlist_add(&w->old, name);
+    return 0;
+}
+
+/* SFTP has no locks: the age alone says that nobody is writing it. */
+static int sweep_on(struct sftp_store *s, struct sftp_link *l, int64_t age_s, size_t *ret_removed,
+                    struct err *e)
+{
+    _cleanup_free_ char *incoming = sftp_path(s, INCOMING_DIR);
+    struct sweeping w = {.before_s = clock_wall().us / 1000000 - age_s};
+    int rc = read_folder(l, incoming, note_old, &w, INCOMING_DIR, e);
+
+    for (size_t i = 0; i < w.old.count && rc == 0; i++) {
+        _cleanup_free_ char *path = sftp_incoming_path(s, w.old.items[i]);
+        uint32_t status;
+        rc = sftp_ask_status(l, sftp_frame_new(FXP_REMOVE, "s", path), &status, e);
+        if (rc == 0 && status != FX_OK && status != FX_NO_SUCH_FILE)
+            rc = sftp_error(s->base.place, status, "sweep", w.old.items[i], e);
+        *ret_removed += rc == 0 && status == FX_OK;
+    }
+    strlist_deinit(&w.old);
+    return rc < 0 ? -1 : 0;
+}
+
+int sftp_sweep(struct store *base, int64_t age_s, size_t *ret_removed, struct err *e)
+{
+    struct sftp_link *l;
+
+    if (sftp_use(sftp_of(base), &l, e) < 0)
+        return -1;
+    int rc = sweep_on(sftp_of(base), l, age_s, ret_removed, e);
+    sftp_link_unref(l);
+    return rc;
+}

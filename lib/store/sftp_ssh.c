@@ -1,0 +1,169 @@
+/* sftp_ssh.c — the happy path is: names to addresses, the first that answers; handshake with a kind
+ * of host key that we can check; the check; login; a channel with the sftp subsystem.
+ *
+ * Failure modes: nobody listens (ERR_UNAVAILABLE), nothing is said for SFTP_ANSWER_MS (ERR_TIMEOUT),
+ * another host than the known one, no right to log in, a server without SFTP (ERR_CONFIG). */
+#include "lib/store/sftp_ssh.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/fs.h"
+#include "lib/base/io.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+
+enum { CONNECT_MS = 30 * 1000, WINDOW_BYTES = 4 * 1024 * 1024, PACKET_BYTES = 32 * 1024 };
+
+char *sftp_ssh_reason(LIBSSH2_SESSION *session)
+{
+    char *text = NULL;
+    int len = 0;
+
+    (void)libssh2_session_last_error(session, &text, &len, 0);
+    _cleanup_free_ char *shown =
+        text == NULL ? NULL : str_printable(text, strnlen(text, len > 0 ? (size_t)len : 0));
+    return mem_printf(": %s", shown == NULL || shown[0] == '\0' ? "no reason given" : shown);
+}
+
+static enum err_code code_of(int rc)
+{
+    return rc == LIBSSH2_ERROR_TIMEOUT || rc == LIBSSH2_ERROR_SOCKET_TIMEOUT ? ERR_TIMEOUT
+                                                                             : ERR_UNAVAILABLE;
+}
+
+/* errno of the attempt, 0 if it stands. */
+static int finish_connect(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    int failure = 0, n;
+    socklen_t len = sizeof(failure);
+
+    while ((n = poll(&p, 1, CONNECT_MS)) < 0 && errno == EINTR)
+        continue;
+    if (n == 0)
+        return ETIMEDOUT;
+    if (n < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) != 0)
+        return errno;
+    return failure;
+}
+
+static int connect_to(const struct addrinfo *a)
+{
+    const int on = 1;
+    int fd = io_socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+    int failure = 0;
+
+    if (fd < 0)
+        return -1;
+    if (io_connect(fd, a->ai_addr, a->ai_addrlen) != 0)
+        failure = errno == EINPROGRESS ? finish_connect(fd) : errno;
+    if (failure != 0) {
+        fs_closep(&fd);
+        errno = failure;
+        return -1;
+    }
+    /* Requests are small, and each waits for its answer. A middlebox must not forget us. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    return fd;
+}
+
+static int connect_host(const struct sftp_options *o, const char *place, int *ret_fd, struct err *e)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list;
+    char port[16];
+    int failure = 0;
+
+    (void)snprintf(port, sizeof(port), "%d", o->port);
+    int rc = getaddrinfo(o->host, port, &hints, &list);
+    if (rc != 0)
+        return err_set(e, ERR_UNAVAILABLE, "%s: find the address of %s: %s (check host and DNS)",
+                       place, o->host, gai_strerror(rc));
+    *ret_fd = -1;
+    for (const struct addrinfo *a = list; a != NULL && *ret_fd < 0; a = a->ai_next) {
+        *ret_fd = connect_to(a);
+        failure = errno;
+    }
+    freeaddrinfo(list);
+    if (*ret_fd >= 0)
+        return 0;
+    return err_sys(e, ERR_UNAVAILABLE, failure,
+                   "%s: connect to port %d (is the SSH server up, and the port open?)", place,
+                   o->port);
+}
+
+static int open_channel(struct sftp_ssh *s, const char *place, struct err *e)
+{
+    _cleanup_free_ char *why = NULL;
+
+    s->channel = libssh2_channel_open_ex(s->session, "session", strlen("session"), WINDOW_BYTES,
+                                         PACKET_BYTES, NULL, 0);
+    if (s->channel == NULL) {
+        why = sftp_ssh_reason(s->session);
+        return err_set(e, code_of(libssh2_session_last_errno(s->session)), "%s: open a channel%s",
+                       place, why);
+    }
+    int rc = libssh2_channel_subsystem(s->channel, "sftp");
+    if (rc == 0)
+        return 0;
+    why = sftp_ssh_reason(s->session);
+    if (rc != LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED && rc != LIBSSH2_ERROR_CHANNEL_FAILURE)
+        return err_set(e, code_of(rc), "%s: start SFTP%s", place, why);
+    return err_set(e, ERR_CONFIG,
+                   "%s: the server offers no SFTP%s (its sshd_config needs \"Subsystem sftp "
+                   "internal-sftp\")",
+                   place, why);
+}
+
+static int handshake(struct sftp_ssh *s, const struct sftp_options *o, const char *place,
+                     struct err *e)
+{
+    if (sftp_known_host_prefer(s->session, o, place, e) < 0)
+        return -1;
+    int rc = libssh2_session_handshake(s->session, s->fd);
+    if (rc == 0)
+        return 0;
+    _cleanup_free_ char *why = sftp_ssh_reason(s->session);
+    return err_set(e, code_of(rc), "%s: begin an SSH session%s", place, why);
+}
+
+int sftp_ssh_open(const struct sftp_options *o, const char *place, struct sftp_ssh *ret,
+                  struct err *e)
+{
+    struct sftp_ssh s = {.fd = -1};
+
+    if (connect_host(o, place, &s.fd, e) < 0)
+        return -1;
+    s.session = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
+    if (s.session == NULL)
+        abort(); /* memory, as in mem.h */
+    libssh2_session_set_timeout(s.session, SFTP_ANSWER_MS);
+    if (handshake(&s, o, place, e) < 0 || sftp_known_host_check(s.session, o, place, e) < 0 ||
+        sftp_login(s.session, o, place, e) < 0 || open_channel(&s, place, e) < 0) {
+        sftp_ssh_close(&s);
+        return -1;
+    }
+    libssh2_keepalive_config(s.session, 1, 15);
+    *ret = s;
+    return 0;
+}
+
+void sftp_ssh_close(struct sftp_ssh *s)
+{
+    if (s->session != NULL) {
+        /* A server that is gone must not hold us: what can be said at once is said. */
+        libssh2_session_set_blocking(s->session, 0);
+        (void)libssh2_session_disconnect(s->session, "done");
+        (void)shutdown(s->fd, SHUT_RDWR);
+        while (libssh2_session_free(s->session) == LIBSSH2_ERROR_EAGAIN)
+            continue; /* it wants to say farewell for each channel, and finds the socket closed */
+    }
+    fs_closep(&s->fd);
+    *s = (struct sftp_ssh){.fd = -1};
+}
