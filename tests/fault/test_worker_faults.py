@@ -138,5 +138,61 @@ def mark_at_every_call():
     campaign("mark", prepare, FAULTS, after)
 
 
+def stored(place, identity):
+    """{NAME: size} of the artifacts of a set."""
+    folder = f"{place}/j/{identity}/tree"
+    return {name: os.path.getsize(f"{folder}/{name}") for name in os.listdir(folder)} if os.path.isdir(folder) else {}
+
+
+def copies_at_every_call(name, **form):
+    """What was put before the fault is whole, and is not sent again."""
+    first, second = "20260101_000000", "20260102_000000"
+
+    def offsite(w):
+        return {**w.store(), "destination": "offsite", "path": f"{w.dir}/offsite", **form}
+
+    def job(w, identity):
+        return {"verb": "copy", "from": w.store(), "to": offsite(w), "job": "j", "id": identity}
+
+    def prepare(w):
+        w.make(first, 1)
+        w.make(second, 2)
+        os.mkdir(f"{w.dir}/offsite", 0o700)
+        work(job(w, first))
+        work({"verb": "mark", "store": w.store(), "job": "j", "id": second, "kind": "pin", "reason": "keep",
+              "until": None})
+        return job(w, second)
+
+    def whole(w, identity):
+        result = work({"verb": "verify", "store": offsite(w), "job": "j", "id": identity})
+        equal(result["damaged"], [], identity)
+
+    def after(w, message, fault):
+        w.verify(second)
+        whole(w, first)
+        there, wanted = stored(f"{w.dir}/offsite", second), stored(w.place, second)
+        committed = os.path.exists(f"{w.dir}/offsite/j/{second}/manifest.json")
+        if committed:
+            whole(w, second)
+        else:
+            check(message is None or not message["ok"], f"{fault}: success without a set: {message}")
+        done = work(job(w, second))
+        if committed or not form:
+            equal(done["sent_bytes"], 0 if committed else sum(wanted.values()) - sum(there.values()), fault)
+        equal(done["set"]["pinned"], True, fault)
+        whole(w, second)
+    campaign(name, prepare, FAULTS, after)
+
+
+@test(limit=600)
+def copy_at_every_call():
+    copies_at_every_call("copy")
+
+
+@test(limit=600)
+def copy_in_another_form_at_every_call():
+    copies_at_every_call("copy in another form", gzip=False)
+
+
 if __name__ == "__main__":
     run_all()
