@@ -7,6 +7,7 @@
 #pragma once
 
 #include "lib/base/secret.h"
+#include "lib/base/str.h"
 #include "lib/store/rate.h"
 #include "lib/store/store.h"
 
