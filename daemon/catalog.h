@@ -16,6 +16,7 @@ struct catalog_destination {
     char *name;
     char marker_id[33];              /* what the journal remembers, "" if nothing */
     bool listed;                     /* since start, successfully */
+    bool known;                      /* listed at least once since start */
     bool tried;                      /* listed, or the listing failed */
     struct err problem;              /* of the last scan; code ERR_NONE: none */
     int64_t free_bytes, total_bytes; /* total 0: unknown */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/copies.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
 #include "daemon/loop.h"
@@ -52,6 +53,8 @@ struct request {
 struct wait {
     struct request *request;
     int64_t run;
+    bool copies;    /* and then for the copies of its set */
+    json_t *record; /* the run is over: its run-finished; referenced */
 };
 
 struct control {
@@ -88,14 +91,23 @@ static void on_client_closed(uv_handle_t *handle)
     client_maybe_free(c);
 }
 
+/* It is being worked on again. */
+static struct request *take_wait(struct control *control, size_t i)
+{
+    struct request *r = control->waits[i].request;
+
+    json_decref(control->waits[i].record);
+    control->waits[i] = control->waits[--control->wait_count];
+    control->requests++;
+    return r;
+}
+
 static void drop_waits(struct control *control, const struct client *c)
 {
     for (size_t i = control->wait_count; i-- > 0;) {
-        struct request *r = control->waits[i].request;
-        if (r->client != c)
+        if (control->waits[i].request->client != c)
             continue;
-        control->waits[i] = control->waits[--control->wait_count];
-        control->requests++; /* as if it were being worked on again */
+        struct request *r = take_wait(control, i);
         request_fail(r, &(struct err){.code = ERR_CANCELLED});
     }
 }
@@ -461,27 +473,77 @@ static void on_connection(uv_stream_t *server, int status)
     }
 }
 
-/* --- waiting for runs --- */
+/* --- waiting for runs and their copies --- */
 
-void request_wait_for_run(struct request *r, int64_t run)
+static void add_wait(struct request *r, struct wait wait)
 {
     struct control *control = r->client->control;
 
+    wait.request = r;
     control->waits =
         mem_resize_array(control->waits, control->wait_count + 1, sizeof(*control->waits));
-    control->waits[control->wait_count++] = (struct wait){r, run};
+    control->waits[control->wait_count++] = wait;
     control->requests--; /* it must not hold up a stop */
+}
+
+void request_wait_for_run(struct request *r, int64_t run, bool copies)
+{
+    add_wait(r, (struct wait){.run = run, .copies = copies});
+}
+
+void request_wait_for_copies(struct request *r, json_t *record)
+{
+    struct control *control = r->client->control;
+
+    add_wait(
+        r, (struct wait){.run = json_opt_i64(record, "run", 0), .copies = true, .record = record});
+    control_copies_changed(control);
+}
+
+void request_progress(struct request *r, json_t *params)
+{
+    send_message(r->client, json_pack("{s:s,s:s,s:o}", "jsonrpc", "2.0", "method", "progress",
+                                      "params", params));
 }
 
 void control_run_progress(struct control *control, const struct run *r)
 {
     for (size_t i = control->wait_count; i-- > 0;)
-        if (control->waits[i].run == r->number)
-            send_message(control->waits[i].request->client,
-                         json_pack("{s:s,s:s,s:{s:I,s:s,s:I,s:I}}", "jsonrpc", "2.0", "method",
-                                   "progress", "params", "run", (json_int_t)r->number, "step",
-                                   r->step, "done", (json_int_t)r->done, "total",
-                                   (json_int_t)r->total));
+        if (i < control->wait_count && control->waits[i].run == r->number)
+            request_progress(control->waits[i].request,
+                             json_pack("{s:I,s:s,s:I,s:I}", "run", (json_int_t)r->number, "step",
+                                       r->step, "done", (json_int_t)r->done, "total",
+                                       (json_int_t)r->total));
+}
+
+void control_copy_progress(struct control *control, const char *job, const char *id, const char *to,
+                           int64_t done, int64_t total)
+{
+    _cleanup_free_ char *step = mem_printf("copying to %s", to);
+
+    for (size_t i = control->wait_count; i-- > 0;) {
+        const struct wait *w = i < control->wait_count ? &control->waits[i] : NULL;
+        if (w != NULL && w->record != NULL &&
+            strcmp(json_opt_string(w->record, "job", ""), job) == 0 &&
+            strcmp(json_opt_string(w->record, "id", ""), id) == 0)
+            request_progress(w->request,
+                             json_pack("{s:I,s:s,s:I,s:I}", "run", (json_int_t)w->run, "step", step,
+                                       "done", (json_int_t)done, "total", (json_int_t)total));
+    }
+}
+
+void control_copies_changed(struct control *control)
+{
+    struct daemon *d = control->daemon;
+
+    for (size_t i = control->wait_count; i-- > 0;) {
+        if (i >= control->wait_count || control->waits[i].record == NULL)
+            continue;
+        _cleanup_json_ json_t *record = json_incref(control->waits[i].record);
+        if (!copies_pending(d->copies, json_opt_string(record, "job", ""),
+                            json_opt_string(record, "id", "")))
+            request_reply(take_wait(control, i), control_wait_result(d, record, true));
+    }
 }
 
 void control_run_finished(struct control *control, const json_t *record, int64_t run)
@@ -489,11 +551,13 @@ void control_run_finished(struct control *control, const json_t *record, int64_t
     for (size_t i = control->wait_count; i-- > 0;) {
         if (i >= control->wait_count || control->waits[i].run != run)
             continue;
-        struct request *r = control->waits[i].request;
-        control->waits[i] = control->waits[--control->wait_count];
-        control->requests++;
-        request_reply(r, control_wait_result(control->daemon, record));
+        if (control->waits[i].copies && record != NULL)
+            control->waits[i].record = json_incref((json_t *)record);
+        else
+            request_reply(take_wait(control, i),
+                          control_wait_result(control->daemon, record, false));
     }
+    control_copies_changed(control);
 }
 
 /* --- start and stop --- */

@@ -25,6 +25,11 @@ void control_close(struct control *c);      /* close every handle */
 void control_free(struct control *c);       /* after the loop */
 
 void control_run_progress(struct control *c, const struct run *r);
+/* Tell those who wait for the set's copies how far one of them is. */
+void control_copy_progress(struct control *c, const char *job, const char *id, const char *to,
+                           int64_t done, int64_t total);
+/* Answer those who wait for copies that cannot be waited for any longer. */
+void control_copies_changed(struct control *c);
 /* Answer those who wait for the run. record: its run-finished, or NULL. */
 void control_run_finished(struct control *c, const json_t *record, int64_t run);
 
@@ -36,7 +41,10 @@ const void *request_client(const struct request *r);   /* identifies the connect
 bool request_is_gone(const struct request *r);         /* the client has left */
 void request_reply(struct request *r, json_t *result); /* takes result; ends r */
 void request_fail(struct request *r, const struct err *e);
-void request_wait_for_run(struct request *r, int64_t run); /* answered by control_run_finished */
+/* Answered by control_run_finished, or once the copies of its set are over too. */
+void request_wait_for_run(struct request *r, int64_t run, bool copies);
+void request_wait_for_copies(struct request *r, json_t *record); /* the run is over; takes record */
+void request_progress(struct request *r, json_t *params);        /* a notification; takes params */
 /* {"uid","reason"} for a journal record; new reference. */
 json_t *request_origin(const struct request *r);
 
@@ -47,5 +55,6 @@ struct method {
     bool about_sets; /* wants the destinations listed first */
 };
 extern const struct method methods_view[], methods_operate[], methods_admin[], methods_restore[];
-/* {"run",...} as `wait` answers, from a run-finished record; new reference. */
-json_t *control_wait_result(struct daemon *d, const json_t *record);
+/* {"run",...} as `wait` answers, from a run-finished record; with what copies have made of it since,
+ * if asked for; new reference. */
+json_t *control_wait_result(struct daemon *d, const json_t *record, bool copies);

@@ -10,6 +10,7 @@
 
 #include "daemon/alarm.h"
 #include "daemon/control.h"
+#include "daemon/copies.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/ping.h"
@@ -62,6 +63,7 @@ json_t *daemon_sets_in_progress(const struct daemon *d)
         if (d->runs[i]->id[0] != '\0')
             (void)json_array_append_new(
                 array, json_sprintf("%s/%s", d->runs[i]->job->name, d->runs[i]->id));
+    copies_add_in_progress(d->copies, array);
     return array;
 }
 
@@ -71,8 +73,21 @@ void daemon_mark_in_use(struct daemon *d, const char *job)
 
     for (size_t i = 0; i < known->sets.count; i++) {
         struct set *s = &known->sets.items[i];
-        s->in_use = daemon_id_in_use(d, NULL, job, s->id) || restores_use(d->restores, job, s->id);
+        s->in_use = daemon_id_in_use(d, NULL, job, s->id) ||
+                    restores_use(d->restores, job, s->id) || copies_use(d->copies, job, s->id);
     }
+}
+
+void daemon_know_marker(struct daemon *d, const char *destination, const char *marker_id)
+{
+    const char *known = catalog_known_id(d->catalog, destination);
+
+    if (marker_id[0] == '\0' || (known != NULL && strcmp(known, marker_id) == 0))
+        return;
+    daemon_post(d,
+                json_pack("{s:s,s:s,s:s}", "type", RECORD_DESTINATION_KNOWN, "destination",
+                          destination, "marker_id", marker_id),
+                NULL, NULL);
 }
 
 void daemon_run_progress(struct daemon *d, struct run *r)
@@ -105,6 +120,7 @@ static void after_run(struct daemon *d, const struct run *r)
             scan_refresh(d, r->destinations[i].destination->name);
     if (r->outcome == OUTCOME_GOOD || r->outcome == OUTCOME_INCOMPLETE)
         prune_start(d, r->job->name);
+    copies_changed(d->copies);
 }
 
 static void tell_manager(const struct daemon *d)
@@ -126,9 +142,9 @@ static void on_run_over_durable(void *arg)
         .kind = EVENT_RUN_FINISHED, .run = r->number, .outcome = r->outcome, .tiers = r->tiers};
 
     report_run(d, r);
+    after_run(d, r);
     control_run_finished(d->control, history_run_record(d->history, r->number, RECORD_RUN_FINISHED),
                          r->number);
-    after_run(d, r);
     remove_run(d, r);
     tell_manager(d);
     if (daemon_step(d, event, NULL, NULL, &e) < 0)
@@ -197,35 +213,6 @@ static void queue_alarm(struct daemon *d, const struct action *a)
     daemon_post(d, record_queue_alarm(a), NULL, NULL);
 }
 
-/* A retry after a run that was late at some destinations is for those only, and so are the retries
- * of that retry. */
-static json_t *retry_details(struct daemon *d, const struct action *a)
-{
-    const json_t *last = history_last_run(d->history, a->job);
-    const json_t *asked =
-        history_run_record(d->history, json_opt_i64(last, "run", 0), RECORD_RUN_QUEUED);
-    json_t *list = json_object_get(last, "destinations"), *item, *late = json_array();
-    const bool was_late = str_equal(json_opt_string(last, "code", ""), err_word(ERR_LATE)) ||
-                          json_object_get(asked, "late") != NULL;
-    size_t i;
-
-    if (a->retry > 0 && was_late)
-        json_array_foreach(list, i, item) if (!json_opt_bool(item, "ok", true))(void)
-            json_array_append(late, json_object_get(item, "destination"));
-    if (json_array_size(late) == 0) {
-        json_decref(late);
-        return NULL;
-    }
-    return json_pack("{s:o}", "late", late);
-}
-
-static void queue_run(struct daemon *d, const struct action *a, const json_t *details)
-{
-    _cleanup_json_ json_t *own = details == NULL ? retry_details(d, a) : NULL;
-
-    daemon_post(d, record_run_queued(a, details != NULL ? details : own), NULL, NULL);
-}
-
 /* The one place that performs what the planner decides. */
 static void apply(struct daemon *d, const struct action *a, const json_t *details)
 {
@@ -233,7 +220,7 @@ static void apply(struct daemon *d, const struct action *a, const json_t *detail
 
     switch (a->kind) {
     case ACTION_QUEUE_RUN:
-        queue_run(d, a, details);
+        daemon_post(d, record_run_queued(a, details), NULL, NULL);
         break;
     case ACTION_START_RUN:
         r = run_new(d, a);
@@ -263,7 +250,10 @@ static void arm(struct daemon *d)
 {
     int64_t ms = WAKE_MAX_MS, watchdog = notify_watchdog_ms();
     int64_t until = d->wake.us == INT64_MAX ? INT64_MAX : (d->wake.us - clock_wall().us) / 1000 + 1;
+    int64_t copies = d->copies != NULL ? copies_wake_us(d->copies) : INT64_MAX;
 
+    if (copies != INT64_MAX && (copies - clock_mono().us) / 1000 + 1 < ms)
+        ms = (copies - clock_mono().us) / 1000 + 1;
     if (watchdog > 0 && watchdog < ms)
         ms = watchdog;
     if (until < ms)
@@ -313,6 +303,7 @@ void daemon_tick(struct daemon *d)
     if (daemon_step(d, event, NULL, NULL, &e) < 0)
         log_error(d->log, "tick: %s", e.text);
     scan_retry(d);
+    copies_look(d->copies);
     alarms_look(d->alarms, d, event.kind == EVENT_CLOCK_JUMPED);
 }
 
@@ -347,5 +338,6 @@ int daemon_set_config(struct daemon *d, struct config *config, struct err *e)
     catalog_set_config(d->catalog, config);
     config_unref(old);
     daemon_note_jobs(d);
+    copies_reconfigured(d->copies);
     return 0;
 }

@@ -17,6 +17,7 @@
 
 struct alarms;
 struct control;
+struct copies;
 struct kept;
 struct loop_timer;
 struct pings;
@@ -37,6 +38,7 @@ struct daemon {
     struct control *control;
     struct scans *scans;
     struct prunes *prunes;
+    struct copies *copies;
     struct pings *pings;
     struct restores *restores;
     struct kept *kept;
@@ -80,8 +82,10 @@ void daemon_add_run(struct daemon *d, struct run *r);  /* takes it */
 bool daemon_id_in_use(const struct daemon *d, const struct run *but, const char *job,
                       const char *id);
 json_t *daemon_sets_in_progress(const struct daemon *d); /* ["JOB/ID"]; new reference */
-/* Set in_use of the job's sets: what a restore or a verification reads is not deleted. */
+/* Set in_use of the job's sets: what a restore, a verification or a copy reads is not deleted. */
 void daemon_mark_in_use(struct daemon *d, const char *job);
 void daemon_note_jobs(struct daemon *d); /* journal jobs that came or went */
+/* Journal the id of a destination's marker, "" if a worker told none, unless it is known. */
+void daemon_know_marker(struct daemon *d, const char *destination, const char *marker_id);
 /* Put a configuration in force (takes the reference) if the planner accepts it. */
 int must_check daemon_set_config(struct daemon *d, struct config *config, struct err *e);

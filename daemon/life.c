@@ -14,6 +14,7 @@
 
 #include "daemon/alarm.h"
 #include "daemon/control.h"
+#include "daemon/copies.h"
 #include "daemon/daemon.h"
 #include "daemon/kept.h"
 #include "daemon/loop.h"
@@ -128,6 +129,7 @@ static void create_parts(struct daemon *d)
 {
     d->scans = scans_new(d);
     d->prunes = prunes_new(d);
+    d->copies = copies_new(d);
     d->pings = pings_new(d);
     d->restores = restores_new(d);
     d->alarms = alarms_new();
@@ -196,6 +198,7 @@ void daemon_stop(struct daemon *d)
         log_error(d->log, "stop: %s", e.text);
     scans_cancel(d->scans);
     prunes_cancel(d->prunes);
+    copies_cancel(d->copies);
     pings_stop(d->pings);
     control_stop(d->control);
     daemon_maybe_stopped(d);
@@ -222,7 +225,7 @@ static bool all_idle(const struct daemon *d)
         return false;
     return d->failure.code != ERR_NONE ||
            (d->run_count == 0 && scans_idle(d->scans) && prunes_idle(d->prunes) &&
-            pings_idle(d->pings) && control_idle(d->control));
+            copies_idle(d->copies) && pings_idle(d->pings) && control_idle(d->control));
 }
 
 static void on_closing(uv_handle_t *handle)
@@ -260,6 +263,7 @@ void daemon_deinit(struct daemon *d)
         run_free(d->runs[i]);
     free(d->runs);
     prunes_free(d->prunes);
+    copies_free(d->copies);
     scans_free(d->scans);
     restores_free(d->restores);
     kept_free(d->kept);

@@ -87,9 +87,14 @@ static void fail_no_set(struct request *r, const struct catalog_job *known, cons
 
 const struct set *method_set(struct request *r, const struct job **ret_job)
 {
+    return method_set_at(r, json_opt_string(request_params(r), "destination", NULL), ret_job);
+}
+
+const struct set *method_set_at(struct request *r, const char *destination,
+                                const struct job **ret_job)
+{
     struct daemon *d = request_daemon(r);
     const char *id = json_opt_string(request_params(r), "id", NULL);
-    const char *destination = json_opt_string(request_params(r), "destination", NULL);
     const struct set *s;
 
     *ret_job = method_job(r);

@@ -12,6 +12,9 @@ int method_optional_job(struct request *r, const struct job **ret);
 /* The sets that "job" and "id" name ("latest" and absence mean the newest good one, at
  * "destination" if given). NULL: the request was failed. */
 const struct set *method_set(struct request *r, const struct job **ret_job);
+/* The same, at this destination (NULL: any) whatever the request's "destination" is for. */
+const struct set *method_set_at(struct request *r, const char *destination,
+                                const struct job **ret_job);
 /* An instant from a member "until"; us == 0 if there is none. -1: the request was failed. */
 int method_until(struct request *r, struct wall *ret);
 
@@ -23,6 +26,7 @@ json_t *method_record(const struct request *r, json_t *record);
 /* Queue a run (kind is filled in) and answer with its number. details are borrowed. */
 void method_queue_run(struct request *r, struct event event, const json_t *details);
 bool method_has_source(const struct job *job, const char *name);
+void method_copy(struct request *r);
 void method_pin(struct request *r);
 void method_unpin(struct request *r);
 void method_accept(struct request *r);

@@ -80,7 +80,7 @@ static bool has_destination(const struct job *job, const char *name)
 /* The members of the params that belong into the run's record. */
 static json_t *trigger_details(const struct request *r)
 {
-    static const char *const keys[] = {"sources", "destinations", "pin", "id"};
+    static const char *const keys[] = {"sources", "destinations", "local_only", "pin", "id"};
     json_t *details = request_origin(r);
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
@@ -89,6 +89,31 @@ static json_t *trigger_details(const struct request *r)
             (void)json_object_set(details, keys[i], value);
     }
     return details;
+}
+
+static bool has_local_destination(const struct job *job)
+{
+    for (size_t i = 0; i < job->destination_count; i++)
+        if (!destination_is_remote(job->destinations[i]))
+            return true;
+    return false;
+}
+
+/* 0, or -1 after the request was failed. */
+static int check_local_only(struct request *r, const struct job *job, bool some_destinations)
+{
+    struct err e = {0};
+
+    if (!json_opt_bool(request_params(r), "local_only", false))
+        return 0;
+    if (some_destinations)
+        (void)err_set(&e, ERR_USAGE, "either local_only or destinations");
+    else if (!has_local_destination(job))
+        (void)err_set(&e, ERR_USAGE, "job \"%s\" has no local destination", job->name);
+    else
+        return 0;
+    request_fail(r, &e);
+    return -1;
 }
 
 static void method_trigger(struct request *r)
@@ -117,10 +142,11 @@ static void method_trigger(struct request *r)
     if (some_sources < 0)
         return;
     some_destinations = check_names(r, "destinations", "destination", has_destination, job);
-    if (some_destinations < 0)
+    if (some_destinations < 0 || check_local_only(r, job, some_destinations == 0) < 0)
         return;
     event.job = job->name;
-    event.fragment = some_sources == 0 || some_destinations == 0;
+    event.fragment = some_sources == 0 || some_destinations == 0 ||
+                     json_opt_bool(request_params(r), "local_only", false);
     _cleanup_json_ json_t *details = trigger_details(r);
     method_queue_run(r, event, details);
 }
@@ -256,9 +282,14 @@ static void method_rescan(struct request *r)
     on_rescanned(rescan); /* ours: so that it cannot end before all have begun */
 }
 
-const struct method methods_operate[] = {
-    {"trigger", ROLE_OPERATE, method_trigger, false}, {"verify", ROLE_OPERATE, method_verify, true},
-    {"cancel", ROLE_OPERATE, method_cancel, false},   {"pause", ROLE_OPERATE, method_pause, false},
-    {"resume", ROLE_OPERATE, method_resume, false},   {"hold", ROLE_OPERATE, method_hold, false},
-    {"rescan", ROLE_OPERATE, method_rescan, false},   {"pin", ROLE_OPERATE, method_pin, true},
-    {"accept", ROLE_OPERATE, method_accept, true},    {0}};
+const struct method methods_operate[] = {{"trigger", ROLE_OPERATE, method_trigger, false},
+                                         {"verify", ROLE_OPERATE, method_verify, true},
+                                         {"cancel", ROLE_OPERATE, method_cancel, false},
+                                         {"pause", ROLE_OPERATE, method_pause, false},
+                                         {"resume", ROLE_OPERATE, method_resume, false},
+                                         {"hold", ROLE_OPERATE, method_hold, false},
+                                         {"rescan", ROLE_OPERATE, method_rescan, false},
+                                         {"pin", ROLE_OPERATE, method_pin, true},
+                                         {"copy", ROLE_OPERATE, method_copy, true},
+                                         {"accept", ROLE_OPERATE, method_accept, true},
+                                         {0}};

@@ -1,6 +1,7 @@
 /* methods_view.c — what may be seen: status, list, show, schedule, explain, log, wait. */
 #include <string.h>
 
+#include "daemon/copies.h"
 #include "daemon/loop.h"
 #include "daemon/methods.h"
 #include "daemon/prune.h"
@@ -74,7 +75,8 @@ static void method_show(struct request *r)
     if (s == NULL)
         return;
     sets = json_array();
-    add_sets(d, catalog_job(d->catalog, job->name), NULL, s->id, sets);
+    add_sets(d, catalog_job(d->catalog, job->name),
+             json_opt_string(request_params(r), "destination", NULL), s->id, sets);
     request_reply(r, json_pack("{s:o}", "sets", sets));
 }
 
@@ -238,10 +240,31 @@ static void method_log(struct request *r)
 
 /* --- wait --- */
 
-json_t *control_wait_result(struct daemon *d, const json_t *record)
+static char *place_of_set(const struct destination *dest, const char *job, const char *id)
+{
+    _cleanup_free_ char *place = destination_place(dest);
+
+    return mem_printf("%s/%s/%s", place, job, id);
+}
+
+/* Late at the end of the run, and everywhere since. */
+static bool has_caught_up(const json_t *record, const json_t *destinations)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach((json_t *)destinations, i,
+                       item) if (!json_opt_bool(item, "ok", false)) return false;
+    return str_equal(json_opt_string(record, "code", ""), err_word(ERR_LATE));
+}
+
+json_t *control_wait_result(struct daemon *d, const json_t *record, bool copies)
 {
     const char *job = json_opt_string(record, "job", ""), *id = json_opt_string(record, "id", "");
-    json_t *list = json_object_get(record, "destinations"), *item;
+    json_t *own = json_object_get(record, "destinations"), *item;
+    _cleanup_json_ json_t *list =
+        copies ? copies_complete(d->copies, job, id, own) : json_incref(own);
+    const bool caught_up = copies && has_caught_up(record, list);
     _cleanup_free_ char *place = NULL, *restore = NULL;
     size_t i;
 
@@ -250,17 +273,19 @@ json_t *control_wait_result(struct daemon *d, const json_t *record)
         const struct destination *dest =
             config_destination(d->config, json_opt_string(item, "destination", ""));
         if (place == NULL && dest != NULL && json_opt_i64(item, "bytes", 0) > 0)
-            place = mem_printf("%s/%s/%s", dest->path, job, id);
+            place = place_of_set(dest, job, id);
     }
     if (place != NULL)
         restore = mem_printf("synbakctl restore %s/%s", job, id);
-    return json_pack(
-        "{s:O?,s:O?,s:O?,s:O?,s:O?,s:o,s:O?,s:O?,s:O?,s:O?,s:s?}", "run",
-        json_object_get(record, "run"), "job", json_object_get(record, "job"), "outcome",
-        json_object_get(record, "outcome"), "code", json_object_get(record, "code"), "id",
-        json_object_get(record, "id"), "place", place != NULL ? json_printable(place) : json_null(),
-        "bytes", json_object_get(record, "bytes"), "error", json_object_get(record, "error"),
-        "destinations", list, "problems", json_object_get(record, "problems"), "restore", restore);
+    return json_pack("{s:O?,s:O?,s:O?,s:s,s:O?,s:o,s:O?,s:O?,s:O?,s:O?,s:s?}", "run",
+                     json_object_get(record, "run"), "job", json_object_get(record, "job"),
+                     "outcome", json_object_get(record, "outcome"), "code",
+                     caught_up ? err_word(ERR_NONE) : json_opt_string(record, "code", ""), "id",
+                     json_object_get(record, "id"), "place",
+                     place != NULL ? json_printable(place) : json_null(), "bytes",
+                     json_object_get(record, "bytes"), "error",
+                     caught_up ? NULL : json_object_get(record, "error"), "destinations", list,
+                     "problems", json_object_get(record, "problems"), "restore", restore);
 }
 
 static void method_wait(struct request *r)
@@ -275,10 +300,13 @@ static void method_wait(struct request *r)
         return;
     }
     const json_t *finished = history_run_record(d->history, run, RECORD_RUN_FINISHED);
-    if (finished != NULL) {
-        request_reply(r, control_wait_result(d, finished));
+    const bool copies = json_opt_bool(request_params(r), "copies", false);
+    if (finished != NULL && copies) {
+        request_wait_for_copies(r, json_incref((json_t *)finished));
+    } else if (finished != NULL) {
+        request_reply(r, control_wait_result(d, finished, false));
     } else if (history_run_record(d->history, run, RECORD_RUN_QUEUED) != NULL) {
-        request_wait_for_run(r, run);
+        request_wait_for_run(r, run, copies);
     } else {
         (void)err_set(&e, ERR_NOT_FOUND, "run %lld is not known any more (synbakctl log)",
                       (long long)run);

@@ -14,7 +14,11 @@ struct operation_spec {
     struct config *config;             /* referenced until the end; owns what follows */
     struct destination **destinations; /* whose keys the worker gets; copied */
     size_t destination_count;
-    bool several;              /* the job has "stores": [...] instead of "store": {...} */
+    enum operation_stores {                   /* how they stand in the job */
+                            OPERATION_STORE,  /* "store": the one; or none */
+                            OPERATION_STORES, /* "stores": [...] */
+                            OPERATION_FROM_TO /* "from": the first, "to": the second */
+    } stores;
     json_t *job;               /* taken; with "verb", without stores */
     struct worker_spec worker; /* program is filled in */
     struct worker_callbacks callbacks;

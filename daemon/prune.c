@@ -11,6 +11,7 @@
 
 #include "daemon/catalog.h"
 #include "daemon/clock_watch.h"
+#include "daemon/copies.h"
 #include "daemon/daemon.h"
 #include "daemon/history.h"
 #include "daemon/record.h"
@@ -129,6 +130,7 @@ static void end_pass(struct prunes *p)
     p->operation = NULL;
     p->busy = false;
     next_pass(p);
+    copies_changed(p->daemon->copies);
     daemon_maybe_stopped(p->daemon);
 }
 

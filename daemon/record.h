@@ -20,6 +20,9 @@
  *   pinned, unpinned, accepted   job, id, uid, reason
  *   prune-begun          job, destination, remove: [{id, why}], before anything is deleted
  *   pruned               job, destination, removed, failed
+ *   copy-asked           job, id, destination, uid, reason
+ *   copied               job, id, destination, from, bytes, sent_bytes, reencrypted, duration_s
+ *   copy-failed          job, id, destination, from, code, error, failures, duration_s
  *   verified             job, destination, id, ok, error
  *   destination-known    destination, marker_id
  *   adopted              destination, marker_id, uid, reason
@@ -60,6 +63,9 @@
 #define RECORD_ACCEPTED          "accepted"
 #define RECORD_PRUNE_BEGUN       "prune-begun"
 #define RECORD_PRUNED            "pruned"
+#define RECORD_COPY_ASKED        "copy-asked"
+#define RECORD_COPIED            "copied"
+#define RECORD_COPY_FAILED       "copy-failed"
 #define RECORD_VERIFIED          "verified"
 #define RECORD_DESTINATION_KNOWN "destination-known"
 #define RECORD_ADOPTED           "adopted"

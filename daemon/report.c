@@ -43,6 +43,10 @@ static void log_run(struct daemon *d, const struct run *r)
         log_write(d->log, LOG_LEVEL_INFO, LOG_VERIFY_GOOD, &fields,
                   "job \"%s\": %zu set%s verified in %s", r->job->name, r->check_count,
                   r->check_count == 1 ? "" : "s", span);
+    else if (r->outcome == OUTCOME_GOOD && r->error.code != ERR_NONE)
+        log_write(d->log, LOG_LEVEL_WARNING, LOG_RUN_PARTIAL, &fields,
+                  "job \"%s\": %s is good, %s in %s, but late: %s", r->job->name, r->id, size, span,
+                  r->error.text);
     else if (r->outcome == OUTCOME_GOOD)
         log_write(d->log, LOG_LEVEL_INFO, LOG_RUN_GOOD, &fields, "job \"%s\": %s is good, %s in %s",
                   r->job->name, r->id, size, span);
@@ -81,7 +85,8 @@ static int write_body(const struct run *r, struct buf *b)
     return 0;
 }
 
-/* Good is success. Failed is /fail. What was committed but is not all that it should be goes as its
+/* Good is success, also when a destination is late: the body names it, and the copies see to it.
+ * Failed is /fail. What was committed but is not all that it should be goes as its
  * exit status (3, 4), which the services count as a failure too. What an operator ended is no
  * news to wake anybody for: /log. */
 static void send_ping(struct daemon *d, const struct run *r)

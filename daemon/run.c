@@ -64,7 +64,7 @@ void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several
             .config = r->config,
             .destinations = chosen,
             .destination_count = count,
-            .several = several,
+            .stores = several ? OPERATION_STORES : OPERATION_STORE,
             .job = job,
             .worker = {.read_capability = read_capability,
                        .nice = r->job->nice,
@@ -117,13 +117,20 @@ static void on_listed(void *arg)
     run_tick(r);
 }
 
-/* Every destination has been tried: who takes part, and is there anything to do? */
-static void end_listing(struct run *r)
+static size_t count_in(const struct run *r)
 {
     size_t in = 0;
 
     for (size_t i = 0; i < r->destination_count; i++)
         in += !r->destinations[i].out;
+    return in;
+}
+
+/* Every destination has been tried: who takes part, and is there anything to do? */
+static void end_listing(struct run *r)
+{
+    const size_t in = count_in(r);
+
     if (r->destination_count == 0)
         (void)err_set(&r->error, ERR_NOT_FOUND, "none of its destinations is configured any more");
     else if (in == 0)
@@ -149,6 +156,9 @@ static bool step_listing(struct run *r)
         rd->error = d->problem;
         (void)err_wrap(&rd->error, "destination \"%s\"", rd->destination->name);
     }
+    /* none that is fed can be written: then those that otherwise get a copy are all there is */
+    if (r->cancelled.code == ERR_NONE && count_in(r) == 0 && run_feed_all(r))
+        return step_listing(r);
     end_listing(r);
     return false;
 }
@@ -221,6 +231,8 @@ static void on_after_done(void *arg, const json_t *result, const struct err *e)
         (void)err_wrap(&why, "after hook");
         strlist_add(&r->problems, why.text);
         if (r->job->after_failure == FAILURE_ABORT && r->outcome < OUTCOME_FAILED) {
+            if (r->outcome == OUTCOME_GOOD) /* late somewhere: this is worse */
+                r->error = (struct err){0};
             r->outcome = OUTCOME_FAILED;
             run_fail(r, &why);
         }

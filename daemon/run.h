@@ -94,7 +94,10 @@ void run_free(struct run *r);
 /* The run-finished (or run-result) record; new reference. */
 json_t *run_to_record(const struct run *r, const char *type);
 bool run_makes_fragment(const struct run *r); /* some of the sources only */
-uint64_t run_bytes(const struct run *r);      /* stored, at the destination that holds most */
+bool run_stays(const struct run *r);          /* for some destinations only, as asked for */
+/* run_make.c: add those of the job's destinations that otherwise get a copy. False: it has all. */
+bool run_feed_all(struct run *r);
+uint64_t run_bytes(const struct run *r); /* stored, at the destination that holds most */
 
 /* --- between run.c and its parts --- */
 void run_tick(struct run *r);

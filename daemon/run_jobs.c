@@ -83,11 +83,11 @@ json_t *run_commit_job(const struct run *r)
     char host[256] = "";
 
     (void)gethostname(host, sizeof(host) - 1);
-    return json_pack("{s:s,s:s,s:s,s:I,s:o,s:s,s:o,s:b,s:o,s:o}", "verb", "commit", "job",
+    return json_pack("{s:s,s:s,s:s,s:I,s:o,s:s,s:o,s:b,s:b,s:o,s:o}", "verb", "commit", "job",
                      r->job->name, "id", r->id, "sequence", (json_int_t)r->sequence, "tiers",
                      tiers_of_set(r), "reason", reason_of(r), "started", time_to_json(r->started),
-                     "fragment", run_makes_fragment(r), "host", json_printable(host), "sources",
-                     commit_sources(r));
+                     "fragment", run_makes_fragment(r), "stays", run_stays(r), "host",
+                     json_printable(host), "sources", commit_sources(r));
 }
 
 static void add_env(json_t *env, const char *name, const char *value)

@@ -23,12 +23,49 @@ static bool is_asked_for(const json_t *request, const char *key, const char *nam
     return false;
 }
 
-/* A retry for destinations that were late goes to those alone, unless more has fallen due since. */
+static bool names_destinations(const struct run *r)
+{
+    return json_array_size(json_object_get(r->request, "destinations")) > 0;
+}
+
+bool run_stays(const struct run *r)
+{
+    return r->kind == RUN_BACKUP &&
+           (names_destinations(r) || json_opt_bool(r->request, "local_only", false));
+}
+
+static bool any_is_live(const struct job *job)
+{
+    for (size_t i = 0; i < job->destination_count; i++)
+        if (destination_is_fed_live(job->destinations[i]))
+            return true;
+    return false;
+}
+
+/* Is this place fed by the run's own read? The others get a copy of the set afterwards. */
+static bool is_fed(const struct run *r, const struct destination *dest)
+{
+    if (r->kind == RUN_VERIFY || names_destinations(r))
+        return is_asked_for(r->request, "destinations", dest->name);
+    if (json_opt_bool(r->request, "local_only", false))
+        return !destination_is_remote(dest);
+    return destination_is_fed_live(dest) || !any_is_live(r->job);
+}
+
+bool run_feed_all(struct run *r)
+{
+    const size_t before = r->destination_count;
+
+    if (r->kind == RUN_VERIFY || run_stays(r) || before == r->job->destination_count)
+        return false;
+    for (size_t i = 0; i < r->job->destination_count; i++)
+        if (!is_fed(r, r->job->destinations[i]))
+            r->destinations[r->destination_count++].destination = r->job->destinations[i];
+    return r->destination_count > before;
+}
+
 static void choose_parts(struct run *r)
 {
-    const unsigned queued = tiers_from_json(json_object_get(r->request, "tiers"));
-    const bool more_is_owed = (r->tiers & ~queued) != 0;
-
     r->sources = mem_alloc(r->job->source_count * sizeof(*r->sources));
     for (size_t i = 0; i < r->job->source_count; i++)
         if (is_asked_for(r->request, "sources", r->job->sources[i]->name))
@@ -36,8 +73,7 @@ static void choose_parts(struct run *r)
                 (struct run_source){.source = r->job->sources[i], .artifacts = json_object()};
     r->destinations = mem_alloc(r->job->destination_count * sizeof(*r->destinations));
     for (size_t i = 0; i < r->job->destination_count; i++)
-        if (is_asked_for(r->request, "destinations", r->job->destinations[i]->name) &&
-            (more_is_owed || is_asked_for(r->request, "late", r->job->destinations[i]->name)))
+        if (is_fed(r, r->job->destinations[i]))
             r->destinations[r->destination_count++].destination = r->job->destinations[i];
 }
 

@@ -112,7 +112,8 @@ static void add_to_catalog(struct run *r, const struct run_destination *rd)
                                                         : 1U << TIER_MANUAL,
                     .started = r->started,
                     .finished = clock_wall(),
-                    .fragment = run_makes_fragment(r)};
+                    .fragment = run_makes_fragment(r),
+                    .stays = run_stays(r)};
 
     s.sources = mem_alloc(r->source_count * sizeof(*s.sources));
     for (size_t i = 0; i < r->source_count; i++) {
@@ -127,19 +128,6 @@ static void add_to_catalog(struct run *r, const struct run_destination *rd)
     catalog_add(r->daemon->catalog, r->job->name, &s);
 }
 
-static void know_marker(struct run *r, const struct run_destination *rd, const json_t *o)
-{
-    const char *id = json_opt_string(o, "marker_id", "");
-    const char *known = catalog_known_id(r->daemon->catalog, rd->destination->name);
-
-    if (id[0] == '\0' || (known != NULL && strcmp(known, id) == 0))
-        return;
-    daemon_post(r->daemon,
-                json_pack("{s:s,s:s,s:s}", "type", RECORD_DESTINATION_KNOWN, "destination",
-                          rd->destination->name, "marker_id", id),
-                NULL, NULL);
-}
-
 static void take_commit_at(struct run *r, struct run_destination *rd, const json_t *o)
 {
     if (!json_opt_bool(o, "ok", false)) {
@@ -148,7 +136,7 @@ static void take_commit_at(struct run *r, struct run_destination *rd, const json
     }
     rd->committed = true;
     rd->bytes = (uint64_t)json_opt_i64(o, "stored_bytes", 0);
-    know_marker(r, rd, o);
+    daemon_know_marker(r->daemon, rd->destination->name, json_opt_string(o, "marker_id", ""));
     add_to_catalog(r, rd);
 }
 
@@ -256,20 +244,18 @@ static void judge_committed(struct run *r)
         set_outcome(r, OUTCOME_INCOMPLETE, &why);
         return;
     }
-    for (size_t i = 0; i < r->destination_count; i++) {
-        const struct run_destination *rd = &r->destinations[i];
-        if (!rd->committed) {
-            (void)err_set(&why, ERR_LATE, "%s", rd->error.text);
-            set_outcome(r, OUTCOME_INCOMPLETE, &why);
-            return;
-        }
-    }
     if (worst_state(r) == SET_SUSPECT) {
         (void)err_set(&why, ERR_SUSPECT,
                       "far smaller than the sets before it: look, then synbakctl accept %s/%s",
                       r->job->name, r->id);
         set_outcome(r, OUTCOME_SUSPECT, &why);
+        return;
     }
+    for (size_t i = 0; i < r->destination_count; i++)
+        if (!r->destinations[i].committed) { /* told, and left to the copies */
+            (void)err_set(&why, ERR_LATE, "%s", r->destinations[i].error.text);
+            set_outcome(r, OUTCOME_GOOD, &why);
+        }
 }
 
 static void judge_uncommitted(struct run *r)

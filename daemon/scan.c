@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "daemon/catalog.h"
+#include "daemon/copies.h"
 #include "daemon/daemon.h"
-#include "daemon/record.h"
 
 enum { SWEEP_AGE_S = 86400, PROGRESS_TIMEOUT_S = 120, FRESH_US = 600 * 1000000 };
 
@@ -71,23 +71,17 @@ static struct scan *find(const struct scans *s, const char *destination)
     return NULL;
 }
 
+bool scan_goes_on(const struct scans *s, const char *destination)
+{
+    return find(s, destination) != NULL;
+}
+
 static void add_waiter(struct scan *scan, scan_done_cb *done, void *arg)
 {
     if (done == NULL)
         return;
     scan->waiters = mem_resize_array(scan->waiters, scan->waiter_count + 1, sizeof(*scan->waiters));
     scan->waiters[scan->waiter_count++] = (struct waiter){done, arg};
-}
-
-static void note_marker(struct daemon *d, const char *destination, const json_t *result)
-{
-    const char *id = json_opt_string(result, "marker_id", "");
-
-    if (id[0] != '\0' && catalog_known_id(d->catalog, destination) == NULL)
-        daemon_post(d,
-                    json_pack("{s:s,s:s,s:s}", "type", RECORD_DESTINATION_KNOWN, "destination",
-                              destination, "marker_id", id),
-                    NULL, NULL);
 }
 
 static void note_failure(struct daemon *d, const char *destination, const struct err *e)
@@ -117,9 +111,9 @@ static void on_scanned(void *arg, const json_t *result, const struct err *e)
     if (result != NULL &&
         catalog_take_scan(d->catalog, scan->destination, scan->generation, result, &bad) < 0)
         result = NULL;
-    if (result != NULL)
-        note_marker(d, scan->destination, result);
-    else
+    if (result != NULL && catalog_known_id(d->catalog, scan->destination) == NULL)
+        daemon_know_marker(d, scan->destination, json_opt_string(result, "marker_id", ""));
+    if (result == NULL)
         note_failure(d, scan->destination, &bad);
     forget(d->scans, scan);
     for (size_t i = 0; i < scan->waiter_count; i++)
@@ -127,6 +121,7 @@ static void on_scanned(void *arg, const json_t *result, const struct err *e)
     free(scan->waiters);
     free(scan->destination);
     free(scan);
+    copies_changed(d->copies);
     daemon_maybe_stopped(d);
 }
 

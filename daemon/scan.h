@@ -17,5 +17,6 @@ void scan_all(struct daemon *d); /* every configured destination */
 void scan_refresh(struct daemon *d,
                   const char *destination); /* if the last one is older than 10 min */
 void scan_retry(struct daemon *d);          /* what could not be listed, once in 10 min */
+bool scan_goes_on(const struct scans *s, const char *destination);
 void scans_cancel(struct scans *s);
 bool scans_idle(const struct scans *s);

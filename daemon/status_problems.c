@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "daemon/copies.h"
 #include "daemon/ping.h"
 #include "daemon/record.h"
 #include "daemon/set_json.h"
@@ -81,22 +82,6 @@ static void damaged_sets(const struct catalog_job *known, struct problems *p)
                          known->sets.items[i].id, known->sets.items[i].destination);
 }
 
-/* A destination of the job that lacks the newest good set is late. */
-static void late_destinations(struct daemon *d, const struct job *job, const struct set *latest,
-                              struct catalog_job *known, struct problems *p)
-{
-    for (size_t i = 0; i < job->destination_count; i++) {
-        const char *name = job->destinations[i]->name;
-        if (catalog_destination(d->catalog, name)->listed &&
-            catalog_find(known, name, latest->id) == NULL) {
-            const struct set *there = sets_latest(&known->sets, name);
-            if (there == NULL || there->sequence < latest->sequence)
-                problems_add(p, WARNING, "destination \"%s\" is late: it lacks %s", name,
-                             latest->id);
-        }
-    }
-}
-
 static const struct set *good_before(const struct catalog_job *known, const struct set *latest)
 {
     const struct set *before = NULL;
@@ -161,7 +146,7 @@ void problems_of_job(struct daemon *d, const struct job *job, const struct plann
         never_backed_up(d, job, view, p);
     } else {
         (void)too_old(d, job, view, latest, p);
-        late_destinations(d, job, latest, known, p);
+        copies_problems(d->copies, job, p);
         size_jump(known, latest, p);
     }
     damaged_sets(known, p);

@@ -4,7 +4,7 @@
 SYNBAK_TEST_SCRIPT names a folder. VERB.json there holds {"steps": [...], "times": N or null}:
 {"send": MESSAGE}, {"raw": HEX}, {"stderr": TEXT, "count": N}, {"sleep": S}, {"wait_for": FILE},
 {"deaf": true} (ignores TERM), {"await": TYPE} (a message of the parent), {"kill": SIGNAL}, {"exit": N},
-{"default": true}. Without a script a verb succeeds; sets.json keeps what was committed, so
+{"default": true}, {"full": [DESTINATION..]} (commit at the others alone). Without a script a verb succeeds; sets.json keeps what was committed, so
 that scan, prune and verify agree with it. Every job is noted in got.jsonl."""
 import ctypes
 import json
@@ -80,7 +80,7 @@ def commit(job):
             "id": job["id"], "sequence": job["sequence"], "tiers": job["tiers"], "reason": job["reason"],
             "started": job["started"], "finished": job["started"], "fragment": job["fragment"],
             "incomplete": not all(s["whole"] for s in sources), "sources": sources, "pinned": False,
-            "accepted": False})
+            "accepted": False, "stays": job["stays"]})
         done.append({"destination": name, "ok": True, "error": "", "code": "none", "marker_id": MARKER,
                      "stored_bytes": sum(s["stored_bytes"] for s in sources)})
     keep(found)
@@ -92,6 +92,19 @@ def scan(job):
             "total_bytes": 1000000, "free_bytes": 500000}
 
 
+def copy(job):
+    found, to = sets(), job["to"]["destination"]
+    one = next(s for s in found[job["from"]["destination"]][job["job"]] if s["id"] == job["id"])
+    there = found.setdefault(to, {}).setdefault(job["job"], [])
+    new = all(s["id"] != job["id"] for s in there)
+    if new:
+        there.append(one)
+        keep(found)
+    stored = sum(s["stored_bytes"] for s in one["sources"])
+    return {"marker_id": MARKER, "set": one, "stored_bytes": stored, "sent_bytes": stored if new else 0,
+            "reencrypted": False}
+
+
 def prune(job):
     found = sets()
     of_job = found[job["store"]["destination"]][job["job"]]
@@ -101,7 +114,7 @@ def prune(job):
 
 
 RESULTS = {"dump": read_source, "archive": read_source, "command": read_source, "commit": commit, "scan": scan,
-           "prune": prune, "verify": lambda job: {"sets": 1, "bytes": 500, "damaged": []},
+           "prune": prune, "copy": copy, "verify": lambda job: {"sets": 1, "bytes": 500, "damaged": []},
            "mark": lambda job: {}, "adopt": lambda job: {"marker_id": "f" * 32},
            "hook": lambda job: {"output": ""}, "ping": lambda job: {"http": 200}}
 
@@ -129,6 +142,11 @@ def do(step, job):
         os.kill(os.getpid(), step["kill"])
     elif "exit" in step:
         os._exit(step["exit"])
+    elif "full" in step:
+        result = commit({**job, "stores": [s for s in job["stores"] if s["destination"] not in step["full"]]})
+        result["destinations"] += [{"destination": name, "ok": False, "error": "the disk is full", "code": "no-space"}
+                                   for name in step["full"]]
+        send({"type": "result", "ok": True, "result": result})
     elif "default" in step:
         send({"type": "result", "ok": True, "result": RESULTS[job["verb"]](job)})
 

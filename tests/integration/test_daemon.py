@@ -152,18 +152,18 @@ def one_source_fails_and_the_rest_is_kept():
 
 
 @test
-def a_destination_that_fails_is_late():
+def a_destination_that_fails_is_told_and_left_to_the_copies():
     two = ("[destination other]\npath = /other\nkey = none\n"
            "[job j]\nsources = out\ndestinations = local other\nretry = 1\nretry_delay = 1s\ndaily = at 02:00\n")
     d = Daemon(jobs=two)
-    d.play("commit", {"send": {"type": "result", "ok": True, "result": {"destinations": [
-        {"destination": "local", "ok": True, "marker_id": "ab" * 16, "stored_bytes": 500},
-        {"destination": "other", "ok": False, "error": "the disk is full", "code": "no-space"}]}}}, times=1)
+    d.play("commit", {"full": ["other"]}, times=1)
     result = d.trigger()
-    equal((result["outcome"], result["code"]), ("incomplete", "late"), str(result))
+    equal((result["outcome"], result["code"]), ("good", "late"), str(result))
     contains(result["error"], "the disk is full")
-    equal(d.job()["latest"], result["id"])
-    contains(str(d.job()["problems"]), "\"other\" is late")
+    contains(d.log(), "the disk is full")
+    equal((d.job()["latest"], d.job()["problems"]), (result["id"], []))
+    wait_until(lambda: d.records("copied"), "the copy")
+    equal(len(d.jobs_seen("command")), 1, "the source was read again")
 
 
 @test
@@ -537,20 +537,18 @@ def reload_while_a_run_goes_on():
 
 
 @test
-def a_retry_goes_to_who_was_late():
+def one_destination_that_has_it_fulfils_a_tier():
     d = Daemon(binary="synbakd-fault", jobs="[destination other]\npath = /other\nkey = none\n" +
                DAILY.replace("= local", "= local other"))
-    d.play("commit", {"send": {"type": "result", "ok": True, "result": {"destinations": [
-        {"destination": "local", "ok": True, "marker_id": "ab" * 16, "stored_bytes": 500},
-        {"destination": "other", "ok": False, "error": "the disk is full", "code": "no-space"}]}}}, times=1)
+    d.play("commit", {"full": ["other"]}, times=1)
     shift = seconds_to(2)
     d.set_clock(shift)
-    equal(finished(d, 1)["code"], "late")
-    equal(d.job()["owed"], ["daily"])
-    d.set_clock(shift + 11 * MINUTE)
-    equal(finished(d, 2)["outcome"], "good")
-    equal([s["destination"] for s in d.jobs_seen("command")[1]["stores"]], ["other"])
+    equal((finished(d, 1)["outcome"], finished(d, 1)["code"]), ("good", "late"))
     equal((d.job()["owed"], d.job()["retry_at"]), ([], None))
+    wait_until(lambda: d.records("copied"), "the copy")
+    d.set_clock(shift + 11 * MINUTE)
+    equal((d.job()["running"], d.job()["queued"]), (None, []))
+    equal(len(d.jobs_seen("command")), 1, "the source was read again")
 
 
 @test
