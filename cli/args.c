@@ -24,10 +24,20 @@ const struct option_spec option_table[] = {
 };
 const size_t option_count = ARRAY_LEN(option_table);
 
+static bool takes_place(const struct command_spec *c)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (option_table[i].command < CMD_COUNT && &command_table[option_table[i].command] == c &&
+            str_equal(option_table[i].value, "NAME|PLACE"))
+            return true;
+    return false;
+}
+
 bool option_belongs(const struct option_spec *o, const struct command_spec *c)
 {
-    return o->command == CMD_ANY ||
-           (c != NULL && o->command == (enum command_id)(c - command_table));
+    if (o->command == CMD_ANY || (o->command == CMD_PLACE && c != NULL && takes_place(c)))
+        return true;
+    return o->command < CMD_COUNT && c != NULL && &command_table[o->command] == c;
 }
 
 /* The nearest of all first words and of the second words behind `first`. */

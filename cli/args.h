@@ -20,7 +20,8 @@ enum command_id {
 #define OPTION(id, name, value, completes, help)
 #include "cli/commands.def"
     CMD_COUNT,
-    CMD_ANY = CMD_COUNT /* options of every command */
+    CMD_ANY = CMD_COUNT, /* options of every command */
+    CMD_PLACE            /* options of every command that takes a PLACE (cli/bare_place.h) */
 };
 
 struct command_spec {

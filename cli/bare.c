@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cli/bare_place.h"
 #include "cli/judge.h"
 #include "cli/place.h"
 #include "cli/worker_run.h"
@@ -120,13 +121,14 @@ static int choose_set(const char *job, const json_t *sets, const char *id, const
                        ids[count - 1]);
     const char *near = str_nearest(id, ids, count);
     return err_set(e, ERR_NOT_FOUND,
-                   "job \"%s\" has no set \"%s\"; the nearest is %s (synbakctl list --destination "
-                   "PATH --key SECRET shows all)",
+                   "job \"%s\" has no set \"%s\"; the nearest is %s (synbakctl list with the same "
+                   "options shows all)",
                    job, id, near != NULL ? near : ids[count - 1]);
 }
 
 /* A set that is there but does not open says why, instead of counting as not there. */
-static int check_damaged(const json_t *scan, const char *job, const char *id, struct err *e)
+static int check_damaged(const json_t *scan, json_t *by_job, const char *job, const char *id,
+                         struct err *e)
 {
     bool any = false; /* some set does open */
     const json_t *found = NULL;
@@ -134,7 +136,7 @@ static int check_damaged(const json_t *scan, const char *job, const char *id, st
     json_t *o, *sets;
     size_t i;
 
-    json_object_foreach(json_object_get(scan, "sets"), name, sets) any |= json_array_size(sets) > 0;
+    json_object_foreach(by_job, name, sets) any |= json_array_size(sets) > 0;
     json_array_foreach(json_object_get(scan, "damaged"), i,
                        o) if ((job == NULL || str_equal(json_opt_string(o, "job", NULL), job)) &&
                               (any ? str_equal(json_opt_string(o, "id", NULL), id) : found == NULL))
@@ -154,7 +156,7 @@ int bare_find(struct cli *c, const json_t *store, const char *job, const char *i
     const char *found_job = NULL, *found_id = NULL;
 
     if (bare_scan(c, store, job, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
-        check_damaged(scan, job, id, e) < 0 || choose_job(by_job, job, &found_job, e) < 0 ||
+        check_damaged(scan, by_job, job, id, e) < 0 || choose_job(by_job, job, &found_job, e) < 0 ||
         choose_set(found_job, json_object_get(by_job, found_job), id, &found_id, e) < 0)
         return -1;
     *ret_job = mem_strdup(found_job);
@@ -182,8 +184,7 @@ static json_t *as_status(const char *job, json_t *set, const char *destination)
 static int add_store(struct cli *c, const json_t *store, const char *job, json_t *list,
                      json_t *damaged, struct err *e)
 {
-    const bool by_path = args_has(c->args, "--key");
-    const char *name, *where = json_opt_string(store, by_path ? "path" : "destination", "?");
+    const char *name, *where = json_opt_string(store, "destination", "?");
     _cleanup_json_ json_t *scan = NULL;
     json_t *by_job, *sets;
 
@@ -201,9 +202,9 @@ int bare_list(struct cli *c, const char *job, json_t **ret, struct err *e)
     _cleanup_json_ json_t *list = json_array(), *damaged = json_array();
     int rc = 0;
 
-    if (wanted != NULL && target_is_path(wanted)) {
+    if (wanted != NULL && bare_is_place(wanted)) {
         _cleanup_json_ json_t *store = NULL;
-        if (place_store_of_path(c, &store, e) < 0)
+        if (place_store_of_bare(c, &store, e) < 0)
             return -1;
         rc = add_store(c, store, job, list, damaged, e);
     } else {
@@ -212,7 +213,7 @@ int bare_list(struct cli *c, const char *job, json_t **ret, struct err *e)
             _cleanup_json_ json_t *store = NULL;
             if (wanted != NULL && !str_equal(d->name, wanted))
                 continue;
-            rc = place_store_of(d, &store, e);
+            rc = place_store_of(c, d, &store, e);
             if (rc == 0)
                 rc = add_store(c, store, job, list, damaged, e);
         }
@@ -220,6 +221,43 @@ int bare_list(struct cli *c, const char *job, json_t **ret, struct err *e)
     if (rc == 0)
         *ret = json_pack("{s:O, s:O}", "sets", list, "damaged", damaged);
     return rc;
+}
+
+/* The sets of bare_list by job, as a scan has them. */
+static json_t *by_job_of(const json_t *list)
+{
+    json_t *by_job = json_object(), *set;
+    size_t i;
+
+    json_array_foreach(list, i, set)
+    {
+        const char *job = json_opt_string(set, "job", "?");
+        if (json_object_get(by_job, job) == NULL)
+            (void)json_object_set_new(by_job, job, json_array());
+        (void)json_array_insert(json_object_get(by_job, job), 0, set);
+    }
+    return by_job;
+}
+
+int bare_show(struct cli *c, struct target *t, json_t **ret, struct err *e)
+{
+    _cleanup_json_ json_t *list = NULL, *by_job = NULL, *found = json_array();
+    const char *job = NULL, *id = NULL;
+    json_t *set;
+    size_t i;
+
+    if (bare_list(c, t->job, &list, e) < 0)
+        return -1;
+    by_job = by_job_of(json_object_get(list, "sets"));
+    if (check_damaged(list, by_job, t->job, t->id, e) < 0 ||
+        choose_job(by_job, t->job, &job, e) < 0 ||
+        choose_set(job, json_object_get(by_job, job), t->id, &id, e) < 0)
+        return -1;
+    json_array_foreach(json_object_get(by_job, job), i,
+                       set) if (str_equal(json_opt_string(set, "id", NULL), id))(void)
+        json_array_append(found, set);
+    *ret = json_pack("{s:O}", "sets", found);
+    return 0;
 }
 
 static int print_verified(struct cli *c, const json_t *result)
@@ -250,7 +288,7 @@ int bare_verify(struct cli *c, struct target *t, struct err *e)
     struct worker_run run = {.screen = &c->screen};
 
     if (args_has(c->args, "--all")) {
-        if (place_store_of_path(c, &p.store, e) < 0)
+        if (place_store_of_bare(c, &p.store, e) < 0)
             return -1;
         run.job = json_pack("{s:s, s:O, s:b}", "verb", "verify", "store", p.store, "all", 1);
     } else {

@@ -20,7 +20,7 @@ static json_t *look_at(struct cli *c, const struct destination *d)
     _cleanup_free_ char *place = destination_place(d);
     json_t *value = json_pack("{s:s, s:o, s:o}", "destination", d->name, "place",
                               json_printable(place), "key", json_printable(where));
-    int rc = place_store_of(d, &store, &e);
+    int rc = place_store_of(c, d, &store, &e);
 
     if (rc == 0)
         rc = bare_scan(c, store, NULL, &scan, &e);

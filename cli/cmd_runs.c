@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/bare.h"
+#include "cli/bare_place.h"
 #include "cli/cli.h"
 #include "cli/target.h"
 #include "cli/wait_run.h"
@@ -120,7 +121,7 @@ int cmd_verify(struct cli *c, struct err *e)
         return err_set(e, ERR_USAGE, "verify: either --all or one set");
     if (target_parse(args_operand(c->args, 0), &t, e) < 0)
         return -1;
-    if (t.file != NULL || (place != NULL && target_is_path(place)))
+    if (t.file != NULL || (place != NULL && bare_is_place(place)))
         return bare_verify(c, &t, e);
     if (!args_has(c->args, "--all") && target_complete(c, &t, e) < 0)
         return -1;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/bare.h"
+#include "cli/bare_place.h"
 #include "cli/cli.h"
 #include "cli/target.h"
 
@@ -112,7 +113,7 @@ int cmd_list(struct cli *c, struct err *e)
     _cleanup_json_ json_t *result = NULL;
     const char *job = args_operand(c->args, 0);
     const char *destination = args_value(c->args, "--destination");
-    bool by_path = destination != NULL && target_is_path(destination);
+    bool by_path = destination != NULL && bare_is_place(destination);
     int rc = by_path ? 1 : list_of_daemon(c, job, &result, e);
 
     if (rc < 0 || (rc == 1 && bare_list(c, job, &result, e) < 0))
@@ -196,7 +197,25 @@ static int call_for_set(struct cli *c, const char *method, json_t **ret, struct 
     if (t->file != NULL)
         return err_set(e, ERR_USAGE, "%s wants JOB/ID, not a file (see: synbakctl ls FILE)",
                        method);
-    return cli_call(c, method, target_params(c, t), ret, e);
+    json_t *params = target_params(c, t);
+    if (args_has(c->args, "--destination"))
+        (void)json_object_set_new(params, "destination",
+                                  json_printable(args_value(c->args, "--destination")));
+    return cli_call(c, method, params, ret, e);
+}
+
+/* The daemon's answer, or what a look of our own finds at a PLACE. */
+static int find_shown(struct cli *c, json_t **ret, struct target *t, struct err *e)
+{
+    const char *destination = args_value(c->args, "--destination");
+
+    if (destination == NULL || !bare_is_place(destination))
+        return call_for_set(c, "show", ret, t, e);
+    if (target_parse(args_operand(c->args, 0), t, e) < 0)
+        return -1;
+    if (t->file != NULL)
+        return err_set(e, ERR_USAGE, "show wants JOB/ID, not a file (see: synbakctl ls FILE)");
+    return bare_show(c, t, ret, e);
 }
 
 int cmd_show(struct cli *c, struct err *e)
@@ -206,7 +225,7 @@ int cmd_show(struct cli *c, struct err *e)
     json_t *set;
     size_t i;
 
-    if (call_for_set(c, "show", &result, &t, e) < 0)
+    if (find_shown(c, &result, &t, e) < 0)
         return -1;
     if (cli_json(c, result))
         return EXIT_DONE;
@@ -216,8 +235,9 @@ int cmd_show(struct cli *c, struct err *e)
             (void)putchar('\n');
         print_set(&c->screen, set);
     }
-    say_line(&c->screen, PLAIN, "Restore: synbakctl restore %s/%s", t.job,
-             json_opt_string(json_array_get(json_object_get(result, "sets"), 0), "id", t.id));
+    const json_t *first = json_array_get(json_object_get(result, "sets"), 0);
+    say_line(&c->screen, PLAIN, "Restore: synbakctl restore %s/%s",
+             json_opt_string(first, "job", "?"), json_opt_string(first, "id", t.id));
     return EXIT_DONE;
 }
 

@@ -73,7 +73,7 @@ void doctor_rights(struct cli *c, json_t *findings)
     }
     for (size_t i = 0; i < c->config->destination_count; i++) {
         json_t *store = NULL;
-        if (place_store_of(c->config->destinations[i], &store, NULL) == 0)
+        if (place_store_of(c, c->config->destinations[i], &store, NULL) == 0)
             (void)json_array_append_new(stores, store); /* else doctor_keys has said why */
     }
     check(c, findings, other ? DAEMON_USER : NULL, stores, theirs);

@@ -49,10 +49,23 @@ static void print_option(const struct option_spec *o)
     print_wrapped(o->help, 29, 29);
 }
 
-static void print_options(const struct command_spec *c, bool of_any)
+/* Whose options are told together: the command's own, those of a PLACE, those of all. */
+enum option_group { GROUP_OWN, GROUP_PLACE, GROUP_ANY };
+
+static bool in_group(const struct option_spec *o, const struct command_spec *c,
+                     enum option_group group)
+{
+    enum option_group its = o->command == CMD_ANY     ? GROUP_ANY
+                            : o->command == CMD_PLACE ? GROUP_PLACE
+                                                      : GROUP_OWN;
+
+    return its == group && (c == NULL || option_belongs(o, c));
+}
+
+static void print_options(const struct command_spec *c, enum option_group group)
 {
     for (size_t i = 0; i < option_count; i++)
-        if (option_belongs(&option_table[i], c) && (option_table[i].command == CMD_ANY) == of_any)
+        if (in_group(&option_table[i], c, group))
             print_option(&option_table[i]);
 }
 
@@ -66,8 +79,9 @@ static void print_command(const struct command_spec *c)
     if (c->role != ROLE_NONE)
         (void)printf("synbakd asks for the role \"%s\".\n", role_word(c->role));
     (void)printf("\nOptions:\n");
-    print_options(c, false);
-    print_options(c, true);
+    print_options(c, GROUP_OWN);
+    print_options(c, GROUP_PLACE);
+    print_options(c, GROUP_ANY);
 }
 
 void help_print(const struct command_spec *command)
@@ -84,7 +98,7 @@ void help_print(const struct command_spec *command)
             print_wrapped(command_table[i].help, 18, 18);
         }
     (void)printf("\nOptions of every command:\n");
-    print_options(NULL, true);
+    print_options(NULL, GROUP_ANY);
     (void)printf("\nJOB may be left out when there is one. JOB means JOB/latest, the newest good\n"
                  "set. Of one command: synbakctl COMMAND --help. The manual: man synbakctl.\n");
 }
@@ -119,13 +133,13 @@ static void print_roff_option(const struct option_spec *o)
     (void)printf(".\n");
 }
 
-static void print_roff_options(const struct command_spec *c, bool of_any)
+static void print_roff_options(const struct command_spec *c, enum option_group group)
 {
     bool any = false;
 
     for (size_t i = 0; i < option_count; i++) {
         const struct option_spec *o = &option_table[i];
-        if (!option_belongs(o, c) || (o->command == CMD_ANY) != of_any)
+        if (!in_group(o, c, group))
             continue;
         if (!any)
             (void)printf(".Bl -tag -width Ds\n");
@@ -160,9 +174,13 @@ int cmd_manual(struct cli *c, struct err *e)
         }
         if (command->role != ROLE_NONE)
             (void)printf("Role: %s.\n", role_word(command->role));
-        print_roff_options(command, false);
+        print_roff_options(command, GROUP_OWN);
     }
-    (void)printf(".El\n.Pp\nOptions of every command:\n");
-    print_roff_options(NULL, true);
+    (void)printf(".El\n.Pp\nOptions of every command that takes a\n.Ar PLACE\n"
+                 "(a folder's path,\n.Ar s3://BUCKET/PREFIX\nor\n"
+                 ".Ar sftp://USER@HOST[:PORT]/PATH ) :\n");
+    print_roff_options(NULL, GROUP_PLACE);
+    (void)printf(".Pp\nOptions of every command:\n");
+    print_roff_options(NULL, GROUP_ANY);
     return EXIT_DONE;
 }

@@ -63,7 +63,7 @@ static int open_stores(struct copy *copy, struct err *e)
     for (size_t i = 0; i < copy->job->destination_count; i++) {
         const struct destination *d = copy->job->destinations[i];
         _cleanup_json_ json_t *marker = NULL, *store = NULL;
-        if (read_marker(d, &marker, e) < 0 || place_store_of(d, &store, e) < 0)
+        if (read_marker(d, &marker, e) < 0 || place_store_of(copy->c, d, &store, e) < 0)
             continue;
         (void)json_object_set(store, "owner", json_object_get(marker, "owner"));
         (void)json_object_set(store, "known_id", json_object_get(marker, "id"));

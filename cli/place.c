@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include "cli/bare.h"
+#include "cli/bare_place.h"
 #include "cli/keys.h"
 #include "cli/sandbox.h"
 #include "lib/protocol/job.h"
+#include "lib/schedule/upload.h"
 
-int place_parse_key(const char *text, struct secret_ref *ret, struct err *e)
+int place_parse_secret(const char *option, const char *text, struct secret_ref *ret, struct err *e)
 {
     if (text[0] == '/' || text[0] == '.') {
         *ret = (struct secret_ref){SECRET_FILE, mem_strdup(text)};
@@ -18,10 +20,10 @@ int place_parse_key(const char *text, struct secret_ref *ret, struct err *e)
     if (secret_ref_parse(text, ret, e) == 0)
         return 0;
     e->code = ERR_USAGE;
-    return err_wrap(e, "--key");
+    return err_wrap(e, "%s", option);
 }
 
-static char *absolute(const char *path)
+char *place_absolute(const char *path)
 {
     _cleanup_free_ char *here = getcwd(NULL, 0);
 
@@ -32,36 +34,30 @@ static char *absolute(const char *path)
 
 /* What the worker is told is the secret itself; only the reading of it differs from the daemon's.
  */
-int place_store_of(const struct destination *d, json_t **ret, struct err *e)
+int place_store_of(const struct cli *c, const struct destination *d, json_t **ret, struct err *e)
 {
+    const char *zone = c->config != NULL ? c->config->timezone : NULL;
     struct job_secrets secrets;
+    struct rate_course rates;
 
     if (job_read_secrets(d, key_read, &secrets, e) < 0)
         return -1;
-    *ret = job_store(d, &secrets, &(struct job_store_context){0});
+    int rc = upload_course_in(&d->upload_limit, zone, clock_wall(), &rates, e);
+    if (rc == 0)
+        *ret = job_store(d, &secrets, &(struct job_store_context){.rates = &rates});
+    upload_course_free(&rates);
     job_secrets_deinit(&secrets);
-    return 0;
+    return rc;
 }
 
-int place_store_of_path(struct cli *c, json_t **ret, struct err *e)
+int place_store_of_bare(struct cli *c, json_t **ret, struct err *e)
 {
-    static char name[] = "path";
-    const char *key = args_value(c->args, "--key");
-    struct destination d = {.name = name,
-                            .compression = COMPRESSION_GZIP,
-                            .compression_level = 1,
-                            .volume_bytes = 64LL << 30};
+    struct destination *d = NULL;
 
-    if (key == NULL)
-        return err_set(e, ERR_USAGE,
-                       "--destination PATH needs --key: file:PATH, env:NAME or none (how it was "
-                       "made is in MANIFEST.txt of each set)");
-    if (place_parse_key(key, &d.key, e) < 0)
+    if (bare_place_parse(c, &d, e) < 0)
         return -1;
-    d.path = absolute(args_value(c->args, "--destination"));
-    int rc = place_store_of(&d, ret, e);
-    secret_ref_deinit(&d.key);
-    free(d.path);
+    int rc = place_store_of(c, d, ret, e);
+    bare_place_free(d);
     return rc;
 }
 
@@ -76,7 +72,7 @@ static int find_file_key(struct cli *c, struct place *p, struct err *e)
     const struct destination *found = NULL;
 
     if (given != NULL) {
-        if (place_parse_key(given, &ref, e) < 0)
+        if (place_parse_secret("--key", given, &ref, e) < 0)
             return -1;
         int rc = ref.kind == SECRET_NONE ? 0 : key_read(&ref, false, &key, e);
         secret_ref_deinit(&ref);
@@ -123,7 +119,7 @@ static int add_keys(struct cli *c, struct place *p, const json_t *begun, const c
     json_t *key = json_object_get(begun, "key");
     const struct destination *d = p->configured ? config_destination(c->config, destination) : NULL;
     _cleanup_json_ json_t *ours = NULL;
-    int rc = d != NULL ? place_store_of(d, &ours, e) : -1;
+    int rc = d != NULL ? place_store_of(c, d, &ours, e) : -1;
 
     if (rc == 0)
         add_secrets(p->store, ours);
@@ -207,7 +203,7 @@ static int from_config(struct cli *c, struct target *t, struct place *p, struct 
             continue;
         json_decref(p->store);
         p->store = NULL;
-        if (place_store_of(d, &p->store, e) == 0 &&
+        if (place_store_of(c, d, &p->store, e) == 0 &&
             bare_find(c, p->store, t->job, t->id, &p->job, &p->id, e) == 0)
             return 0;
         (void)err_wrap(e, "destination \"%s\"", d->name);
@@ -222,12 +218,12 @@ int place_find(struct cli *c, struct target *t, const char *purpose, struct plac
 
     *ret = (struct place){0};
     if (t->file != NULL) {
-        ret->file = absolute(t->file);
+        ret->file = place_absolute(t->file);
         (void)!cli_load_config(c, NULL);
         return find_file_key(c, ret, e);
     }
-    if (destination != NULL && target_is_path(destination)) {
-        if (place_store_of_path(c, &ret->store, e) < 0 ||
+    if (destination != NULL && bare_is_place(destination)) {
+        if (place_store_of_bare(c, &ret->store, e) < 0 ||
             bare_find(c, ret->store, t->job, t->id, &ret->job, &ret->id, e) < 0)
             return -1;
         ret->configured = cli_load_config(c, NULL) == 0 && config_job(c->config, ret->job) != NULL;

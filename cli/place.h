@@ -1,6 +1,6 @@
 /* place.h — where a set is read from by a worker of our own, and how the reading is guarded.
  *
- * In this order: a file (an export, a set's folder); --destination PATH with --key; the daemon,
+ * In this order: a file (an export, a set's folder); a --destination that is a place itself; the daemon,
  * which guards the set until place_release; the configuration, when no daemon answers. */
 #pragma once
 
@@ -24,9 +24,12 @@ void place_release(struct cli *c, struct place *p, const struct err *e, json_t *
 /* {"verb", and the members that say where}. New reference. */
 json_t *place_job(const struct place *p, const char *verb);
 
-/* The STORE of --destination PATH and --key. */
-int must_check place_store_of_path(struct cli *c, json_t **ret, struct err *e);
+/* The STORE of a --destination that names a place itself (bare_place.h). */
+int must_check place_store_of_bare(struct cli *c, json_t **ret, struct err *e);
 /* The STORE of a configured destination, its keys read with our own rights. */
-int must_check place_store_of(const struct destination *d, json_t **ret, struct err *e);
+int must_check place_store_of(const struct cli *c, const struct destination *d, json_t **ret,
+                              struct err *e);
 /* "file:PATH", "env:NAME", "command:...", "none", or a path; never the secret itself. */
-int must_check place_parse_key(const char *text, struct secret_ref *ret, struct err *e);
+int must_check place_parse_secret(const char *option, const char *text, struct secret_ref *ret,
+                                  struct err *e);
+char *place_absolute(const char *path); /* of this working folder; owned */

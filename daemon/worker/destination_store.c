@@ -7,8 +7,6 @@
 #include "lib/store/s3.h"
 #include "lib/store/sftp.h"
 
-#pragma weak store_open_sftp
-
 enum { RATE_STEPS_MAX = 10000 };
 
 struct secret destination_secret(const json_t *value)
@@ -105,8 +103,6 @@ static int open_server(const json_t *o, struct destination *d, struct err *e)
     sftp.key = if_any(&d->private_key);
     sftp.passphrase = if_any(&d->passphrase);
     sftp.upload_rate = d->rates.count > 0 ? &d->rates : NULL;
-    if (store_open_sftp == NULL)
-        return err_set(e, ERR_CONFIG, "this worker knows no SFTP");
     /* a folder that is not there at the first use is made; later it has been lost */
     return store_open_sftp(&sftp, d->owner != NULL && d->known_id == NULL, &d->store, e);
 }
