@@ -143,6 +143,26 @@ static int list(struct store *s, char **argv, struct err *e)
     return 0;
 }
 
+static int examine(struct store *s, struct err *e)
+{
+    static const char *const words[] = {"unknown", "no", "yes"};
+    struct s3_report r;
+
+    if (s3_examine(s, &r, e) < 0)
+        return -1;
+    printf("put %s\nget %s\nlist %s\ndelete %s\noverwrite %s\nconditional %s\n", words[r.can_put],
+           words[r.can_get], words[r.can_list], words[r.can_delete], words[r.can_overwrite],
+           words[r.conditional_put]);
+    printf("versioning %s\nlock %s\nreplication %s\n", words[r.versioning], words[r.object_lock],
+           words[r.replication]);
+    printf("default %lld %s\nskew %lld\n", (long long)r.default_lock_days,
+           r.lock_mode != NULL ? r.lock_mode : "none", (long long)r.clock_skew_s);
+    for (size_t i = 0; i < r.expiry.count; i++)
+        printf("%s\n", r.expiry.items[i]);
+    s3_report_deinit(&r);
+    return 0;
+}
+
 static int run(struct store *s, const char *verb, char **argv, struct err *e)
 {
     struct store_object o;
@@ -170,6 +190,8 @@ static int run(struct store *s, const char *verb, char **argv, struct err *e)
         printf("%zu\n", removed);
         return 0;
     }
+    if (strcmp(verb, "examine") == 0)
+        return examine(s, e);
     return err_set(e, ERR_USAGE, "no such verb");
 }
 
