@@ -10,16 +10,18 @@ static void on_progress(void *arg, const json_t *params)
     progress_show(arg, params);
 }
 
-int wait_for_run(struct cli *c, int64_t run, json_t **ret, struct err *e)
+int wait_for_answer(struct cli *c, const char *method, json_t *params, json_t **ret, struct err *e)
 {
     _cleanup_(interrupt_close) struct interrupt interrupt = {-1};
     struct progress p;
 
-    if (interrupt_open(&interrupt, e) < 0)
+    if (interrupt_open(&interrupt, e) < 0) {
+        json_decref(params);
         return -1;
+    }
     progress_init(&p, &c->screen);
-    const struct client_call call = {.method = "wait",
-                                     .params = json_pack("{s:I}", "run", (json_int_t)run),
+    const struct client_call call = {.method = method,
+                                     .params = params,
                                      .progress = on_progress,
                                      .arg = &p,
                                      .interrupt = &interrupt,
@@ -29,6 +31,14 @@ int wait_for_run(struct cli *c, int64_t run, json_t **ret, struct err *e)
         progress_end(&p);
     progress_clear(&p);
     free(p.step);
+    return rc;
+}
+
+int wait_for_run(struct cli *c, int64_t run, json_t **ret, struct err *e)
+{
+    json_t *params = json_pack("{s:I}", "run", (json_int_t)run);
+    int rc = wait_for_answer(c, "wait", params, ret, e);
+
     if (rc == 1)
         return err_set(e, ERR_CANCELLED,
                        "no longer waiting; run %lld goes on (to stop it: synbakctl cancel %lld)",

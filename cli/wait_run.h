@@ -3,6 +3,10 @@
 
 #include "cli/cli.h"
 
+/* Call a method that answers when something is over, and show its progress. Takes params. 0: *ret is
+ * the result (new reference). 1: Ctrl-C; what was asked for goes on. -1: the daemon's error. */
+int must_check wait_for_answer(struct cli *c, const char *method, json_t *params, json_t **ret,
+                               struct err *e);
 /* Follow run until it ends: *ret is the result of "wait" (new reference). -1: ERR_CANCELLED after
  * Ctrl-C (the run goes on), or the daemon's error. */
 int must_check wait_for_run(struct cli *c, int64_t run, json_t **ret, struct err *e);

@@ -98,12 +98,26 @@ static int send_set(struct copy *c, struct err *e)
     return rc;
 }
 
+/* Where nobody says whose the target is, it belongs to the installation that owns the source, or is
+ * refused. */
+static int claim_target(struct copy *c, struct err *e)
+{
+    struct marker from;
+
+    if (c->to.owner == NULL) {
+        if (marker_read(c->from.store, &from, e) < 0)
+            return -1;
+        c->to.owner = mem_strdup(from.owner);
+    }
+    return destination_claim(&c->to, &c->marker, e);
+}
+
 static int bring_set(struct copy *c, struct err *e)
 {
     struct manifest there;
     bool committed = false;
 
-    if (destination_claim(&c->to, &c->marker, e) < 0 ||
+    if (claim_target(c, e) < 0 ||
         destination_read(&c->from, c->job, c->id, &c->manifest, &c->from_key, &c->from_mac, e) < 0)
         return -1;
     c->total = set_verify_size(&c->manifest);

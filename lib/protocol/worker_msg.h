@@ -64,7 +64,7 @@
  *   job     store:STORE, job, ids:[ID]
  *   result  removed:[ID], failed:[{id, error}]
  * copy  one set from one destination to another: what lies there already and is right stays
- *   job     from:STORE, to:STORE, job, id
+ *   job     from:STORE, to:STORE (owner null: that of the marker of `from`), job, id
  *   result  marker_id:HEX32, set:SET, stored_bytes:N, sent_bytes:N, reencrypted:B
  *           a set that is committed at `to` already is no failure: sent_bytes 0
  * mark

@@ -7,13 +7,16 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
-from harness import ROOT, check, contains, equal, run, run_all, temp_dir, test, write_file
+from cli_world import KEY as CLI_KEY, World
+from fake_daemon import Error
+from harness import ROOT, check, contains, equal, program, run, run_all, temp_dir, test, write_file
 from tree_world import ID, KEY, back_up, command, files, restore_job, store
 from worker_client import Worker, work, work_error
 
 OTHER_KEY = "another key of twenty-nine by"
 READER = os.path.join(ROOT, "tests", "tools", "plain_reader.py")
 OLDER = "20261119_143000"
+LISTED = "20261121_020000"  # by the scripted daemon
 MIB = 1 << 20
 
 
@@ -224,6 +227,88 @@ def a_set_that_stays_may_be_copied_when_asked():
     equal((scan(place)[ID]["stays"], manifest(place)["stays"]), (True, True))
     target = target_store()
     equal(work(copy_job(place, target))["set"]["stays"], False)
+
+
+# --- synbakctl copy ---
+
+
+def a_world(**options):
+    """A configuration with two destinations, the first with one set; no daemon."""
+    w = World(daemon=False)
+    os.mkdir(f"{w.dir}/offsite", 0o700)
+    w.configure(destination=f"[destination offsite]\npath = {w.dir}/offsite\nkey = file:{w.dir}/key\n" +
+                "".join(f"{k} = {v}\n" for k, v in options.items()))
+    place = store(f"{w.dir}/backups", key=CLI_KEY)
+    root = temp_dir()
+    write_file(os.path.join(root, "text"), b"words and words\n" * 5000)
+    back_up(place, files(root), job="synapse")
+    return w
+
+
+def ctl(w, *arguments, **options):
+    return w.ctl(*arguments, env={"SYNBAK_WORKER": program("synbak-worker")}, **options)
+
+
+@test
+def without_a_daemon_a_worker_copies():
+    w = a_world()
+    done = ctl(w, "copy", "synapse", "--destination", "offsite", ok=True)
+    contains(done.stdout, f"copied: synapse/{ID} from local to offsite")
+    contains(done.stdout, f"synbakctl restore synapse/{ID} --destination offsite")
+    for name in ("local, ", "offsite, "):
+        contains(done.stdout, name)
+    again = json.loads(ctl(w, "copy", f"synapse/{ID}", "--destination", "offsite", "--json", ok=True).stdout)
+    equal((again["state"], again["sent_bytes"], again["from"], again["destination"]), ("there", 0, "local", "offsite"))
+    equal([p["destination"] for p in again["places"]], ["local", "offsite"])
+    equal(again["places"][0]["bytes"], again["bytes"])
+    back = ctl(w, *again["restore"].split()[1:], "--target", f"{w.dir}/back", "--yes", ok=True)
+    contains(back.stdout + back.stderr, "restored")
+
+
+@test
+def another_form_is_said():
+    w = a_world(compression="none")
+    done = ctl(w, "copy", "synapse", "--destination", "offsite", ok=True)
+    contains(done.stdout, "in another form")
+
+
+@test
+def what_cannot_be_copied_is_refused_with_a_reason():
+    w = a_world()
+    for arguments, status, part in (((), 2, "--destination"),
+                                    (("--destination", "nowhere"), 2, "no destination"),
+                                    (("--destination", "/mnt"), 2, "names of destinations"),
+                                    (("--destination", "local", "--from", "local"), 2, "where it is to go"),
+                                    (("--destination", "local"), None, "no other destination could give"),
+                                    (("--destination", "offsite", "--from", "nowhere"), 2, "no destination")):
+        done = ctl(w, "copy", "synapse", *arguments, ok=False)
+        contains(done.stderr, part)
+        check(status in (None, done.returncode), f"{arguments}: {done.returncode}: {done.stderr}")
+    os.rename(f"{w.dir}/offsite", f"{w.dir}/gone")
+    done = ctl(w, "copy", "synapse", "--destination", "offsite", ok=False)
+    contains(done.stderr, "offsite")
+
+
+def copied(params, notify):
+    notify({"job": "synapse", "id": LISTED, "destination": "usb", "step": "copy to usb", "done": 1, "total": 2})
+    return {"job": "synapse", "id": LISTED, "destination": params["destination"], "from": "local", "state": "copied",
+            "bytes": 1400000000, "sent_bytes": 1400000000, "reencrypted": False}
+
+
+@test
+def with_a_daemon_it_copies():
+    w = World(copy=copied)
+    done = w.ctl("copy", f"synapse/{LISTED}", "--destination", "usb", "--from", "local", "--reason", "now", ok=True)
+    equal(w.daemon.params("copy"), {"job": "synapse", "id": LISTED, "destination": "usb", "from": "local", "wait": True,
+                                    "reason": "now"})
+    contains(done.stdout, f"copied: synapse/{LISTED} from local to usb, 1.4 GB sent")
+    contains(done.stdout, "copy to usb")
+    for name in ("local, 1.4 GB", "usb, 1.4 GB"):
+        contains(done.stdout, name)
+    w = World(copy=Error("unavailable", "usb is away: mount it"))
+    done = w.ctl("copy", "synapse", "--destination", "usb", ok=False)
+    contains(done.stderr, "usb is away: mount it")
+    equal(w.daemon.params("copy")["id"], "latest")
 
 
 if __name__ == "__main__":

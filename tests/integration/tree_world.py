@@ -33,20 +33,20 @@ def command(name, argv, restore=()):
 VERBS = {"files": "archive", "command": "command"}
 
 
-def archive_job(place, source, id=ID):
-    return {"verb": VERBS[source["type"]], "job": "j", "id": id, "source": source,
+def archive_job(place, source, id=ID, job="j"):
+    return {"verb": VERBS[source["type"]], "job": job, "id": id, "source": source,
             "stores": [place], "threads": 2}
 
 
-def back_up(place, *sources, id=ID, sequence=1):
+def back_up(place, *sources, id=ID, sequence=1, job="j"):
     """Archive and commit; the results of the sources by name."""
     results, parts, artifacts = {}, [], {}
     for source in sources:
-        r = results[source["name"]] = work(archive_job(place, source, id))
+        r = results[source["name"]] = work(archive_job(place, source, id, job))
         parts.append({"name": source["name"], "type": source["type"], "whole": r["whole"],
                       "problems": r["problems"],
                       "artifacts": {"local": r["destinations"][0]["artifacts"]}})
-    done = work({"verb": "commit", "job": "j", "id": id, "sequence": sequence, "tiers": ["manual"],
+    done = work({"verb": "commit", "job": job, "id": id, "sequence": sequence, "tiers": ["manual"],
                  "reason": "a test", "started": "2026-11-20T14:30:00Z", "fragment": False,
                  "host": "here", "stores": [place], "sources": parts})
     equal(done["destinations"][0]["ok"], True, str(done))
