@@ -1,13 +1,19 @@
 /* restore_file.c — a dump or a command's output as a file below the target folder: under a
- * temporary name until all of it is there and durable. */
+ * temporary name, .NAME.synbak-part, until all of it is there and durable. It is locked (flock) for
+ * as long as it is written, so that the next restore there removes what a killed one left. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "daemon/worker/restore_item.h"
 #include "daemon/worker/set_reader.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
+
+#define PART_SUFFIX ".synbak-part"
 
 enum { CHUNK = 1 << 20 };
 
@@ -21,6 +27,49 @@ struct restore_file {
     bool swapped;     /* it has its own name */
 };
 
+static bool is_part(int folder, const char *name)
+{
+    struct stat st;
+
+    return name[0] == '.' && str_ends(name, PART_SUFFIX) &&
+           io_stat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+           st.st_uid == geteuid() && st.st_nlink == 1;
+}
+
+static int remove_part(struct worker *w, int folder, const char *name, struct restore_step *step,
+                       struct err *e)
+{
+    _cleanup_free_ char *shown = str_printable(name, strlen(name));
+    _cleanup_(fs_closep) int fd = io_open(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+
+    if (fd >= 0 && io_flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        step->refusal = mem_printf("another restore is at work there (%s)", shown);
+        return 0;
+    }
+    if (io_unlink(folder, name, 0) != 0)
+        return err_sys(e, ERR_IO, errno, "remove %s", shown);
+    worker_log(w, WORKER_WARNING, "removed %s, which an earlier restore that was cut off left",
+               shown);
+    return 0;
+}
+
+/* What a restore that was killed left in the folder is ours to remove. */
+static int remove_leftovers(struct worker *w, const char *folder, struct restore_step *step,
+                            struct err *e)
+{
+    DIR *dir = io_opendir(AT_FDCWD, folder);
+    struct dirent *entry;
+    int rc = 0;
+
+    if (dir == NULL)
+        return 0; /* none yet, or what is said of it next */
+    while (rc == 0 && step->refusal == NULL && (entry = io_readdir(dir)) != NULL)
+        if (is_part(dirfd(dir), entry->d_name))
+            rc = remove_part(w, dirfd(dir), entry->d_name, step, e);
+    (void)io_closedir(dir);
+    return rc < 0 ? err_wrap(e, "target %s", folder) : 0;
+}
+
 int restore_file_plan(const struct restore_request *q, struct restore_step *step,
                       struct restore_file **ret, struct err *e)
 {
@@ -30,13 +79,14 @@ int restore_file_plan(const struct restore_request *q, struct restore_step *step
 
     if (a->volume_count == 0)
         return err_set(e, ERR_DAMAGED, "the manifest names no volume of source \"%s\"", a->source);
-    if (restore_step_check_empty(q->worker, step, q->target, e) < 0)
+    if (remove_leftovers(q->worker, q->target, step, e) < 0 ||
+        (step->refusal == NULL && restore_step_check_empty(q->worker, step, q->target, e) < 0))
         return -1;
     f = mem_alloc(sizeof(*f));
     f->worker = q->worker;
     f->folder = mem_strdup(q->target);
     f->name = set_reader_file_name(a);
-    f->temporary = mem_printf(".%s.part", f->name);
+    f->temporary = mem_printf(".%s" PART_SUFFIX, f->name);
     f->step = mem_printf("restore %s", f->name);
     f->total = a->raw_bytes;
     f->folder_fd = -1;
@@ -80,6 +130,8 @@ int restore_file_stage(struct restore_file *f, restore_read *read, void *arg, st
     if (fd < 0)
         return err_sys(e, ERR_IO, errno, "create %s/%s", f->folder, f->name);
     f->made = true;
+    if (io_flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return err_sys(e, ERR_IO, errno, "lock %s/%s", f->folder, f->temporary);
     return copy(f, fd, read, arg, e);
 }
 

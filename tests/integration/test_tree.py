@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """File trees and command output through synbak-worker: archived, committed, brought back into a
 folder and in place, undone, looked into."""
+import fcntl
 import json
 import os
 import shutil
@@ -284,6 +285,47 @@ def a_command_and_back():
                        (["true"], "printed nothing"), (["/nonexistent/x"], "/nonexistent/x")):
         code, error = work_error(archive_job(place, command("said", argv), "20261121_000000"))
         contains(error, part)
+
+
+@test(limit=300)
+def a_file_that_was_cut_off_does_not_stand_in_the_way():
+    place, folder = store(temp_dir()), temp_dir()
+    back_up(place, command("said", ["sh", "-c", "seq 1 300000"]))
+    target, counts = f"{folder}/new", f"{folder}/counts"
+    job = restore_job(place, "target", target=target)
+    equal(fault(job, f"count:{counts}")["ok"], True)
+    with open(counts, encoding="ascii") as f:
+        calls = int(f.read().split()[-1])
+    left = 0
+    for n in range(1, calls + 1):
+        shutil.rmtree(target, ignore_errors=True)
+        result = fault(job, f"kill:{n}")
+        equal(result, None, f"call {n} of {calls} came")
+        parts = os.listdir(target) if os.path.exists(target) else []
+        if parts == ["said.out"]:
+            continue  # killed behind the end
+        left += len(parts)
+        work(job)
+        equal(os.listdir(target), ["said.out"])
+    check(left > 0, "no call leaves a part behind")
+    note(f"{calls} calls, {left} leave a part")
+    for n in range(1, calls + 1):
+        shutil.rmtree(target, ignore_errors=True)
+        result = fault(job, f"fail:{n}:EIO")
+        if not result["ok"]:
+            check(not os.path.exists(target) or os.listdir(target) in ([], ["said.out"]),
+                  f"call {n} failed and left something: {result}")
+    # what others left is theirs, and so is what is being written
+    shutil.rmtree(target, ignore_errors=True)
+    os.mkdir(target)
+    for theirs in (".said.out.part", "said.synbak-part"):
+        write_file(f"{target}/{theirs}", "mine")
+        contains(work_error(job)[1], "not empty")
+        os.unlink(f"{target}/{theirs}")
+    with open(f"{target}/.said.out.synbak-part", "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        contains(work_error(job)[1], "another restore is at work there")
+    work(job)
 
 
 def fault(job, what):
