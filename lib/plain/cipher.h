@@ -11,20 +11,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CIPHER_HEADER = 16, CIPHER_BLOCK = 16, CIPHER_ITERATIONS = 600000 };
+enum {
+    CIPHER_HEADER = 16,
+    CIPHER_SALT = 8,
+    CIPHER_BLOCK = 16,
+    CIPHER_KEY = 32,
+    CIPHER_ITERATIONS = 600000
+};
 
-struct cipher; /* one direction, one thread */
+/* Writing (encrypt.h): a header with a new salt. */
+int must_check cipher_header_new(uint8_t header[CIPHER_HEADER], struct err *e);
+/* The key, then the initial vector; the caller wipes. */
+int must_check cipher_stretch_header(const struct secret *key, const uint8_t header[CIPHER_HEADER],
+                                     uint8_t material[CIPHER_KEY + CIPHER_BLOCK], struct err *e);
 
-/* Writing: makes a salt and fills the header that comes first in the output. */
-int must_check cipher_encrypt_new(const struct secret *key, uint8_t header[CIPHER_HEADER],
-                                  struct cipher **ret, struct err *e);
-/* Reading: ERR_DAMAGED when the header is not one. */
+struct cipher; /* reading; one thread */
+
+/* ERR_DAMAGED when the header is not one. */
 int must_check cipher_decrypt_new(const struct secret *key, const uint8_t header[CIPHER_HEADER],
                                   struct cipher **ret, struct err *e);
 /* out has room for len + CIPHER_BLOCK bytes and does not overlap data. */
 int must_check cipher_update(struct cipher *c, const void *data, size_t len, void *out,
                              size_t *ret_len, struct err *e);
-/* The end: at most CIPHER_BLOCK bytes. ERR_KEY when decryption ends in wrong padding. */
+/* The end: at most CIPHER_BLOCK bytes. ERR_KEY when the padding is wrong. */
 int must_check cipher_final(struct cipher *c, void *out, size_t *ret_len, struct err *e);
 void cipher_free(struct cipher *c); /* NULL-safe; wipes */
 

@@ -5,7 +5,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
-#include "lib/plain/digest_pair.h"
+#include "lib/plain/digest.h"
 #include "lib/plain/feed.h"
 
 struct target {
@@ -18,9 +18,8 @@ struct target {
 struct stream {
     struct ring *ring;
     size_t reader;
-    struct feed *feed; /* NULL: not encrypted */
-    char *name;        /* owned */
-    uint64_t volume_bytes;
+    struct feed *feed;
+    char *name; /* owned */
     struct target *targets;
     size_t target_count, alive;
 
@@ -28,8 +27,6 @@ struct stream {
     size_t volume_count;
     uint64_t volume_size; /* bytes in the open volume */
     bool open;
-    struct digest_pair *digests;
-    uint64_t segment_size;
     struct buf segments;
     struct artifact_volume segments_object;
     struct err error; /* of the stream itself, not of a target */
@@ -85,16 +82,10 @@ static int put_commit(struct target *t, const char *name, struct err *e)
     return store_put_commit(TAKE(t->put), object, STORE_REPLACE, e);
 }
 
-static void seal_segment(struct stream *s)
+static void seal_segment(struct stream *s, const uint8_t digest[STORE_DIGEST_LEN])
 {
-    uint8_t digest[STORE_DIGEST_LEN];
-
-    if (s->segment_size == 0)
-        return;
-    digest_pair_take_segment(s->digests, digest);
-    s->segment_size = 0;
     AT_EACH_TARGET(s, t, store_put_seal(t->put, digest, e));
-    if (buf_append(&s->segments, digest, sizeof(digest), &s->error) < 0) {
+    if (buf_append(&s->segments, digest, STORE_DIGEST_LEN, &s->error) < 0) {
         (void)err_wrap(&s->error, "%s: too large for the format", s->name);
         s->alive = 0;
     }
@@ -109,41 +100,30 @@ static void open_volume(struct stream *s)
     s->volume_size = 0;
 }
 
-static void close_volume(struct stream *s)
+static void close_volume(struct stream *s, const uint8_t digest[STORE_DIGEST_LEN])
 {
     s->volumes = mem_resize_array(s->volumes, s->volume_count + 1, sizeof(*s->volumes));
     struct artifact_volume *v = &s->volumes[s->volume_count];
 
-    seal_segment(s);
     *v = (struct artifact_volume){.name = artifact_volume_name(s->name, s->volume_count),
                                   .size = s->volume_size};
-    digest_pair_take_volume(s->digests, v->sha256);
+    memcpy(v->sha256, digest, STORE_DIGEST_LEN);
     AT_EACH_TARGET(s, t, put_commit(t, v->name, e));
     s->volume_count++;
     s->open = false;
 }
 
-static void take_piece(struct stream *s, const uint8_t *data, size_t len)
+static void take_piece(struct stream *s, const struct feed_piece *p)
 {
-    while (len > 0 && s->alive > 0) {
-        if (s->open && s->volume_size == s->volume_bytes)
-            close_volume(s);
-        if (!s->open)
-            open_volume(s);
-        uint64_t room = s->volume_bytes - s->volume_size;
-        uint64_t segment_room = ARTIFACT_SEGMENT - s->segment_size;
-        if (room > segment_room)
-            room = segment_room;
-        size_t n = len < room ? len : (size_t)room;
-        digest_pair_update(s->digests, data, n);
-        AT_EACH_TARGET(s, t, store_put_write(t->put, data, n, e));
-        s->volume_size += n;
-        s->segment_size += n;
-        if (s->segment_size == ARTIFACT_SEGMENT)
-            seal_segment(s);
-        data += n;
-        len -= n;
-    }
+    if (!s->open)
+        open_volume(s);
+    if (p->len > 0)
+        AT_EACH_TARGET(s, t, store_put_write(t->put, p->data, p->len, e));
+    s->volume_size += p->len;
+    if (p->segment_ends)
+        seal_segment(s, p->segment_digest);
+    if (p->volume_ends)
+        close_volume(s, p->volume_digest);
 }
 
 static int put_segments(const struct stream *s, const struct target *t, struct err *e)
@@ -156,9 +136,6 @@ static int put_segments(const struct stream *s, const struct target *t, struct e
 
 static void finish(struct stream *s)
 {
-    if (!s->open && s->volume_count == 0)
-        open_volume(s); /* an empty artifact is one empty volume */
-    close_volume(s);
     s->segments_object.name = mem_printf("%s.segments", s->name);
     s->segments_object.size = s->segments.len;
     digest_bytes(s->segments.data != NULL ? (const void *)s->segments.data : "", s->segments.len,
@@ -169,16 +146,12 @@ static void finish(struct stream *s)
 static void *stream_main(void *arg)
 {
     struct stream *s = arg;
-    const uint8_t *data;
-    size_t len;
+    const struct feed_piece *piece;
     int rc = 0;
 
     AT_EACH_TARGET(s, t, check_uncommitted(t, e));
-    while (s->alive > 0 &&
-           (rc = s->feed != NULL ? feed_next(s->feed, &data, &len, &s->error)
-                                 : ring_next(s->ring, s->reader, &data, &len, &s->error)) == 0) {
-        take_piece(s, data, len);
-    }
+    while (s->alive > 0 && (rc = feed_next(s->feed, &piece, &s->error)) == 0)
+        take_piece(s, piece);
     if (rc == 1)
         finish(s);
     ring_leave(s->ring, s->reader);
@@ -196,7 +169,6 @@ static void stream_free(struct stream *s)
     free(s->targets);
     free(s->name);
     buf_deinit(&s->segments);
-    digest_pair_free(s->digests);
     free(s);
 }
 
@@ -209,14 +181,12 @@ int stream_start(struct ring *ring, size_t reader, const char *name, const struc
     s->ring = ring;
     s->reader = reader;
     s->name = mem_strdup(name);
-    s->volume_bytes = volume_bytes;
     s->targets = mem_alloc(target_count * sizeof(*s->targets));
     s->target_count = s->alive = target_count;
     for (size_t i = 0; i < target_count; i++)
         s->targets[i].to = targets[i];
-    s->digests = digest_pair_new();
     s->segments = BUF_INIT(ARTIFACT_SEGMENTS_MAX);
-    if (key != NULL && feed_start(ring, reader, key, &s->feed, e) < 0) {
+    if (feed_start(ring, reader, key, volume_bytes, &s->feed, e) < 0) {
         stream_free(s);
         return -1;
     }

@@ -1,8 +1,8 @@
 /* stream.h — one stored form of one source: encrypted, hashed, cut into volumes, put to every
  * destination that wants this form. Part of the artifact writer (artifact.c).
  *
- * Two threads: one encrypts, one hashes and writes; without a key the second reads the ring
- * itself. A destination that fails drops out; when none is left the stream leaves the ring. */
+ * One thread writes what the feed has encrypted, digested and cut. A destination that fails drops
+ * out; when none is left the stream leaves the ring. */
 #pragma once
 
 #include "lib/plain/artifact.h"
