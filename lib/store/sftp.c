@@ -20,6 +20,12 @@ static int find_object(struct sftp_store *s, struct sftp_link *l, const char *na
     uint32_t status;
     int rc = sftp_lstat(l, path, ret, &status, e);
 
+    if (rc == 1 && status == FX_NO_SUCH_FILE) {
+        rc = sftp_bring_back(s, l, name, e);
+        if (rc <= 0)
+            return rc < 0 ? -1 : 1;
+        rc = sftp_lstat(l, path, ret, &status, e);
+    }
     if (rc == 1 && status != FX_NO_SUCH_FILE)
         return sftp_error(s->base.place, status, "stat", name, e);
     return rc == 0 && !sftp_is_regular(ret) ? 1 : rc;
@@ -73,6 +79,7 @@ static int delete_on(struct sftp_store *s, struct sftp_link *l, const char *name
     if (rc != 0)
         return rc < 0 ? -1 : not_found(&s->base, name, e);
     sftp_forget_file(s, name);
+    sftp_drop_aside(s, l, name);
     if (sftp_ask_status(l, sftp_frame_new(FXP_REMOVE, "s", path), &status, e) < 0)
         return -1;
     if (status == FX_NO_SUCH_FILE)

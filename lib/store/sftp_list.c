@@ -148,8 +148,9 @@ static int note_old(void *arg, const char *name, const struct sftp_attrs *a, str
     struct sweeping *w = arg;
 
     (void)e;
-    if (name[0] != '.' && strchr(name, '/') == NULL && a->modified <= w->before_s &&
-        (a->has & SFTP_ATTR_TIMES) != 0 && (sftp_is_regular(a) || S_ISLNK(a->mode)))
+    if (name[0] != '.' && strchr(name, '/') == NULL && !str_starts(name, SFTP_ASIDE) &&
+        a->modified <= w->before_s && (a->has & SFTP_ATTR_TIMES) != 0 &&
+        (sftp_is_regular(a) || S_ISLNK(a->mode)))
         strlist_add(&w->old, name);
     return 0;
 }

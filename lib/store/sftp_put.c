@@ -6,7 +6,7 @@
  * name too (SFTP has no fsync of a folder).
  *
  * The name: a new object by the rename of version 3, which fails if the name exists; one that may
- * replace another by posix-rename@openssh.com.
+ * replace another by posix-rename@openssh.com (without it: sftp_aside.c).
  *
  * Failure modes: any write, fsync or read-back fails: the file is removed and the put is over. The link
  * fails: as above, but the file stays for the sweep. It fails between the rename and its answer: the object
@@ -256,10 +256,13 @@ static int stands(struct sftp_put *p, const char *path, struct err *e)
 
 /* Servers other than OpenSSH have been seen to overwrite: look first. A destination has one owner,
  * so nobody races with us. */
-static int rename_new(struct sftp_put *p, const char *path, uint32_t *ret_status, struct err *e)
+static int rename_new(struct sftp_put *p, const char *path, const char *name, uint32_t *ret_status,
+                      struct err *e)
 {
-    int taken = sftp_link_extensions(p->link)->openssh ? 0 : stands(p, path, e);
+    int taken = sftp_bring_back(p->store, p->link, name, e);
 
+    if (taken == 0 && !sftp_link_extensions(p->link)->openssh)
+        taken = stands(p, path, e);
     if (taken != 0)
         return taken;
     if (sftp_ask_status(p->link, sftp_frame_new(FXP_RENAME, "ss", p->temporary, path), ret_status,
@@ -268,12 +271,16 @@ static int rename_new(struct sftp_put *p, const char *path, uint32_t *ret_status
     return *ret_status == FX_FAILURE ? stands(p, path, e) : 0;
 }
 
-static int rename_over(struct sftp_put *p, const char *path, uint32_t *ret_status, struct err *e)
+static int rename_over(struct sftp_put *p, const char *path, const char *name, uint32_t *ret_status,
+                       struct err *e)
 {
-    return sftp_ask_status(
-        p->link,
-        sftp_frame_new(FXP_EXTENDED, "sss", "posix-rename@openssh.com", p->temporary, path),
-        ret_status, e);
+    if (sftp_link_extensions(p->link)->posix_rename)
+        return sftp_ask_status(
+            p->link,
+            sftp_frame_new(FXP_EXTENDED, "sss", "posix-rename@openssh.com", p->temporary, path),
+            ret_status, e);
+    int rc = rename_new(p, path, name, ret_status, e);
+    return rc == 1 ? sftp_replace(p->store, p->link, p->temporary, name, ret_status, e) : rc;
 }
 
 static void make_folders(struct sftp_put *p, const char *name)
@@ -294,8 +301,8 @@ static int place(struct sftp_put *p, const char *name, enum store_commit how, st
     uint32_t status = FX_OK;
 
     for (int i = 0;; i++) {
-        int rc = how == STORE_REPLACE ? rename_over(p, path, &status, e)
-                                      : rename_new(p, path, &status, e);
+        int rc = how == STORE_REPLACE ? rename_over(p, path, name, &status, e)
+                                      : rename_new(p, path, name, &status, e);
         if (rc < 0)
             return -1;
         if (rc == 1)

@@ -176,6 +176,10 @@ static int get_on(struct sftp_store *s, struct sftp_link *l, const char *name, u
     uint32_t status;
     int rc = f != NULL ? 0 : open_object(s, l, name, &fresh, e);
 
+    if (rc == 1) {
+        rc = sftp_bring_back(s, l, name, e);
+        rc = rc <= 0 ? (rc < 0 ? -1 : 1) : open_object(s, l, name, &fresh, e);
+    }
     if (rc != 0)
         return rc;
     rc = sftp_read(l, f != NULL ? &f->handle : &fresh, offset, data, len, ret_len, &status, e);

@@ -98,6 +98,19 @@ int must_check sftp_read(struct sftp_link *l, const struct sftp_handle *h, uint6
                          void *data, size_t len, size_t *ret_len, uint32_t *ret_status,
                          struct err *e);
 
+/* --- sftp_aside.c: for servers without posix-rename@openssh.com --- */
+
+#define SFTP_ASIDE "was-" /* begins the name of what is aside; no temporary name does */
+
+/* An object that a crash left aside, when its name was found free. 1: it is there again. */
+int must_check sftp_bring_back(struct sftp_store *s, struct sftp_link *l, const char *name,
+                               struct err *e);
+/* Before an object is deleted: or its forerunner would come back. */
+void sftp_drop_aside(struct sftp_store *s, struct sftp_link *l, const char *name);
+/* `temporary` takes the name of an object that stands. */
+int must_check sftp_replace(struct sftp_store *s, struct sftp_link *l, const char *temporary,
+                            const char *name, uint32_t *ret_status, struct err *e);
+
 /* --- the store's functions --- */
 
 int sftp_put_begin(struct store *s, const char *name, enum store_begin how, struct store_put **ret,

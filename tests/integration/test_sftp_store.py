@@ -1,23 +1,514 @@
-"""The SFTP store against OpenSSH's own server: the conformance suite, ways to log in, and faults at
-every step."""
+"""The SFTP store against OpenSSH's own server: the conformance suite, the ways to log in, servers that
+lack extensions, and faults at every step. After each fault: whole or not at all, and the sweep
+removes the rest."""
+import hashlib
+import json
 import os
+import re
+import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from harness import check, contains, equal, lacks, long, note, program, run, run_all, temp_dir, test
+import harness
+from harness import (check, contains, equal, lacks, long, note, program, run, run_all, temp_dir, test,
+                     wait_until)
 from sshd import Sshd
+
+PROXY = os.path.join(harness.ROOT, "tests", "lib", "sftp_proxy.py")
+INCOMING = ".synbak-incoming"
+FSYNC, POSIX_RENAME, STATVFS = "fsync@openssh.com", "posix-rename@openssh.com", "statvfs@openssh.com"
+NO_LEAKS = "detect_leaks=0"  # where the library itself loses a few bytes
+SIZE, OTHER_SIZE = 100_000, 70_001
 
 
 def tool(server, *arguments, ok=True, **changes):
+    """What it prints, without the last line if that is ok."""
     done = run([program("sftp_tool"), *map(str, arguments)], env=server.environment(**changes), ok=ok)
-    return done.stdout
+    equal(done.stderr, "")
+    return done.stdout.removesuffix("ok\n")
 
+
+class Faulty(Sshd):
+    """A server with sftp_proxy.py in between."""
+    def __init__(self, **plan):
+        self.plans = temp_dir()
+        self.plan(**plan)
+        super().__init__(subsystem=f"/usr/bin/python3 {PROXY} {self.plans}")
+
+    def plan(self, **plan):
+        for name in ("fired", "reached", "go", "count"):
+            if os.path.exists(os.path.join(self.plans, name)):
+                os.unlink(os.path.join(self.plans, name))
+        with open(os.path.join(self.plans, "plan.json"), "w") as f:
+            json.dump(plan, f)
+
+    def has(self, name):
+        return os.path.exists(os.path.join(self.plans, name))
+
+    def packets(self):
+        def counted():
+            with open(os.path.join(self.plans, "count")) as f:
+                return int(f.read() or 0)
+        wait_until(lambda: self.has("count") and counted(), "the count of packets")
+        return counted()
+
+
+def objects(server):
+    """Names and digests of what stands outside the folder of what is being put."""
+    found = {}
+    for folder, folders, files in os.walk(server.root):
+        if folder == server.root and INCOMING in folders:
+            folders.remove(INCOMING)
+        for name in files:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as f:
+                found[os.path.relpath(path, server.root)] = hashlib.sha256(f.read()).hexdigest()
+    return found
+
+
+def incoming(server):
+    folder = os.path.join(server.root, INCOMING)
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def empty(server):
+    for name in os.listdir(server.root):
+        run(["rm", "-rf", os.path.join(server.root, name)], ok=True)
+
+
+# --- the suite ---
 
 @test
 def the_suite_of_all_stores():
-    server = Sshd()
+    done = run([program("sftp_suite")], env=Sshd().environment())
+    equal(done.returncode, 0, done.stdout + done.stderr)
+
+
+@test
+def the_suite_on_a_server_without_extensions():
+    server = Faulty(hide=[FSYNC, POSIX_RENAME, STATVFS])
     done = run([program("sftp_suite")], env=server.environment())
     equal(done.returncode, 0, done.stdout + done.stderr)
+
+
+@test
+def the_suite_while_keys_are_exchanged_anew():
+    server = Sshd(options="RekeyLimit 1M")
+    done = run([program("sftp_suite")], env=server.environment(ASAN_OPTIONS=NO_LEAKS))
+    equal(done.returncode, 0, done.stdout + done.stderr)
+    size = 16 * 1024 * 1024
+    tool(server, "put", "big", size, ASAN_OPTIONS=NO_LEAKS)
+    tool(server, "check", "big", size, "threads=4", ASAN_OPTIONS=NO_LEAKS)
+
+
+@test
+def many_threads_read_at_once():
+    server = Sshd()
+    size = 12_000_001
+    tool(server, "put", "a/big", size, "seal=1000003")
+    for threads in (3, 16):
+        tool(server, "check", "a/big", size, f"threads={threads}")
+
+
+@test
+def files_and_folders_are_ours_alone():
+    server = Sshd()
+    tool(server, "put", "a/b/c", 5)
+    for name, mode in (("a", 0o700), ("a/b", 0o700), ("a/b/c", 0o600), (INCOMING, 0o700)):
+        equal(os.stat(os.path.join(server.root, name)).st_mode & 0o777, mode, name)
+    tool(server, "delete", "a/b/c")
+    equal(os.listdir(server.root), [INCOMING])
+
+
+@test
+def the_root_may_be_made_and_may_be_relative():
+    server = Sshd()
+    contains(tool(server, "list", "", ok=False, SFTP_PATH=server.root + "/x/y"), "not-found: ")
+    tool(server, "put", "a", 5, SFTP_PATH=server.root + "/x/y/", SFTP_CREATE="1")
+    equal(sorted(os.listdir(server.root + "/x/y")), [INCOMING, "a"])
+    relative = os.path.relpath(server.root, os.path.expanduser("~" + server.user))
+    equal(tool(server, "list", "", SFTP_PATH=relative), "x/y/a 5\n")
+    contains(tool(server, "list", "", ok=False, SFTP_PATH=server.root + "/x/y/a"), "config: ")
+
+
+@test
+def links_are_no_objects():
+    server = Sshd()
+    secret = os.path.join(server.folder, "secret")
+    with open(secret, "w") as f:
+        f.write("not yours")
+    os.symlink(secret, os.path.join(server.root, "link"))
+    os.mkfifo(os.path.join(server.root, "fifo"))
+    equal(tool(server, "list", ""), "")
+    for name in ("link", "fifo"):
+        contains(tool(server, "stat", name, ok=False), "not-found: ")
+        contains(tool(server, "delete", name, ok=False), "not-found: ")
+    contains(tool(server, "get", "link", 0, 10, ok=False), "not-found: ")
+
+
+# --- who we are, who they are ---
+
+@test
+def an_encrypted_key_needs_its_passphrase():
+    server = Sshd()
+    server.key = server.make_key("locked", passphrase="open sesame")
+    server.authorize(server.key)
+    tool(server, "put", "a", 5, SFTP_PASSPHRASE="open sesame")
+    for wrong in ("open barley", None):
+        contains(tool(server, "list", "", ok=False, SFTP_PASSPHRASE=wrong), "key: ")
+    contains(tool(server, "list", "", ok=False, SFTP_KEY="no key at all\n"), "key: ")
+
+
+@test
+def keys_of_other_kinds_and_forms():
+    server = Sshd()
+    for kind, form in (("ecdsa", ()), ("ecdsa", ("-m", "PEM")), ("ed25519", ())):
+        server.key = server.make_key(f"{kind}{len(form)}", kind, form=form)
+        server.authorize(server.key)
+        tool(server, "list", "", ASAN_OPTIONS=NO_LEAKS)
+
+
+@test
+def an_agent_may_hold_the_key():
+    server = Sshd()
+    socket = server.path("agent")
+    agent = harness.start(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+    wait_until(lambda: os.path.exists(socket), "the agent")
+    text = tool(server, "list", "", ok=False, SFTP_KEY=None, SSH_AUTH_SOCK=socket)
+    contains(text, "denied: ")
+    contains(text, "0 keys")
+    other = server.make_key("other")
+    for key in (other, server.key):
+        run(["ssh-add", "-q", key], env=dict(os.environ, SSH_AUTH_SOCK=socket), ok=True)
+    tool(server, "put", "a", 5, SFTP_KEY=None, SSH_AUTH_SOCK=socket)
+    run(["ssh-add", "-q", "-d", server.key], env=dict(os.environ, SSH_AUTH_SOCK=socket), ok=True)
+    contains(tool(server, "list", "", ok=False, SFTP_KEY=None, SSH_AUTH_SOCK=socket), "1 keys")
+    agent.kill()
+    for gone in (socket, None):
+        contains(tool(server, "list", "", ok=False, SFTP_KEY=None, SSH_AUTH_SOCK=gone), "no agent answers")
+
+
+@test
+def who_may_not_log_in_is_told_so():
+    server = Sshd()
+    stranger = server.make_key("stranger")
+    with open(stranger) as f:
+        text = tool(server, "list", "", ok=False, SFTP_KEY=f.read())
+    contains(text, "denied: ")
+    contains(text, "authorized_keys")
+    contains(tool(server, "list", "", ok=False, SFTP_USER="nobody-here"), "denied: ")
+
+
+@test
+def an_unknown_host_is_refused():
+    server = Sshd()
+    server.know(host="[127.0.0.1]:1")
+    text = tool(server, "list", "", ok=False)
+    contains(text, "config: ")
+    contains(text, f"ssh-keyscan -p {server.port} 127.0.0.1 >>{server.path('known_hosts')}")
+    print_ = run(["ssh-keygen", "-l", "-f", server.host_key + ".pub"], ok=True).stdout.split()[1]
+    contains(text, print_)
+    os.unlink(server.path("known_hosts"))
+    contains(tool(server, "list", "", ok=False), "there is no " + server.path("known_hosts"))
+    # what the sentence says to do helps
+    command = re.search(r"`(ssh-keyscan [^`]*)`", tool(server, "list", "", ok=False)).group(1)
+    run(["sh", "-c", command], ok=True)
+    tool(server, "list", "")
+
+
+@test
+def a_changed_host_key_is_refused():
+    server = Sshd()
+    server.know(key=server.make_key("another"))
+    text = tool(server, "list", "", ok=False)
+    contains(text, "refused: ")
+    contains(text, "CHANGED")
+    contains(text, f"ssh-keygen -R '[127.0.0.1]:{server.port}' -f {server.path('known_hosts')}")
+
+
+@test
+def a_revoked_host_key_is_refused():
+    server = Sshd()
+    with open(server.host_key + ".pub") as f:
+        key = " ".join(f.read().split()[:2])
+    with open(server.path("known_hosts"), "a") as f:
+        f.write(f"@revoked * {key}\n")
+    contains(tool(server, "list", "", ok=False), "@revoked")
+
+
+@test
+def hashed_and_several_known_hosts():
+    server = Sshd()
+    for kind in ("ecdsa", "rsa"):
+        path = server.make_key("host-" + kind, kind)
+        server.options += f"HostKey {path}\n"
+    server.stop()
+    server.start()
+    run(["ssh-keygen", "-q", "-H", "-f", server.path("known_hosts")], ok=True)
+    with open(server.path("known_hosts")) as f:
+        check(f.read().startswith("|1|"))
+    tool(server, "list", "")
+    # the one kind that the file has is asked for
+    server.know(key=server.path("host-ecdsa"))
+    tool(server, "list", "")
+    with open(server.path("known_hosts")) as f:
+        good = f.read()
+    with open(server.path("known_hosts"), "w") as f:
+        f.write("# comment\n\n@cert-authority * ssh-ed25519 AAAA\nbroken line\n|1|x|y ssh-rsa AAAA\n" + good)
+    tool(server, "list", "")
+
+
+@test
+def a_server_that_is_not_there():
+    server = Sshd()
+    server.stop()
+    contains(tool(server, "list", "", ok=False), "unavailable: ")
+    contains(tool(server, "list", "", ok=False, SFTP_HOST="no.such.host.invalid"), "unavailable: ")
+
+
+@test
+def a_server_without_sftp():
+    server = Sshd(subsystem="/bin/false")
+    contains(tool(server, "list", "", ok=False), "unavailable: ")
+    server = Sshd(subsystem="/bin/echo Welcome to this fine server")
+    contains(tool(server, "list", "", ok=False), "is not SFTP")
+
+
+# --- what a server may lack ---
+
+@test
+def fsync_is_used_where_it_is_offered():
+    server = Faulty(types=[200])
+    equal(tool(server, "readback"), "read\n")
+    server.plan(types=[200], hide=[POSIX_RENAME, STATVFS])
+    tool(server, "put", "a", SIZE)
+    equal(server.packets(), 2, "fsync of the bytes, and of the name")
+    server.plan(types=[200], hide=[FSYNC, POSIX_RENAME, STATVFS])
+    equal(tool(server, "readback"), "store-checked\n")
+    tool(server, "put", "b", SIZE)
+    tool(server, "check", "b", SIZE)
+
+
+@test
+def space_is_told_where_the_server_tells_it():
+    server = Faulty()
+    known, total, free = map(int, tool(server, "space").split())
+    st = os.statvfs(server.root)
+    equal((known, total), (1, st.f_blocks * st.f_frsize))
+    check(0 < free <= total)
+    server.plan(hide=[STATVFS])
+    equal(tool(server, "space"), "0 0 0\n")
+
+
+# --- faults ---
+
+class Case:
+    """One change of the store, tried with a fault at each of its packets."""
+    def __init__(self, name, *arguments, before=(), hidden=()):
+        self.name, self.arguments, self.before, self.hidden = name, arguments, before, list(hidden)
+
+    def prepare(self, server):
+        empty(server)
+        server.plan(hide=self.hidden)
+        for arguments in self.before:
+            tool(server, *arguments)
+
+
+CASES = [
+    Case("put", "put", "a/b/c", SIZE),
+    Case("put beside", "put", "a/b/c", SIZE, before=[("put", "a/b/d", 7)]),
+    Case("replace", "put", "a/b/c", SIZE, "replace", before=[("put", "a/b/c", OTHER_SIZE)]),
+    Case("put without extensions", "put", "a/b/c", SIZE, "replace", hidden=[FSYNC, POSIX_RENAME, STATVFS]),
+    Case("replace without extensions", "put", "a/b/c", SIZE, "replace",
+         before=[("put", "a/b/c", OTHER_SIZE)], hidden=[FSYNC, POSIX_RENAME, STATVFS]),
+    Case("delete", "delete", "a/b/c", before=[("put", "a/b/c", SIZE), ("put", "a/d", 7)]),
+    Case("delete without extensions", "delete", "a/b/c",
+         before=[("put", "a/b/c", OTHER_SIZE), ("put", "a/b/c", SIZE, "replace")],
+         hidden=[FSYNC, POSIX_RENAME, STATVFS]),
+    Case("abort", "abort", "a/b/c", SIZE),
+    Case("sweep", "sweep", -1, before=[]),
+]
+READS = [
+    Case("check", "check", "a/b/c", SIZE, before=[("put", "a/b/c", SIZE)]),
+    Case("list", "list", "", "fold", before=[("put", "a/b/c", 5), ("put", "d", 6)]),
+    Case("stat", "stat", "a/b/c", before=[("put", "a/b/c", SIZE)]),
+]
+
+
+def settled(server, case, states, text):
+    """After a fault: one of the whole states, and the sweep leaves nothing over."""
+    server.plan(hide=case.hidden)
+    found = objects(server)
+    if case.hidden and found not in states:  # what is aside comes back when it is asked for
+        run([program("sftp_tool"), "stat", "a/b/c"], env=server.environment())
+        found = objects(server)
+    check(found in states, f"{text}: {found} is none of {states}")
+    listed = tool(server, "list", "").splitlines()
+    equal(sorted(line.split()[0] for line in listed), sorted(found), text)
+    tool(server, "sweep", -1)
+    left = [name for name in incoming(server) if not name.startswith("was-")]
+    equal(left, [], text)
+    equal(objects(server), found, text)
+    # and it works again
+    if case.name != "sweep":
+        tool(server, "put", "a/b/c", SIZE, "replace")
+        tool(server, "check", "a/b/c", SIZE)
+        tool(server, "delete", "a/b/c")
+        check("a/b/c" not in objects(server), text + ": it came back")
+        contains(tool(server, "stat", "a/b/c", ok=False), "not-found: ")
+
+
+def scene(server, case):
+    """The states before and after the change, and how many packets it takes."""
+    case.prepare(server)
+    before = objects(server)
+    tool(server, *case.arguments)
+    after = objects(server)
+    return [before, after], server.packets()
+
+
+def leave_remains(server):
+    folder = os.path.join(server.root, INCOMING)
+    os.makedirs(folder, exist_ok=True)
+    for i in range(3):
+        with open(os.path.join(folder, f"{i:032x}"), "w") as f:
+            f.write("half")
+
+
+def steps(total):
+    """Every packet under --long, else a few: the ends and the middle."""
+    return range(total) if long() else sorted({0, 1, total // 3, 2 * total // 3, total - 2, total - 1})
+
+
+@test(limit=harness.LONG_LIMIT_SECONDS)
+def the_server_dies_at_every_step_of_a_change():
+    server = Faulty()
+    tried = 0
+    for case in CASES if long() else CASES[2:6]:
+        states, total = scene(server, case)
+        for at in steps(total):
+            for mode in ("before", "after"):
+                case.prepare(server)
+                if case.name == "sweep":
+                    leave_remains(server)
+                server.plan(hide=case.hidden, at=at, mode=mode)
+                done = run([program("sftp_tool"), *map(str, case.arguments)], env=server.environment())
+                equal(done.stderr, "")
+                text = f"{case.name}, {mode} packet {at} of {total}: {done.stdout}"
+                if done.returncode != 0:
+                    check(re.match("(unavailable|not-found): ", done.stdout), text)
+                elif case.arguments[0] in ("put", "delete"):
+                    equal(objects(server), states[1], text)
+                settled(server, case, states, text)
+                tried += 1
+    note(f"{tried} deaths of the server")
+
+
+@test(limit=harness.LONG_LIMIT_SECONDS)
+def the_client_is_killed_at_every_step_of_a_change():
+    server = Faulty()
+    tried = 0
+    for case in CASES if long() else CASES[4:5]:
+        states, total = scene(server, case)
+        for at in steps(total):
+            case.prepare(server)
+            if case.name == "sweep":
+                leave_remains(server)
+            server.plan(hide=case.hidden, at=at, mode="hold")
+            client = subprocess.Popen([program("sftp_tool"), *map(str, case.arguments)],
+                                      env=server.environment(), stdout=subprocess.DEVNULL)
+            wait_until(lambda: server.has("reached") or client.poll() is not None, "the step")
+            client.send_signal(signal.SIGKILL)
+            client.wait()
+            open(os.path.join(server.plans, "go"), "w").close()
+            wait_until(lambda: not server.sessions(), "the end of the session")
+            settled(server, case, states, f"{case.name}, killed at packet {at} of {total}")
+            tried += 1
+    note(f"{tried} deaths of the client")
+
+
+@test(limit=harness.LONG_LIMIT_SECONDS)
+def a_read_survives_one_lost_connection():
+    server = Faulty()
+    tried = 0
+    for case in READS:
+        case.prepare(server)
+        server.plan()
+        whole = tool(server, *case.arguments)
+        total = server.packets()
+        for at in steps(total):
+            for mode in ("before", "after"):
+                server.plan(at=at, mode=mode)
+                done = run([program("sftp_tool"), *map(str, case.arguments)], env=server.environment())
+                text = f"{case.name}, {mode} packet {at} of {total}: {done.stdout} {done.stderr}"
+                if at > 2:  # behind INIT, VERSION and the look at the root
+                    equal(done.returncode, 0, text)
+                if done.returncode == 0:
+                    equal(done.stdout, whole + "ok\n", text)
+                else:
+                    check(done.stdout.startswith("unavailable: "), text)
+                tried += 1
+        server.plan(at=3, mode="before", always=True)
+        contains(tool(server, *case.arguments, ok=False), "unavailable: ")
+    note(f"{tried} lost connections")
+
+
+@test(limit=harness.LONG_LIMIT_SECONDS)
+def every_request_refused_in_turn():
+    server = Faulty()
+    tried = 0
+    for case in (CASES + READS) if long() else CASES[:1] + CASES[5:6] + READS[:2]:
+        case.prepare(server)
+        if case.name == "sweep":
+            leave_remains(server)
+        states, total = scene(server, case)
+        for at in steps(total):
+            case.prepare(server)
+            server.plan(hide=case.hidden, at=at, mode="fail")
+            done = run([program("sftp_tool"), *map(str, case.arguments)], env=server.environment())
+            equal(done.stderr, "")
+            settled(server, case, states, f"{case.name}, refused packet {at} of {total}: {done.stdout}")
+            tried += 1
+    note(f"{tried} refusals")
+
+
+@test
+def what_is_no_sftp_ends_the_connection():
+    server = Faulty()
+    tool(server, "put", "a/b/c", SIZE)
+    for at in (0, 1, 4):
+        server.plan(at=at, mode="garbage", always=True)
+        contains(tool(server, "check", "a/b/c", SIZE, ok=False), "unavailable: ")
+
+
+@test
+def a_full_disk_is_called_full():
+    if os.getuid() != 0:
+        harness.skip("mounts need root")
+    server = Sshd()
+    run(["mount", "-t", "tmpfs", "-o", "size=2m", "synbak-test", server.root], ok=True)
+    harness.defer(lambda: run(["umount", server.root]))
+    tool(server, "put", "small", SIZE)
+    for _ in range(2):
+        contains(tool(server, "put", "big", 4_000_000, ok=False), "no-space: ")
+        equal(tool(server, "list", ""), f"small {SIZE}\n")
+        equal(incoming(server), [])
+    tool(server, "check", "small", SIZE)
+    run(["mount", "-o", "remount,ro", server.root], ok=True)
+    text = tool(server, "put", "more", 5, ok=False)
+    contains(text, "io: ")
+    contains(tool(server, "delete", "small", ok=False), "io: ")
+    tool(server, "check", "small", SIZE)
+
+
+@test
+def a_folder_of_somebody_else():
+    if os.getuid() != 0:
+        harness.skip("another user needs root")
+    server = Sshd(options="ForceCommand internal-sftp -R\n")
+    contains(tool(server, "put", "a", 5, ok=False), "denies it")
+    equal(tool(server, "list", ""), "")
 
 
 run_all()
