@@ -1,3 +1,5 @@
+/* segment_reader.c — the happy path is: pieces of the volumes come in order, from a far store several
+ * at once; a segment's worth of them is gathered, hashed as it comes, compared, handed out. */
 #include "lib/plain/segment_reader.h"
 
 #include <string.h>
@@ -5,18 +7,28 @@
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/plain/digest.h"
+#include "lib/store/read_ahead.h"
 
-enum { READ_PIECE = 1 << 20 };
+/* Near, a piece stays in the processor's cache until it is hashed. Far, each costs a round trip, and
+ * all that are under way together stay within a bound. */
+enum { NEAR_PIECE = 1 << 20, FAR_TOGETHER = 64 << 20 };
+
+/* A place in the volumes. */
+struct position {
+    size_t volume;
+    uint64_t offset;
+};
 
 struct segment_reader {
     struct artifact_source src; /* what it points to is borrowed */
     struct buf digests;
     size_t next_digest;
-    size_t volume;
-    uint64_t offset; /* in the volume */
+    struct position at, asked; /* handed out up to here; asked for ahead of that */
+    size_t piece;
     uint64_t done;
     uint8_t *data; /* owned: room for a segment */
     struct digest *digest;
+    struct read_ahead *ahead;
 };
 
 /* What is not there, or longer, is damage here: the manifest says that it was written, and how. */
@@ -51,6 +63,41 @@ static int load_digests(struct segment_reader *r, uint64_t count, struct err *e)
     return 0;
 }
 
+/* Bytes from `p` to the end of its segment; 0 at the end of all volumes. */
+static size_t left_in_segment(const struct artifact_source *src, struct position *p)
+{
+    while (p->volume < src->volume_count && p->offset == src->volumes[p->volume].size)
+        *p = (struct position){.volume = p->volume + 1};
+    if (p->volume == src->volume_count)
+        return 0;
+    uint64_t in_volume = src->volumes[p->volume].size - p->offset;
+    uint64_t in_segment = ARTIFACT_SEGMENT - p->offset % ARTIFACT_SEGMENT;
+    return (size_t)(in_volume < in_segment ? in_volume : in_segment);
+}
+
+static int next_piece(void *arg, struct store_range *ret)
+{
+    struct segment_reader *r = arg;
+    size_t left = left_in_segment(&r->src, &r->asked);
+
+    if (left == 0)
+        return 1;
+    *ret = (struct store_range){.name = object_name(&r->src, &r->src.volumes[r->asked.volume]),
+                                .offset = r->asked.offset,
+                                .len = left < r->piece ? left : r->piece};
+    r->asked.offset += ret->len;
+    return 0;
+}
+
+static size_t piece_size(const struct store *s)
+{
+    size_t parallel = (size_t)store_get_parallel(s), far = FAR_TOGETHER / parallel;
+
+    if (parallel == 1)
+        return NEAR_PIECE;
+    return far < ARTIFACT_SEGMENT ? far : ARTIFACT_SEGMENT;
+}
+
 static struct segment_reader *reader_new(const struct artifact_source *src)
 {
     struct segment_reader *r = mem_alloc(sizeof(*r));
@@ -58,6 +105,8 @@ static struct segment_reader *reader_new(const struct artifact_source *src)
     r->src = *src;
     r->data = mem_alloc(ARTIFACT_SEGMENT);
     r->digest = digest_new();
+    r->piece = piece_size(src->store);
+    r->ahead = read_ahead_new(src->store, r->piece, next_piece, r);
     return r;
 }
 
@@ -118,46 +167,40 @@ int segment_reader_open_known(const struct artifact_source *src, const uint8_t *
     return 0;
 }
 
-static int fetch(struct segment_reader *r, const struct artifact_volume *v, size_t len,
-                 struct err *e)
+static int fetch(struct segment_reader *r, size_t len, struct err *e)
 {
-    _cleanup_free_ char *name = object_name(&r->src, v);
+    _cleanup_free_ char *name = object_name(&r->src, &r->src.volumes[r->at.volume]);
     uint8_t sha256[STORE_DIGEST_LEN];
 
     for (size_t at = 0; at < len;) {
-        size_t want = len - at < READ_PIECE ? len - at : READ_PIECE, n = 0;
-        if (store_get(r->src.store, name, r->offset + at, r->data + at, want, &n, e) < 0)
+        size_t want = len - at < r->piece ? len - at : r->piece, n = 0;
+        const uint8_t *piece;
+        if (read_ahead_next(r->ahead, &piece, &n, e) < 0)
             return missing_is_damage(e);
-        if (n == 0)
+        if (n != want)
             return err_set(e, ERR_DAMAGED, "%s: it became shorter while it was read", name);
+        memcpy(r->data + at, piece, n);
         digest_update(r->digest, r->data + at, n);
         at += n;
     }
     digest_take(r->digest, sha256);
     if (memcmp(sha256, r->digests.data + r->next_digest * STORE_DIGEST_LEN, sizeof(sha256)) != 0)
         return err_set(e, ERR_DAMAGED, "%s: damaged between byte %llu and %llu", name,
-                       (unsigned long long)r->offset, (unsigned long long)(r->offset + len));
+                       (unsigned long long)r->at.offset, (unsigned long long)(r->at.offset + len));
     return 0;
 }
 
 int segment_reader_next(struct segment_reader *r, const uint8_t **ret_data, size_t *ret_len,
                         struct err *e)
 {
-    const struct artifact_source *src = &r->src;
+    size_t len = left_in_segment(&r->src, &r->at);
 
-    while (r->volume < src->volume_count && r->offset == src->volumes[r->volume].size) {
-        r->volume++;
-        r->offset = 0;
-    }
-    if (r->volume == src->volume_count)
+    if (len == 0)
         return 1;
-    const struct artifact_volume *v = &src->volumes[r->volume];
-    uint64_t left = v->size - r->offset;
-    size_t len = left < ARTIFACT_SEGMENT ? (size_t)left : ARTIFACT_SEGMENT;
-    if (fetch(r, v, len, e) < 0)
+    if (fetch(r, len, e) < 0)
         return -1;
     r->next_digest++;
-    r->offset += len;
+    r->at.offset += len;
     r->done += len;
     *ret_data = r->data;
     *ret_len = len;
@@ -177,8 +220,9 @@ static size_t segments_before(const struct segment_reader *r, size_t volume)
 void segment_reader_seek(struct segment_reader *r, size_t volume)
 {
     r->next_digest = segments_before(r, volume);
-    r->volume = volume;
-    r->offset = 0;
+    r->at = r->asked = (struct position){.volume = volume};
+    read_ahead_free(r->ahead); /* what it was about to fetch is not wanted any more */
+    r->ahead = read_ahead_new(r->src.store, r->piece, next_piece, r);
 }
 
 const uint8_t *segment_reader_digests(const struct segment_reader *r, size_t volume,
@@ -197,6 +241,7 @@ void segment_reader_close(struct segment_reader *r)
 {
     if (r == NULL)
         return;
+    read_ahead_free(r->ahead);
     digest_free(r->digest);
     buf_deinit(&r->digests);
     free(r->data);

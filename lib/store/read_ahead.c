@@ -144,7 +144,7 @@ int read_ahead_next(struct read_ahead *r, const uint8_t **ret_data, size_t *ret_
     (void)pthread_cond_broadcast(&r->changed);
     if (r->count > 0) {
         struct slot *s = &r->slots[r->head];
-        if (r->thread_count == 0) {
+        if (r->thread_count == 0 && s->state == SLOT_WAITING) {
             fetch(r, s);
             s->state = SLOT_DONE;
         }
