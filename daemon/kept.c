@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
@@ -68,6 +69,40 @@ static void add(json_t *list, const char *file, const json_t *record, const json
     free(remove);
 }
 
+/* Its worker holds the lock for as long as it lives. */
+static bool is_under_way(const char *file)
+{
+    _cleanup_free_ char *lock =
+        mem_printf("%.*s.lock", (int)(strlen(file) - strlen(".json")), file);
+    _cleanup_(fs_closep) int fd = io_open(AT_FDCWD, lock, O_RDONLY | O_NOFOLLOW, 0);
+
+    return fd >= 0 && io_flock(fd, LOCK_SH | LOCK_NB) != 0;
+}
+
+/* Killed half-way: what it has made lies there still, under names that only its record knows. */
+static void add_cut_off(json_t *list, const json_t *record)
+{
+    const char *run = json_opt_string(record, "run", "?");
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(json_object_get(record, "items"), i, item)
+    {
+        const char *place = json_opt_string(item, "staged", "?");
+        if (is_gone(place))
+            continue;
+        char *what = mem_printf("restore %s, source \"%s\", was cut off: what it made of %s \"%s\"",
+                                run, json_opt_string(item, "source", "?"),
+                                json_opt_string(item, "kind", "?"), place);
+        char *undo = mem_printf("synbakctl restore --undo %s", run);
+        (void)json_array_append_new(list, json_pack("{s:o,s:I,s:o}", "what", json_printable(what),
+                                                    "bytes", (json_int_t)0, "command",
+                                                    json_printable(undo)));
+        free(what);
+        free(undo);
+    }
+}
+
 static void read_record(json_t *list, const char *file)
 {
     struct buf text = BUF_INIT(RECORD_MAX);
@@ -77,9 +112,14 @@ static void read_record(json_t *list, const char *file)
 
     /* one that cannot be read is undo's to report, when somebody wants it */
     if (fs_read_file(AT_FDCWD, file, &text, NULL) == 0 &&
-        json_read(text.data, text.len, &record, NULL) == 0 &&
-        str_equal(json_opt_string(record, "state", ""), "done"))
-        json_array_foreach(json_object_get(record, "kept"), i, kept) add(list, file, record, kept);
+        json_read(text.data, text.len, &record, NULL) == 0) {
+        const char *state = json_opt_string(record, "state", "");
+        if (str_equal(state, "done") || str_equal(state, "undone"))
+            json_array_foreach(json_object_get(record, "kept"), i, kept)
+                add(list, file, record, kept);
+        else if (!is_under_way(file))
+            add_cut_off(list, record);
+    }
     buf_deinit(&text);
 }
 

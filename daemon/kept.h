@@ -1,4 +1,4 @@
-/* kept.h — what restores have kept aside, for status: read on the thread pool from the records that
+/* kept.h — what restores have kept aside, or left behind when they were killed, for status: read on the thread pool from the records that
  * they leave in STATE_DIR/restores (daemon/worker/restore_record.h). Loop thread only. */
 #pragma once
 

@@ -111,7 +111,7 @@ static void check_restore_role(struct findings *f, const struct pg_source *s)
 /* False: the server cannot be reached. */
 static bool check_dump(struct findings *f, const struct pg_source *s)
 {
-    struct strlist databases = {0};
+    struct strlist databases = {0}, skipped = {0}; /* a run says what is skipped */
     struct err why = {0};
     struct pg *p = NULL;
 
@@ -121,12 +121,13 @@ static bool check_dump(struct findings *f, const struct pg_source *s)
     }
     check_programs(f, s, p);
     check_globals(f, s, p);
-    if (pg_source_databases(s, p, &databases, &why) < 0)
+    if (pg_source_databases(s, p, &databases, &skipped, &why) < 0)
         add_failure(f, FINDING_ERROR, s->name, &why);
     for (size_t i = 0; i < databases.count && !worker_cancelled(f->worker); i++)
         check_database(f, s, databases.items[i]);
     pg_close(p);
     strlist_deinit(&databases);
+    strlist_deinit(&skipped);
     return true;
 }
 

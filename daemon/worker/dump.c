@@ -387,20 +387,26 @@ static int dump_all(struct dump *d, struct pg *p, const struct strlist *database
 
 static int run_dump(struct dump *d, json_t **ret_result, struct err *e)
 {
-    struct strlist databases = {0};
+    struct strlist databases = {0}, skipped = {0};
     struct pg *p = NULL;
 
     int rc = pg_source_open(&d->source, &p, e);
     if (rc == 0)
         rc = find_programs(d, p, e);
     if (rc == 0)
-        rc = pg_source_databases(&d->source, p, &databases, e);
+        rc = pg_source_databases(&d->source, p, &databases, &skipped, e);
+    for (size_t i = 0; rc == 0 && i < skipped.count; i++)
+        outputs_note(d->outputs,
+                     "database \"%s\" is left out: it bears the name that a restore gives to what "
+                     "it makes or keeps (synbakctl status lists them; rename it to have it dumped)",
+                     skipped.items[i]);
     if (rc == 0)
         rc = dump_all(d, p, &databases, e);
     if (rc == 0)
         *ret_result = outputs_result(d->outputs);
     pg_close(p);
     strlist_deinit(&databases);
+    strlist_deinit(&skipped);
     return rc;
 }
 

@@ -44,12 +44,16 @@ static bool is_excluded(const struct pg_source *s, const char *name)
 }
 
 static int every_database(const struct pg_source *s, struct pg *p, struct strlist *ret,
-                          struct err *e)
+                          struct strlist *ret_skipped, struct err *e)
 {
-    struct strlist all = {0};
+    struct strlist all = {0}, skipped = {0};
 
-    if (pg_database_list(p, &all, e) < 0)
+    if (pg_database_list(p, &all, &skipped, e) < 0)
         return -1;
+    for (size_t i = 0; i < skipped.count; i++)
+        if (!is_excluded(s, skipped.items[i]))
+            strlist_add(ret_skipped, skipped.items[i]);
+    strlist_deinit(&skipped);
     for (size_t i = 0; i < all.count; i++)
         if (!is_excluded(s, all.items[i]))
             strlist_add(ret, all.items[i]);
@@ -62,10 +66,11 @@ static int every_database(const struct pg_source *s, struct pg *p, struct strlis
     return 0;
 }
 
-int pg_source_databases(const struct pg_source *s, struct pg *p, struct strlist *ret, struct err *e)
+int pg_source_databases(const struct pg_source *s, struct pg *p, struct strlist *ret,
+                        struct strlist *ret_skipped, struct err *e)
 {
     if (strlist_contains(&s->databases, "*"))
-        return every_database(s, p, ret, e);
+        return every_database(s, p, ret, ret_skipped, e);
     for (size_t i = 0; i < s->databases.count; i++)
         if (!strlist_contains(ret, s->databases.items[i]))
             strlist_add(ret, s->databases.items[i]);

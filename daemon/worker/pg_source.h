@@ -18,9 +18,9 @@ void pg_source_deinit(struct pg_source *s);
 
 /* The databases that the source means, of those on the server: "*" minus the excluded ones, the
  * names given, or that of the URI. p: any connection to the server. ERR_SOURCE when that is none.
- */
+ * *ret_skipped: those that "*" leaves out without being told to (pg_database_list). */
 int must_check pg_source_databases(const struct pg_source *s, struct pg *p, struct strlist *ret,
-                                   struct err *e);
+                                   struct strlist *ret_skipped, struct err *e);
 /* A connection to look around with: to the URI's database or to the first one named; for "*", where
  * the URI's is not there, to postgres. */
 int must_check pg_source_open(const struct pg_source *s, struct pg **ret, struct err *e);

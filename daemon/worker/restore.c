@@ -19,6 +19,7 @@ struct restore {
     struct set_reader set;
     struct restore_plan plan;
     json_t *record;
+    int lock; /* of the record; -1: none is written */
     bool stopped, can_undo;
 };
 
@@ -141,7 +142,8 @@ static int write_record(struct restore *r, const char *state, struct err *e)
     return restore_record_write(r->plan.state_dir, r->plan.run, r->record, e);
 }
 
-static int make_record(struct restore *r, struct err *e)
+/* "staging": durable before anything is made; "planned": complete, before anything is replaced. */
+static int make_record(struct restore *r, const char *state, struct err *e)
 {
     json_t *items = json_array();
     char now[32];
@@ -156,21 +158,56 @@ static int make_record(struct restore *r, struct err *e)
         (void)json_object_set_new(item, "source", json_string(r->plan.items[i].artifact->source));
         (void)json_array_append_new(items, item);
     }
+    json_decref(r->record);
     r->record = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:[]}", "version", 1, "run", r->plan.run,
                           "job", r->set.job, "id", r->set.id, "time",
                           clock_iso8601(clock_wall(), now), "items", items, "kept");
-    return write_record(r, "planned", e);
+    if (has_record(r) && r->lock < 0 &&
+        restore_record_lock(r->plan.state_dir, r->plan.run, &r->lock, e) < 0)
+        return -1;
+    return write_record(r, state, e);
+}
+
+/* Nothing was replaced, or all of it was put back: remove what was staged, and then the record; it
+ * stays if something was left behind, for undo. */
+static void give_up(struct restore *r, bool put_back)
+{
+    struct err why = {0};
+    int rc = 0;
+
+    for (size_t i = 0; i < r->plan.count; i++)
+        if (restore_item_give_up(&r->plan.items[i]) < 0)
+            rc = -1;
+    if (rc < 0 || !has_record(r))
+        return;
+    rc = put_back ? write_record(r, "undone", &why)
+                  : restore_record_remove(r->plan.state_dir, r->plan.run, &why);
+    if (rc < 0)
+        worker_log(r->worker, WORKER_WARNING, "%s", why.text);
+}
+
+/* A worker that was killed left its record: what it made is undo's to remove. */
+static void tell_cut_off(const struct restore *r)
+{
+    struct strlist runs = {0};
+
+    if (r->plan.state_dir != NULL)
+        restore_record_cut_off(r->plan.state_dir, &runs);
+    for (size_t i = 0; i < runs.count; i++)
+        worker_log(r->worker, WORKER_WARNING,
+                   "an earlier restore was cut off; what it left behind goes by: synbakctl restore "
+                   "--undo %s",
+                   runs.items[i]);
+    strlist_deinit(&runs);
 }
 
 static void undo_swapped(struct restore *r)
 {
-    const json_t *items = json_object_get(r->record, "items");
-
     for (size_t i = r->plan.count; i-- > 0;) {
         struct restore_item *item = &r->plan.items[i];
         struct err why = {0};
         if (item->swapped &&
-            restore_item_undo(r->worker, items, item->artifact->source, r->plan.job, &why) < 0)
+            restore_item_undo(r->worker, r->record, item->artifact->source, r->plan.job, &why) < 0)
             worker_log(r->worker, WORKER_WARNING,
                        "source \"%s\" could not be put back: %s (try: synbakctl restore --undo %s)",
                        item->artifact->source, why.text, r->plan.run);
@@ -197,12 +234,7 @@ static void note_kept(struct restore *r)
 
     for (size_t i = 0; i < r->plan.count; i++) {
         const struct restore_item *item = &r->plan.items[i];
-        if (item->kept.place != NULL)
-            (void)json_array_append_new(kept, json_pack("{s:s, s:o, s:I, s:o}", "source",
-                                                        item->artifact->source, "place",
-                                                        json_printable(item->kept.place), "bytes",
-                                                        (json_int_t)item->kept.bytes, "remove",
-                                                        json_printable(item->kept.remove)));
+        restore_item_add_kept(kept, item->artifact->source, &item->kept);
     }
 }
 
@@ -232,19 +264,25 @@ static const char *find_gone(const struct restore *r)
 
 static int stop_and_change(struct restore *r, struct err *e)
 {
-    struct err why = {0};
-
     r->stopped = true; /* even a stop that failed may have stopped something */
-    if (run_command(r, "stop", &r->plan.stop, e) < 0 || stage_all(r, e) < 0)
+    if (run_command(r, "stop", &r->plan.stop, e) < 0 || make_record(r, "staging", e) < 0)
         return -1;
+    if (stage_all(r, e) < 0) {
+        give_up(r, false);
+        return -1;
+    }
     /* the last moment: from here on it runs to its end; where nothing is left to go back to, it does
      * already */
-    if (worker_cancelled(r->worker) && find_gone(r) == NULL)
+    if (worker_cancelled(r->worker) && find_gone(r) == NULL) {
+        give_up(r, false);
         return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
-    if (make_record(r, e) < 0)
+    }
+    if (make_record(r, "planned", e) < 0) {
+        give_up(r, false);
         return -1;
+    }
     if (swap_all(r, e) < 0) {
-        (void)write_record(r, "undone", &why);
+        give_up(r, true);
         return -1;
     }
     note_kept(r);
@@ -307,7 +345,10 @@ static int restore(struct restore *r, const json_t *job, struct err *e)
 {
     if (restore_plan_read(job, &r->plan, e) < 0 || set_reader_open(job, &r->set, e) < 0 ||
         restore_plan_make(&r->plan, r->worker, &r->set.manifest, e) < 0 ||
-        check_safety_copy(r, e) < 0 || confirm(r, e) < 0)
+        check_safety_copy(r, e) < 0)
+        return -1;
+    tell_cut_off(r);
+    if (confirm(r, e) < 0)
         return -1;
     worker_outlive(r->worker);
     if (r->plan.replaces && verify_all(r, e) < 0)
@@ -317,12 +358,14 @@ static int restore(struct restore *r, const json_t *job, struct err *e)
 
 int verb_restore(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
-    struct restore r = {.worker = w};
+    struct restore r = {.worker = w, .lock = -1};
     struct mono start = clock_mono();
 
     int rc = restore(&r, job, e);
     if (rc == 0)
         *ret_result = make_result(&r, start);
+    if (r.lock >= 0)
+        restore_record_unlock(r.plan.state_dir, r.plan.run, &r.lock);
     restore_plan_deinit(&r.plan);
     set_reader_close(&r.set);
     json_decref(r.record);

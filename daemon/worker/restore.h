@@ -11,12 +11,12 @@
  *   undo null: there is nothing to go back to, or no state folder for a record
  *
  *   {"verb":"undo","run":S,"state_dir":DIR|null,"target":DIR|null,"configured":[SOURCE]}
- *   result {"undone":[{"source","what"}]}
+ *   result {"undone":[{"source","what"}],"kept":[{"source","place","bytes","remove"}]}
  *
  * Order: read and verify the manifest; plan (what comes, what is replaced, space, time); ask;
- * verify every byte of what will be used before anything is replaced; stop; stage every item
- * (databases before files, small trees such as keys and secrets before all); write the record;
- * swap every item; start; check. A failure before the first swap leaves all as it was; one during
+ * verify every byte of what will be used before anything is replaced; stop; write the record;
+ * stage every item (databases before files, small trees such as keys and secrets before all);
+ * complete the record; swap every item; start; check. A failure before the first swap leaves all as it was; one during
  * the swaps undoes those that were made. `start` runs in every case. */
 #pragma once
 
@@ -75,8 +75,8 @@ int must_check restore_database_plan(const struct restore_request *q, struct res
  * check it. With drop_first the present one goes first. Nothing else that exists changes. */
 int must_check restore_database_stage(struct restore_database *d, restore_read *read, void *arg,
                                       struct err *e);
-/* What undo and a later crash recovery need: an object, written durably before swap is called.
- * It holds no secret: names and the source's name, never a URI with a password. New reference;
+/* What undo and a later crash recovery need: an object, written durably before stage is called, and
+ * again, then complete, before swap is. It holds no secret: names and the source's name, never a URI with a password. New reference;
  * NULL for globals, whose roles stay. */
 json_t *restore_database_record(const struct restore_database *d);
 /* Put the staged one in place of the present one. On failure the present one is back and open. */
@@ -84,12 +84,16 @@ int must_check restore_database_swap(struct restore_database *d, struct restore_
                                      struct err *e);
 /* drop_first took the present one away, and no other is in its place. */
 bool restore_database_is_gone(const struct restore_database *d);
-/* Give up or clean up: a staged database that was not swapped in is dropped. NULL-safe. */
+/* A staged database that was not swapped in is dropped. -1: it was left behind, as a warning says.
+ */
+int must_check restore_database_give_up(struct restore_database *d);
+/* Gives up what was not. NULL-safe. */
 void restore_database_free(struct restore_database *d);
 /* Bring the record's earlier state back, whether or not the swap was done; doing it twice is
- * harmless. `source` is the SOURCE as configured now, or NULL; `uri` the job's, or NULL. */
+ * harmless. `source` is the SOURCE as configured now, or NULL; `uri` the job's, or NULL. *ret_kept:
+ * the restored database, which is set aside. */
 int must_check restore_database_undo(struct worker *w, const json_t *record, const json_t *source,
-                                     const char *uri, struct err *e);
+                                     const char *uri, struct restore_kept *ret_kept, struct err *e);
 
 /* --- file trees: daemon/worker/restore_tree.c over lib/plain/tree_*.h; the same life --- */
 struct restore_tree;

@@ -164,7 +164,10 @@ json_t *restore_database_record(const struct restore_database *d)
 {
     if (d->globals)
         return NULL; /* roles that were added stay: databases may need them */
-    json_t *record = db_names_to_json(&d->names);
+    struct db_names names = d->names;
+    /* before staging: it will be dropped */
+    names.dropped = names.dropped || (d->drop_first && names.present_oid != 0);
+    json_t *record = db_names_to_json(&names);
     (void)json_object_set_new(record, "kind", json_string("database"));
     (void)json_object_set_new(record, "source", json_string(d->source));
     return record;
@@ -211,19 +214,17 @@ static int swap_now(struct restore_database *d, struct pg *p, struct err *e)
     return rc < 0 ? -1 : pg_rename_alone(p, d->names.staged, d->names.name, e);
 }
 
-static void describe_kept(const struct restore_database *d, struct pg *p, struct restore_kept *k)
+/* bytes: what is said where the server does not tell. */
+static void describe_kept(struct pg *p, const char *name, uint64_t bytes, struct restore_kept *k)
 {
-    struct pg_database old = {0};
-    _cleanup_free_ char *remove = db_names_drop_command(&d->names, p);
+    struct pg_database now = {0};
 
-    if (d->names.present_oid == 0 || d->names.dropped)
-        return;
-    k->bytes = d->names.present_bytes;
-    if (pg_database_get(p, d->names.aside, &old, NULL) == 0 && old.bytes > 0)
-        k->bytes = old.bytes;
-    pg_database_deinit(&old);
-    k->place = mem_printf("database \"%s\" at %s", d->names.aside, pg_place(p));
-    k->remove = TAKE(remove);
+    k->bytes = bytes;
+    if (pg_database_get(p, name, &now, NULL) == 0 && now.bytes > 0)
+        k->bytes = now.bytes;
+    pg_database_deinit(&now);
+    k->place = mem_printf("database \"%s\" at %s", name, pg_place(p));
+    k->remove = db_names_drop_command(name, p);
 }
 
 int restore_database_swap(struct restore_database *d, struct restore_kept *ret_kept, struct err *e)
@@ -240,7 +241,8 @@ int restore_database_swap(struct restore_database *d, struct restore_kept *ret_k
         rc = settle_doubt(d, e);
     if (rc == 0) {
         d->swapped = true;
-        describe_kept(d, p, ret_kept);
+        if (d->names.present_oid != 0 && !d->names.dropped)
+            describe_kept(p, d->names.aside, d->names.present_bytes, ret_kept);
     }
     pg_close(p);
     return rc;
@@ -251,20 +253,29 @@ bool restore_database_is_gone(const struct restore_database *d)
     return d != NULL && d->names.dropped && !d->swapped;
 }
 
-void restore_database_free(struct restore_database *d)
+int restore_database_give_up(struct restore_database *d)
 {
     struct pg *p = NULL;
     struct err why = {0};
 
+    if (!d->staged || d->swapped)
+        return 0;
+    int rc = pg_open(d->uri, db_names_maintenance(&d->names), &p, &why);
+    if (rc == 0)
+        rc = db_names_drop_staged(&d->names, p, &why);
+    if (rc < 0)
+        worker_log(d->worker, WORKER_WARNING, "database \"%s\" was left behind: %s",
+                   d->names.staged, why.text);
+    d->staged = false;
+    pg_close(p);
+    return rc;
+}
+
+void restore_database_free(struct restore_database *d)
+{
     if (d == NULL)
         return;
-    if (d->staged && !d->swapped) {
-        if (pg_open(d->uri, db_names_maintenance(&d->names), &p, &why) < 0 ||
-            db_names_drop_staged(&d->names, p, &why) < 0)
-            worker_log(d->worker, WORKER_WARNING, "database \"%s\" was left behind: %s",
-                       d->names.staged, why.text);
-        pg_close(p);
-    }
+    (void)!restore_database_give_up(d);
     db_names_deinit(&d->names);
     pg_database_deinit(&d->like);
     pg_program_deinit(&d->program);
@@ -280,11 +291,13 @@ void restore_database_free(struct restore_database *d)
 /* --- undo --- */
 
 int restore_database_undo(struct worker *w, const json_t *record, const json_t *source,
-                          const char *uri, struct err *e)
+                          const char *uri, struct restore_kept *ret_kept, struct err *e)
 {
     struct db_names names = {0};
     struct pg *p = NULL;
-    char *note = NULL;
+    bool kept = false;
+
+    *ret_kept = (struct restore_kept){0};
 
     if (db_names_from_json(record, &names, e) < 0)
         return err_wrap(e, "record of the restore");
@@ -296,11 +309,18 @@ int restore_database_undo(struct worker *w, const json_t *record, const json_t *
                                    names.name)
                          : pg_open(uri, db_names_maintenance(&names), &p, e);
     if (rc == 0)
-        rc = db_names_undo(&names, p, &note, e);
-    if (rc == 0 && note != NULL)
-        worker_log(w, WORKER_INFO, "%s", note);
+        rc = db_names_undo(&names, p, &kept, e);
+    if (rc == 0 && db_names_lost(&names, p))
+        worker_log(w, WORKER_WARNING,
+                   "database \"%s\" had been dropped to make room (--replace) and is gone: run the "
+                   "same restore again",
+                   names.name);
+    if (rc == 0 && kept) {
+        describe_kept(p, names.undone, 0, ret_kept);
+        worker_log(w, WORKER_INFO, "the restored database is kept, closed: %s (remove it with: %s)",
+                   ret_kept->place, ret_kept->remove);
+    }
     pg_close(p);
     db_names_deinit(&names);
-    free(note);
     return rc;
 }

@@ -138,6 +138,19 @@ static int plan_present(struct pg *p, struct restore_database *d, struct restore
     return rc;
 }
 
+/* What bears the staged one's name is ours to drop: so nothing may bear it before. */
+static int check_staged_name(struct pg *p, struct restore_database *d, struct restore_step *step,
+                             struct err *e)
+{
+    uint32_t oid;
+    int rc = pg_database_oid(p, d->names.staged, &oid, e);
+
+    if (rc == 0)
+        step->refusal =
+            mem_printf("database \"%s\" exists already: drop or rename it", d->names.staged);
+    return rc < 0 ? -1 : 0;
+}
+
 static int plan_programs(struct pg *p, struct restore_database *d, struct err *e)
 {
     int server = pg_server_version(p), version = server;
@@ -162,6 +175,8 @@ static int plan_on_server(struct pg *p, struct restore_database *d, struct resto
         return 0;
     }
     if (plan_present(p, d, step, e) < 0)
+        return -1;
+    if (step->refusal == NULL && check_staged_name(p, d, step, e) < 0)
         return -1;
     if (step->refusal == NULL && plan_programs(p, d, &why) < 0)
         step->refusal = mem_strdup(why.text);

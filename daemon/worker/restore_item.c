@@ -105,6 +105,20 @@ bool restore_item_is_gone(const struct restore_item *i)
     return i->kind == RESTORE_KIND_DB && restore_database_is_gone(i->state);
 }
 
+int restore_item_give_up(struct restore_item *i)
+{
+    return i->kind == RESTORE_KIND_DB && i->state != NULL ? restore_database_give_up(i->state) : 0;
+}
+
+void restore_item_add_kept(json_t *list, const char *source, const struct restore_kept *k)
+{
+    if (k->place != NULL)
+        (void)json_array_append_new(list, json_pack("{s:s, s:o, s:I, s:o}", "source", source,
+                                                    "place", json_printable(k->place), "bytes",
+                                                    (json_int_t)k->bytes, "remove",
+                                                    json_printable(k->remove)));
+}
+
 void restore_item_deinit(struct restore_item *i)
 {
     switch (i->kind) {

@@ -26,8 +26,14 @@ json_t *restore_item_record(const struct restore_item *i); /* new reference; NUL
 int must_check restore_item_swap(struct restore_item *i, struct err *e);
 /* "replace" took away what was there, and nothing is in its place. */
 bool restore_item_is_gone(const struct restore_item *i);
-/* Undo what the records say of one source; `job` for its configuration. In undo.c. */
-int must_check restore_item_undo(struct worker *w, const json_t *items, const char *source,
+/* Remove what was staged and not swapped in. -1: something of it was left behind, as a warning says.
+ */
+int must_check restore_item_give_up(struct restore_item *i);
+/* For the "kept" of a record. Nothing if nothing is. */
+void restore_item_add_kept(json_t *list, const char *source, const struct restore_kept *k);
+/* Undo what the record (restore_record.h) says of one source; `job` for its configuration. What that
+ * sets aside is added to the record's "kept". In undo.c. */
+int must_check restore_item_undo(struct worker *w, json_t *record, const char *source,
                                  const json_t *job, struct err *e);
 void restore_item_deinit(struct restore_item *i); /* gives up what was not swapped */
 

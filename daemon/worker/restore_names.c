@@ -92,11 +92,26 @@ static int name_of(struct pg *p, uint32_t oid, char **ret, struct err *e)
     return pg_database_of_oid(p, oid, ret, e) < 0 ? -1 : 0;
 }
 
+/* Killed before the staged one's oid was written down, only its name tells: ours alone, since a
+ * restore does not begin when that name is taken. */
+static int staged_now(const struct db_names *n, struct pg *p, char **ret, struct err *e)
+{
+    uint32_t oid;
+
+    if (n->staged_oid != 0)
+        return name_of(p, n->staged_oid, ret, e);
+    *ret = NULL;
+    int rc = pg_database_oid(p, n->staged, &oid, e);
+    if (rc == 0)
+        *ret = mem_strdup(n->staged);
+    return rc < 0 ? -1 : 0;
+}
+
 enum db_state db_names_state(const struct db_names *n, struct pg *p, struct err *e)
 {
     _cleanup_free_ char *now = NULL;
 
-    if (name_of(p, n->staged_oid, &now, e) < 0)
+    if (staged_now(n, p, &now, e) < 0)
         return DB_UNKNOWN;
     if (now != NULL && str_equal(now, n->name))
         return DB_SWAPPED;
@@ -107,14 +122,13 @@ int db_names_drop_staged(const struct db_names *n, struct pg *p, struct err *e)
 {
     _cleanup_free_ char *now = NULL;
 
-    if (name_of(p, n->staged_oid, &now, e) < 0)
+    if (staged_now(n, p, &now, e) < 0)
         return -1;
     return now != NULL && str_equal(now, n->staged) ? pg_drop_database(p, n->staged, e) : 0;
 }
 
 /* The restored one goes aside, closed; the earlier one, if any was kept, comes back. */
-static int swap_back(const struct db_names *n, struct pg *p, const char *present_now, char **note,
-                     struct err *e)
+static int swap_back(const struct db_names *n, struct pg *p, const char *present_now, struct err *e)
 {
     if (present_now != NULL && !str_equal(present_now, n->aside))
         return err_set(e, ERR_REFUSED,
@@ -126,31 +140,27 @@ static int swap_back(const struct db_names *n, struct pg *p, const char *present
                        "the earlier database \"%s\" does not exist any more%s, so it cannot come "
                        "back",
                        n->name, n->dropped ? " (it was dropped to make room)" : "");
-    if (present_now == NULL) {
-        if (pg_allow_connections(p, n->name, false, e) < 0 ||
-            pg_rename_alone(p, n->name, n->undone, e) < 0)
-            return -1;
-    } else if (pg_swap(p, n->name, n->aside, n->undone, e) < 0) {
+    if (present_now != NULL)
+        return pg_swap(p, n->name, n->aside, n->undone, e);
+    if (pg_allow_connections(p, n->name, false, e) < 0)
         return -1;
-    }
-    *note = mem_printf("the restored database is kept as \"%s\", closed (DROP DATABASE \"%s\")",
-                       n->undone, n->undone);
-    return 0;
+    return pg_rename_alone(p, n->name, n->undone, e);
 }
 
-int db_names_undo(const struct db_names *n, struct pg *p, char **ret_note, struct err *e)
+int db_names_undo(const struct db_names *n, struct pg *p, bool *ret_kept, struct err *e)
 {
     _cleanup_free_ char *present = NULL;
 
-    *ret_note = NULL;
+    *ret_kept = false;
     if (name_of(p, n->present_oid, &present, e) < 0)
         return -1;
     switch (db_names_state(n, p, e)) {
     case DB_UNKNOWN:
         return -1;
     case DB_SWAPPED:
-        if (swap_back(n, p, present, ret_note, e) < 0)
+        if (swap_back(n, p, present, e) < 0)
             return -1;
+        *ret_kept = true;
         break;
     case DB_STAGED:
         if (pg_drop_database(p, n->staged, e) < 0)
@@ -163,9 +173,16 @@ int db_names_undo(const struct db_names *n, struct pg *p, char **ret_note, struc
     return present != NULL ? pg_allow_connections(p, n->name, true, e) : 0;
 }
 
-char *db_names_drop_command(const struct db_names *n, struct pg *p)
+bool db_names_lost(const struct db_names *n, struct pg *p)
 {
-    _cleanup_free_ char *login = pg_tool_options(p), *name = str_shell_quote(n->aside);
+    uint32_t oid;
 
-    return mem_printf("dropdb%s %s", login, name);
+    return n->dropped && pg_database_oid(p, n->name, &oid, NULL) == 1;
+}
+
+char *db_names_drop_command(const char *name, struct pg *p)
+{
+    _cleanup_free_ char *login = pg_tool_options(p), *quoted = str_shell_quote(name);
+
+    return mem_printf("dropdb%s %s", login, quoted);
 }

@@ -9,7 +9,7 @@ struct db_names {
     char *name, *staged, *aside, *undone;
     bool must_be_new;                 /* restore into a new name: no present one is accepted */
     uint32_t present_oid, staged_oid; /* 0: there is none */
-    bool dropped;                     /* the present one was dropped to make room */
+    bool dropped;                     /* the present one was dropped to make room, or may be */
     uint64_t present_bytes;
 };
 
@@ -35,11 +35,12 @@ enum db_state {
 };
 enum db_state db_names_state(const struct db_names *n, struct pg *p, struct err *e);
 
-/* Drop the staged one, if it still has its side name and its oid. */
+/* Drop the staged one, if it still has its side name and its oid (if that is known already). */
 int must_check db_names_drop_staged(const struct db_names *n, struct pg *p, struct err *e);
-/* Bring the earlier state back; harmless when it is there. *ret_note (owned or NULL): what was kept
- * aside on the way. */
-int must_check db_names_undo(const struct db_names *n, struct pg *p, char **ret_note,
-                             struct err *e);
-/* The shell command that removes what is aside; owned. */
-char *db_names_drop_command(const struct db_names *n, struct pg *p);
+/* Bring the earlier state back; harmless when it is there. *ret_kept: the restored one was set aside
+ * as n->undone on the way. */
+int must_check db_names_undo(const struct db_names *n, struct pg *p, bool *ret_kept, struct err *e);
+/* The present one was dropped to make room, and nothing bears its name. */
+bool db_names_lost(const struct db_names *n, struct pg *p);
+/* The shell command that removes one of them; owned. */
+char *db_names_drop_command(const char *name, struct pg *p);

@@ -216,8 +216,9 @@ json_t *restore_tree_record(const struct restore_tree *t)
 {
     if (!t->in_place)
         return NULL; /* a new folder: there is nothing to go back to */
-    return json_pack("{s:s, s:s, s:o, s:s}", "kind", "tree", "source", t->source, "target",
-                     json_printable(t->target), "run", t->run);
+    _cleanup_free_ char *staged = mem_printf("%s/%s%s", t->target, TREE_STAGING_PREFIX, t->run);
+    return json_pack("{s:s, s:s, s:o, s:s, s:o}", "kind", "tree", "source", t->source, "target",
+                     json_printable(t->target), "run", t->run, "staged", json_printable(staged));
 }
 
 /* For a shell: nothing in single quotes is special but the quote itself. */

@@ -17,31 +17,57 @@ static const json_t *configured_source(const json_t *job, const char *name)
     return NULL;
 }
 
-static int undo_record(struct worker *w, const json_t *record, const json_t *job, struct err *e)
+static int undo_tree(struct worker *w, const json_t *item, bool staging, struct err *e)
 {
+    struct err why = {0};
+
+    if (restore_tree_undo(w, item, &why) == 0 || (staging && why.code == ERR_NOT_FOUND))
+        return 0; /* it was cut off before it made anything */
+    if (e != NULL)
+        *e = why;
+    return -1;
+}
+
+static int undo_database(struct worker *w, json_t *record, const json_t *item, const json_t *job,
+                         struct err *e)
+{
+    const char *source = json_opt_string(item, "source", "");
+    struct restore_kept kept = {0};
+
+    int rc = restore_database_undo(w, item, configured_source(job, source),
+                                   json_opt_string(job, "uri", NULL), &kept, e);
+    if (rc == 0)
+        restore_item_add_kept(json_object_get(record, "kept"), source, &kept);
+    restore_kept_deinit(&kept);
+    return rc;
+}
+
+static int undo_item(struct worker *w, json_t *record, const json_t *item, const json_t *job,
+                     struct err *e)
+{
+    bool staging = str_equal(json_opt_string(record, "state", ""), "staging");
     const char *kind;
 
-    if (json_get_string(record, "kind", &kind, e) < 0)
+    if (json_get_string(item, "kind", &kind, e) < 0)
         return -1;
     if (strcmp(kind, "tree") == 0)
-        return restore_tree_undo(w, record, e);
+        return undo_tree(w, item, staging, e);
     if (strcmp(kind, "database") == 0)
-        return restore_database_undo(w, record,
-                                     configured_source(job, json_opt_string(record, "source", "")),
-                                     json_opt_string(job, "uri", NULL), e);
+        return undo_database(w, record, item, job, e);
     return err_set(e, ERR_FORMAT, "a restore of kind \"%s\" is not known", kind);
 }
 
-int restore_item_undo(struct worker *w, const json_t *items, const char *source, const json_t *job,
+int restore_item_undo(struct worker *w, json_t *record, const char *source, const json_t *job,
                       struct err *e)
 {
+    const json_t *items = json_object_get(record, "items");
     struct err first = {0};
 
     for (size_t i = json_array_size(items); i-- > 0;) {
-        const json_t *record = json_array_get(items, i);
+        const json_t *item = json_array_get(items, i);
         struct err why = {0};
-        if (str_equal(json_opt_string(record, "source", NULL), source) &&
-            undo_record(w, record, job, &why) < 0 && first.code == ERR_NONE)
+        if (str_equal(json_opt_string(item, "source", NULL), source) &&
+            undo_item(w, record, item, job, &why) < 0 && first.code == ERR_NONE)
             first = why;
     }
     if (first.code == ERR_NONE)
@@ -51,18 +77,19 @@ int restore_item_undo(struct worker *w, const json_t *items, const char *source,
     return -1;
 }
 
-static int undo_all(struct worker *w, const json_t *items, const json_t *job, json_t *undone,
+static int undo_all(struct worker *w, json_t *record, const json_t *job, json_t *undone,
                     struct err *e)
 {
+    const json_t *items = json_object_get(record, "items");
     struct err first = {0};
 
     for (size_t i = json_array_size(items); i-- > 0;) {
-        const json_t *record = json_array_get(items, i);
-        const char *source = json_opt_string(record, "source", "");
+        const json_t *item = json_array_get(items, i);
+        const char *source = json_opt_string(item, "source", "");
         struct err why = {0};
-        if (undo_record(w, record, job, &why) == 0)
+        if (undo_item(w, record, item, job, &why) == 0)
             (void)json_array_append_new(undone, json_pack("{s:s, s:s}", "source", source, "what",
-                                                          json_opt_string(record, "kind", "")));
+                                                          json_opt_string(item, "kind", "")));
         else if (first.code == ERR_NONE)
             (void)err_set(&first, why.code, "source \"%s\": %s", source, why.text);
         else
@@ -87,12 +114,44 @@ static int undo_in_target(struct worker *w, const char *run, const char *target,
     return 0;
 }
 
+/* What an undo sets aside is kept from now on, instead of what the restore kept; a second undo finds
+ * nothing more. */
+static int undo_recorded(struct worker *w, const char *state_dir, const char *run,
+                         const json_t *job, json_t *undone, json_t **ret_kept, struct err *e)
+{
+    _cleanup_json_ json_t *record = NULL;
+    json_t *items;
+
+    if (restore_record_read(state_dir, run, &record, e) < 0 ||
+        json_get_array(record, "items", &items, e) < 0)
+        return -1;
+    if (!str_equal(json_opt_string(record, "state", ""), "undone") ||
+        !json_is_array(json_object_get(record, "kept")))
+        (void)json_object_set_new(record, "kept", json_array());
+    if (undo_all(w, record, job, undone, e) < 0)
+        return -1;
+    (void)json_object_set_new(record, "state", json_string("undone"));
+    *ret_kept = json_incref(json_object_get(record, "kept"));
+    return restore_record_write(state_dir, run, record, e);
+}
+
+static int undo_locked(struct worker *w, const char *state_dir, const char *run, const json_t *job,
+                       json_t *undone, json_t **ret_kept, struct err *e)
+{
+    int lock = -1;
+
+    if (restore_record_lock(state_dir, run, &lock, e) < 0)
+        return -1;
+    int rc = undo_recorded(w, state_dir, run, job, undone, ret_kept, e);
+    restore_record_unlock(state_dir, run, &lock);
+    return rc;
+}
+
 int verb_undo(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
     const char *run, *state_dir = json_opt_string(job, "state_dir", NULL);
     const char *target = json_opt_string(job, "target", NULL);
-    _cleanup_json_ json_t *record = NULL, *undone = json_array();
-    json_t *items;
+    _cleanup_json_ json_t *undone = json_array(), *kept = NULL;
     int rc;
 
     if (json_get_string(job, "run", &run, e) < 0)
@@ -107,18 +166,10 @@ int verb_undo(struct worker *w, const json_t *job, json_t **ret_result, struct e
                      "without a state folder, name the folder that was restored into "
                      "(--target)");
     } else {
-        rc = restore_record_read(state_dir, run, &record, e);
-        if (rc == 0)
-            rc = json_get_array(record, "items", &items, e);
-        if (rc == 0)
-            rc = undo_all(w, items, job, undone, e);
-        if (rc == 0) {
-            (void)json_object_set_new(record, "state", json_string("undone"));
-            (void)json_object_set_new(record, "kept", json_array());
-            rc = restore_record_write(state_dir, run, record, e);
-        }
+        rc = undo_locked(w, state_dir, run, job, undone, &kept, e);
     }
     if (rc == 0)
-        *ret_result = json_pack("{s:O}", "undone", undone);
+        *ret_result = json_pack("{s:O, s:o}", "undone", undone, "kept",
+                                kept != NULL ? json_incref(kept) : json_array());
     return rc;
 }

@@ -6,18 +6,19 @@
 
 enum { NAME_BYTES = 63 };
 
-int pg_database_list(struct pg *p, struct strlist *ret, struct err *e)
+int pg_database_list(struct pg *p, struct strlist *ret, struct strlist *ret_skipped, struct err *e)
 {
     _cleanup_result_ PGresult *r =
         pg_query(p,
-                 "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT "
-                 "datistemplate AND datname !~ '_synbak_(new|old)_' ORDER BY datname COLLATE \"C\"",
+                 "SELECT datname, datname ~ '_synbak_(new|old|undone)_[0-9]{8}_[0-9]{6}$' FROM "
+                 "pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate "
+                 "ORDER BY datname COLLATE \"C\"",
                  NULL, 0, e);
 
     if (r == NULL)
         return err_wrap(e, "list the databases");
     for (int i = 0; i < PQntuples(r); i++)
-        strlist_add(ret, PQgetvalue(r, i, 0));
+        strlist_add(str_equal(PQgetvalue(r, i, 1), "t") ? ret_skipped : ret, PQgetvalue(r, i, 0));
     return 0;
 }
 

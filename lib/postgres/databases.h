@@ -14,9 +14,11 @@ struct pg_database {
     bool allow_connections;
 };
 
-/* Those that a dump of everything means: connections allowed, no templates, none that a restore
- * is making; sorted by name. */
-int must_check pg_database_list(struct pg *p, struct strlist *ret, struct err *e);
+/* Those that a dump of everything means: connections allowed, no templates; sorted by name. What
+ * bears the name that a restore gives to a database on its way (NAME_synbak_new_RUN) is no
+ * database of its own: it is in *ret_skipped. */
+int must_check pg_database_list(struct pg *p, struct strlist *ret, struct strlist *ret_skipped,
+                                struct err *e);
 /* 1: there is none of that name. Sizes need CONNECT or pg_read_all_stats; else 0. */
 int must_check pg_database_get(struct pg *p, const char *name, struct pg_database *ret,
                                struct err *e);

@@ -4,12 +4,15 @@ and listed, looking inside, the unprivileged caller, the machine without a daemo
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import harness  # noqa: E402
 from deployment import Deployment  # noqa: E402
-from harness import check, contains, equal, lacks, program, run, run_all, skip, test, wait_until, write_file  # noqa: E402
+from harness import (check, contains, equal, lacks, program, run, run_all, skip, test, wait_until,  # noqa: E402
+                     write_file, write_program)
 from pg import Cluster  # noqa: E402
 
 cluster = None
@@ -59,6 +62,41 @@ def what_was_there_is_copied_kept_listed_and_comes_back_by_undo():
     d.ctl("restore", "--undo", undo, "--yes", "--config", d.conf, ok=True)
     equal(d.cluster.dump("synapse") == later, True, "the dumps are the same")
     equal(d.media_sums(), sums)
+    listed = wait_until(lambda: [k for k in kept(d) if "_undone_" in k["what"]], "the undone database to be listed")
+    check(listed[0]["bytes"] > 0 and listed[0]["command"].startswith("dropdb "), listed)
+    equal(len(kept(d)), 1)
+    run(["sh", "-c", listed[0]["command"]], ok=True,
+        env={**os.environ, "PATH": d.cluster.bin + ":" + os.environ["PATH"]})
+    equal(os.listdir(f"{d.state}/restores"), [])
+
+
+def killed(d, tools, *arguments):
+    """A restore whose worker is killed while the database loads."""
+    write_program(f"{tools}/pg_restore", f"""#!/bin/bash
+if [ "$1" = --version ]; then exec {d.cluster.bin}/pg_restore --version; fi
+echo $PPID >{d.dir}/new; mv {d.dir}/new {d.dir}/loading; exec sleep 600
+""")
+    process = harness.start([program("synbakctl"), "--config", d.conf, "restore", *arguments],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: os.path.exists(f"{d.dir}/loading"), "pg_restore to begin")
+    with open(f"{d.dir}/loading", encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    process.wait(30)
+
+
+@test
+def a_killed_restore_is_listed_and_cleared():
+    tools = harness.temp_dir()
+    d = deployment(source=f"bin_dir = {tools}")
+    for name in ("pg_dump", "pg_dumpall"):
+        os.symlink(f"{d.cluster.bin}/{name}", f"{tools}/{name}")
+    d.backup()
+    killed(d, tools, "--in-place", "--yes", "--no-safety-copy")
+    left, = wait_until(lambda: [k for k in kept(d) if "synapse_synbak_new_" in k["what"]], "what is left behind")
+    contains(left["what"], "cut off")
+    run([program("synbakctl"), *left["command"].split()[1:], "--yes", "--config", d.conf], ok=True)
+    lacks(d.cluster.sql("select string_agg(datname, ' ') from pg_database"), "synbak_new")
+    wait_until(lambda: not kept(d), "the list to be empty")
 
 
 @test

@@ -133,10 +133,15 @@ def every_database_whatever_its_name():
         equal(sorted(names), sorted(WEIRD + ["postgres"]))
         volumes = [a["volumes"][0]["name"] for a in artifacts(result)]
         equal(len(set(volumes)), len(WEIRD) + 2)
-    c.sql("create database born_later")
+    c.sql("create database born_later; create database my_synbak_new_stuff;"
+          "create database synapse_synbak_new_20261120_143000")
     result = work(dump_job(source(c.uri("postgres"), databases=["*"]), store(place),
                            id="20261120_143009"))
     contains(json.dumps(result), "born_later")
+    names = [a["details"]["database"]["name"] for a in artifacts(result) if a["database"]]
+    check("my_synbak_new_stuff" in names, f"only what a restore makes is left out: {names}")
+    check("synapse_synbak_new_20261120_143000" not in names, f"it is half made: {names}")
+    contains(str(result["problems"]), "synapse_synbak_new_20261120_143000")
 
 
 @test
@@ -396,8 +401,12 @@ def in_place_and_back_again():
           "no ANALYZE")
     undo(job, src)
     equal(c.dump("synapse"), damaged)
-    undo(job, src)
+    kept, = undo(job, src)["kept"]
     equal(c.dump("synapse"), damaged)
+    contains(kept["place"], "synapse_synbak_undone_" + job["run"])
+    check(kept["bytes"] > 1000000)
+    c.tool(*kept["remove"].split())
+    equal(databases(c), ["postgres", "synapse"])
     c.sql("select 1", "synapse")
 
 
@@ -672,21 +681,58 @@ def connection_lost_in_the_middle_of_the_swap():
     equal(databases(c), ["postgres", "synapse"])
 
 
-@test
-def cancelled_while_loading():
-    c, src, place = fresh()
-    make_set(src, place)
+def loading(c, job, src):
+    """A worker whose pg_restore has begun and does not end."""
     slow = fake_tools("exit 1")
     os.remove(os.path.join(slow, "pg_restore"))
     write_program(os.path.join(slow, "pg_restore"), f"""#!/bin/bash
 if [ "$1" = --version ]; then exec {c.bin}/pg_restore --version; fi
 touch "$(dirname "$0")/begun"; exec sleep 600
 """)
-    w = Worker(restore_job(place, {**src, "bin_dir": slow}))
+    w = Worker({**job, "configured": [{**src, "bin_dir": slow}]})
     wait_until(lambda: os.path.exists(os.path.join(slow, "begun")), "pg_restore to begin")
+    return w
+
+
+@test
+def cancelled_while_loading():
+    c, src, place = fresh()
+    make_set(src, place)
+    job = restore_job(place, state_dir=temp_dir())
+    w = loading(c, job, src)
     w.cancel()
     equal(w.finish()["code"], "cancelled")
     equal(databases(c), ["postgres", "synapse"])
+    equal(os.listdir(f"{job['state_dir']}/restores"), [])
+
+
+@test
+def killed_while_loading():
+    c, src, place = fresh()
+    make_set(src, place)
+    job = restore_job(place, src, state_dir=temp_dir())
+    w = loading(c, job, src)
+    contains(work_error({"verb": "undo", "run": job["run"], "state_dir": job["state_dir"], "target": None,
+                         "configured": [src]})[1], "still under way")
+    w.process.kill()
+    w.process.wait()
+    staged = "synapse_synbak_new_" + job["run"]
+    check(staged in databases(c), "it is left behind")
+    with open(f"{job['state_dir']}/restores/{job['run']}.json", encoding="utf-8") as f:
+        record = json.load(f)
+    equal((record["state"], record["items"][0]["staged"]), ("staging", staged))
+    undo(job, src)
+    equal(databases(c), ["postgres", "synapse"])
+    equal(os.listdir(f"{job['state_dir']}/restores"), [job["run"] + ".json"])
+    # and a restore made later says what an earlier one left
+    other = restore_job(place, src, state_dir=job["state_dir"])
+    w = loading(c, other, src)
+    w.process.kill()
+    w.process.wait()
+    w = Worker(restore_job(place, src, state_dir=job["state_dir"]))
+    result = w.finish()
+    equal(result["ok"], True, result)
+    contains(str(w.messages), "synbakctl restore --undo " + other["run"])
 
 
 # --- checks ---
