@@ -140,6 +140,25 @@ static int on_ask(void *arg, const json_t *message, struct err *e)
     return safety_copy_make(r->c, &r->place, json_object_get(message, "replaced"), e);
 }
 
+/* A confirmed restore outlives us: the daemon's guard is to last as long as the worker, not as our
+ * connection. */
+static void on_start(void *arg, pid_t pid)
+{
+    const struct restore *r = arg;
+    json_t *done = NULL;
+
+    if (r->place.token == NULL || r->c->client == NULL)
+        return;
+    /* a daemon that cannot watch it guards the set until we are gone */
+    (void)!client_call(
+        r->c->client,
+        (struct client_call){
+            .method = "restore-worker",
+            .params = json_pack("{s:s,s:I}", "token", r->place.token, "pid", (json_int_t)pid)},
+        &done, NULL);
+    json_decref(done);
+}
+
 static void print_kept(const struct screen *s, const json_t *kept)
 {
     char size[16];
@@ -177,7 +196,7 @@ static void print_result(struct restore *r, const json_t *result)
 
 static int restore_set(struct restore *r, json_t **ret_result, struct err *e)
 {
-    struct worker_run run = {.screen = &r->c->screen, .ask = on_ask, .arg = r};
+    struct worker_run run = {.screen = &r->c->screen, .ask = on_ask, .started = on_start, .arg = r};
 
     if (build_job(r, &run.job, e) < 0 || worker_run(&run, ret_result, e) < 0)
         return -1;

@@ -106,6 +106,8 @@ static int start(struct session *s, struct err *e)
     fs_closep(&fds[1]);
     if (rc < 0)
         return -1;
+    if (s->run->started != NULL)
+        s->run->started(s->run->arg, s->pid);
     (void)json_object_set_new(s->run->job, "type", json_string("job"));
     return frame_send(s->channel.fd, s->run->job, WORKER_FRAME_MAX, e);
 }

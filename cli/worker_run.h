@@ -5,6 +5,8 @@
  * and pass the second on as "cancel". */
 #pragma once
 
+#include <sys/types.h>
+
 #include "cli/cli.h"
 
 /* Shown the whole "ask" message. 0: yes. -1: *e says why not; the worker is told no. */
@@ -15,9 +17,10 @@ struct worker_run {
     json_t *job;        /* taken; "type" is added */
     worker_ask_cb *ask; /* NULL: no is the answer */
     void *arg;
-    bool quiet;       /* show no progress */
-    bool output;      /* the worker writes to our stdout */
-    const char *user; /* run as this user (we are root), or NULL */
+    void (*started)(void *arg, pid_t pid); /* told its id before it is given its job; or NULL */
+    bool quiet;                            /* show no progress */
+    bool output;                           /* the worker writes to our stdout */
+    const char *user;                      /* run as this user (we are root), or NULL */
 };
 
 /* 0: *ret is the result (new reference). -1: the worker's error with its code. */

@@ -243,6 +243,7 @@ static void close_handles(struct daemon *d)
     pings_free(d->pings);
     d->pings = NULL;
     control_close(d->control);
+    restores_close(d->restores);
 }
 
 void daemon_maybe_stopped(struct daemon *d)

@@ -15,6 +15,7 @@ struct begin {
     struct config *config;
     struct destination *destination;
     char *job, *id;
+    json_t *elsewhere; /* names of the others that hold the set, the nearest first */
     struct job_secrets secrets;
     struct err error;
     int rc;
@@ -52,15 +53,16 @@ static json_t *begin_result(const struct begin *b, const char *token)
         &(struct job_store_context){
             .owner = d->owner, .known_id = catalog_known_id(d->catalog, b->destination->name)});
 
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:s}", "token", token, "config_file",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:O,s:o,s:o,s:o,s:s}", "token", token, "config_file",
                      d->config->file, "job", b->job, "id", b->id, "destination",
-                     b->destination->name, "store", store, "key", key_for(b), "old_keys",
-                     old_keys_for(b), "owner", d->owner);
+                     b->destination->name, "elsewhere", b->elsewhere, "store", store, "key",
+                     key_for(b), "old_keys", old_keys_for(b), "owner", d->owner);
 }
 
 static void begin_free(struct begin *b)
 {
     job_secrets_deinit(&b->secrets);
+    json_decref(b->elsewhere);
     free(b->job);
     free(b->id);
     config_unref(b->config);
@@ -90,6 +92,23 @@ static void on_key_read(void *arg)
     begin_free(b);
 }
 
+/* The destinations that hold a set: whole copies before damaged ones, near ones before far ones,
+ * then as the job names them. */
+static json_t *holders(struct daemon *d, const struct job *job, const char *id)
+{
+    struct catalog_job *known = catalog_job(d->catalog, job->name);
+    json_t *names = json_array();
+
+    for (int rank = 0; rank < 4; rank++)
+        for (size_t i = 0; i < job->destination_count; i++) {
+            const struct destination *dest = job->destinations[i];
+            const struct set *s = catalog_find(known, dest->name, id);
+            if (s != NULL && rank == (s->damaged ? 2 : 0) + (destination_is_remote(dest) ? 1 : 0))
+                (void)json_array_append_new(names, json_string(dest->name));
+        }
+    return names;
+}
+
 static void method_restore_begin(struct request *r)
 {
     struct daemon *d = request_daemon(r);
@@ -99,18 +118,26 @@ static void method_restore_begin(struct request *r)
 
     if (s == NULL)
         return;
-    struct destination *dest = config_destination(d->config, s->destination);
+    json_t *names = json_object_get(request_params(r), "destination") != NULL
+                        ? json_array()
+                        : holders(d, job, s->id);
+    const char *nearest = json_string_value(json_array_get(names, 0));
+    struct destination *dest =
+        config_destination(d->config, nearest != NULL ? nearest : s->destination);
     if (dest == NULL) {
         (void)err_set(&e, ERR_NOT_FOUND, "destination \"%s\" is not configured any more",
                       s->destination);
         request_fail(r, &e);
+        json_decref(names);
         return;
     }
+    (void)json_array_remove(names, 0);
     struct begin *b = mem_alloc(sizeof(*b));
     *b = (struct begin){.request = r,
                         .daemon = d,
                         .config = config_ref(d->config),
                         .destination = dest,
+                        .elsewhere = names,
                         .job = mem_strdup(job->name),
                         .id = mem_strdup(s->id)};
     loop_run_task(&d->loop, read_key, on_key_read, b);
@@ -144,6 +171,25 @@ static void method_restore_end(struct request *r)
         return;
     }
     request_reply(r, json_object());
+}
+
+static void method_restore_worker(struct request *r)
+{
+    struct daemon *d = request_daemon(r);
+    const char *token;
+    struct err e = {0};
+    int64_t pid;
+
+    if (get_token(r, &token) < 0)
+        return;
+    if (json_get_i64(request_params(r), "pid", 2, INT32_MAX, &pid, &e) < 0) {
+        e.code = ERR_USAGE;
+        request_fail(r, &e);
+    } else if (restores_watch(d->restores, request_client(r), token, (pid_t)pid, &e) < 0) {
+        request_fail(r, &e);
+    } else {
+        request_reply(r, json_object());
+    }
 }
 
 /* The caller undid a restore by itself, with or without us; what is told goes to the journal. */
@@ -189,6 +235,7 @@ static void method_pre_restore(struct request *r)
 
 const struct method methods_restore[] = {
     {"restore-begin", ROLE_RESTORE, method_restore_begin, true},
+    {"restore-worker", ROLE_RESTORE, method_restore_worker, false},
     {"restore-end", ROLE_RESTORE, method_restore_end, false},
     {"restore-undone", ROLE_RESTORE, method_restore_undone, false},
     {"pre-restore", ROLE_RESTORE, method_pre_restore, false},

@@ -1,16 +1,26 @@
 #include "daemon/restores.h"
 
+#include <errno.h>
 #include <string.h>
+#include <uv.h>
 
 #include "daemon/daemon.h"
 #include "daemon/kept.h"
 #include "daemon/record.h"
+#include "lib/base/fs.h"
 #include "lib/base/io.h"
 
 enum { PURPOSE_MAX = 32 };
 
+struct watch { /* of a worker; its memory goes when libuv lets go of it */
+    uv_poll_t poll;
+    struct restores *restores;
+    int fd;
+};
+
 struct restore {
-    const void *client;
+    const void *client;  /* NULL: gone, the worker goes on */
+    struct watch *watch; /* NULL: ends with its client */
     char token[33];
     char *job, *id;
     char *purpose; /* "restore", "export", ...: the command, as its client calls it */
@@ -31,8 +41,24 @@ struct restores *restores_new(struct daemon *d)
     return r;
 }
 
+static void on_watch_closed(uv_handle_t *handle)
+{
+    struct watch *w = handle->data;
+
+    fs_closep(&w->fd);
+    free(w);
+}
+
+static void unwatch(struct restore *item)
+{
+    if (item->watch != NULL)
+        uv_close((uv_handle_t *)&item->watch->poll, on_watch_closed);
+    item->watch = NULL;
+}
+
 static void forget(struct restores *r, size_t i)
 {
+    unwatch(&r->items[i]);
     free(r->items[i].job);
     free(r->items[i].id);
     free(r->items[i].purpose);
@@ -157,8 +183,67 @@ int restores_end(struct restores *r, const void *client, const char *token, bool
 void restores_client_gone(struct restores *r, const void *client)
 {
     for (size_t i = r->count; i-- > 0;)
-        if (r->items[i].client == client)
+        if (r->items[i].client == client && r->items[i].watch != NULL)
+            r->items[i].client = NULL;
+        else if (r->items[i].client == client)
             end(r, i, false, "its connection closed without a word", NULL);
+}
+
+/* The worker has ended. A client that is still there tells how; else nobody can. */
+static void on_worker_end(uv_poll_t *poll, int status, int events)
+{
+    const struct watch *w = poll->data;
+    struct restores *r = w->restores;
+
+    (void)status;
+    (void)events;
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->items[i].watch != w)
+            continue;
+        unwatch(&r->items[i]);
+        if (r->items[i].client == NULL)
+            end(r, i, false, "synbakctl was gone before its worker ended", NULL);
+        return;
+    }
+}
+
+static int watch(struct restores *r, struct restore *item, pid_t pid, struct err *e)
+{
+    int fd = io_pidfd_open(pid);
+
+    if (fd < 0)
+        return err_sys(e, ERR_USAGE, errno, "process %d", (int)pid);
+    struct watch *w = mem_alloc(sizeof(*w));
+    *w = (struct watch){.restores = r, .fd = fd};
+    if (uv_poll_init(&r->daemon->loop, &w->poll, fd) != 0) {
+        fs_closep(&w->fd);
+        free(w);
+        return err_set(e, ERR_INTERNAL, "process %d cannot be watched", (int)pid);
+    }
+    w->poll.data = w;
+    item->watch = w;
+    (void)uv_poll_start(&w->poll, UV_READABLE, on_worker_end); /* fails only for a closed handle */
+    return 0;
+}
+
+int restores_watch(struct restores *r, const void *client, const char *token, pid_t pid,
+                   struct err *e)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].client == client && strcmp(r->items[i].token, token) == 0) {
+            unwatch(&r->items[i]);
+            return watch(r, &r->items[i], pid, e);
+        }
+    return err_set(e, ERR_NOT_FOUND, "no restore of this connection has that token");
+}
+
+void restores_close(struct restores *r)
+{
+    for (size_t i = r->count; i-- > 0;) {
+        unwatch(&r->items[i]);
+        if (r->items[i].client == NULL)
+            end(r, i, false, "synbakd stopped while it went on", NULL);
+    }
 }
 
 bool restores_has_client(const struct restores *r, const void *client)

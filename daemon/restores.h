@@ -1,9 +1,11 @@
 /* restores.h — restores that go on beside us: each is announced by its client, holds a read pin on
  * its set, keeps the job's schedule paused and its deletions held, and ends with its record or with
- * its connection. Loop thread only. */
+ * its connection; or, once the client has named the process that does the work, when that has ended
+ * too: a confirmed restore outlives its caller. Loop thread only. */
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "lib/base/json.h"
 
@@ -20,6 +22,10 @@ bool restores_has(const struct restores *r, const char *token, const char *job);
 /* 0, or -1 if there is no such token of this client. error may be NULL. */
 int restores_end(struct restores *r, const void *client, const char *token, bool ok,
                  const char *error, const json_t *summary);
+/* pid is the client's worker. -1: no such token of this client, or no such process. */
+int must_check restores_watch(struct restores *r, const void *client, const char *token, pid_t pid,
+                              struct err *e);
+void restores_close(struct restores *r); /* before the loop ends: nothing is watched any more */
 bool restores_has_client(const struct restores *r, const void *client);
 void restores_client_gone(struct restores *r, const void *client);
 /* An operator has paused or resumed the job: that is not ours to change any more. */

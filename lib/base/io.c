@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -227,6 +228,11 @@ ssize_t io_send(int fd, const void *data, size_t len, int flags)
 ssize_t io_recv(int fd, void *data, size_t len, int flags)
 {
     return recv(fd, data, len, flags);
+}
+
+int io_pidfd_open(pid_t pid)
+{
+    return pidfd_open(pid, 0); /* close-on-exec by itself */
 }
 
 int io_random(void *data, size_t len)

@@ -65,4 +65,5 @@ int io_bind(int fd, const struct sockaddr *addr, socklen_t len);
 ssize_t io_send(int fd, const void *data, size_t len, int flags);
 ssize_t io_recv(int fd, void *data, size_t len, int flags);
 
+int io_pidfd_open(pid_t pid);          /* readable when the process has ended */
 int io_random(void *data, size_t len); /* getrandom, whole; -1 and errno */

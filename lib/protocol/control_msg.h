@@ -46,14 +46,17 @@
  * rescan (operate) destination?           sets
  *
  * restore-begin (restore) job, id?, destination?, purpose
- *     token, config_file, job, id, destination, owner, store: STORE of worker_msg.h, its secrets,
- *     key and old_keys to uid 0 only. Until restore-end, or until the connection closes: a read
+ *     token, config_file, job, id, destination, elsewhere: [the others that hold it, the nearest
+ *     first], owner, store: STORE of worker_msg.h, its secrets, key and old_keys to uid 0 only. Until restore-end, or until the connection closes: a read
  *     pin on the set, the job's schedule paused, no deletion
+ * restore-worker (restore) token, pid     {}; of the process that does the work: from now on the
+ *     pin ends with restore-end, or when that process has ended, whatever became of its caller
  * restore-end (restore) token, ok, error?, summary                           {}
  * restore-undone (restore) undone: the restore's run, ok, error?, reason?    {}
  * pre-restore (restore) job, sources, token                                  run
  *
- * prune (admin) job?, dry_run             jobs: [{job, destination, remove: [{id, why}], capped}]
+ * prune (admin) job?, dry_run             jobs: [{job, destination, remove: [{id, why}], capped,
+ *                                         deletes: B (no: what goes is left there)}]
  * unpin (admin) job, id                   {}
  * release (admin) job                     {}
  * adopt (admin) destination               {}

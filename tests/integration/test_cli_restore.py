@@ -58,8 +58,9 @@ def in_place_with_the_daemon():
     equal((job["store"]["key"], job["sources"], job["safety_copy"], job["yes"]), (KEY, ["media"], "done", False))
     equal([s["name"] for s in job["configured"]], ["database", "media"])
     equal(answer, {"type": "answer", "yes": True})
-    equal(w.daemon.methods(), ["restore-begin", "pre-restore", "wait", "restore-end"])
+    equal(w.daemon.methods(), ["restore-begin", "restore-worker", "pre-restore", "wait", "restore-end"])
     equal(w.daemon.params("restore-begin"), {"job": "synapse", "id": "latest", "purpose": "restore"})
+    check(w.daemon.params("restore-worker")["pid"] > 1, "the worker is named")
     equal(w.daemon.params("pre-restore"), {"job": "synapse", "sources": ["media"], "token": "t1"})
     equal(w.daemon.params("restore-end"), {"token": "t1", "ok": True, "summary": RESULT})
     for part in ("database synapse: 8 tables, 1.1 GB\n", "media: 20000 files, 2.0 GB\n",

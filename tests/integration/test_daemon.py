@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from daemon_client import Client, Daemon, Refused  # noqa: E402
-from harness import check, contains, equal, lacks, long, run_all, test, wait_until  # noqa: E402
+from harness import check, contains, end_process, equal, lacks, long, run_all, start, test, wait_until  # noqa: E402
 
 OK = {"send": {"type": "result", "ok": True, "result": {}}}
 MINUTE, DAY, YEAR = 60, 86400, 365 * 86400
@@ -723,6 +723,41 @@ def a_restore_holds_what_it_reads():
     d.client().call("restore-begin", job="j", id=second)
     equal(d.stop(), 0)
     equal(len(d.records("restore-ended")), 3, "a restore that the stop cut off is not on record")
+
+
+@test
+def a_restore_holds_as_long_as_its_worker_lives():
+    d = Daemon(jobs=KEEP_TWO)
+    oldest = d.trigger()["id"]
+    worker = start(["sleep", "600"])
+    client = d.client()
+    token = client.call("restore-begin", job="j", id=oldest)["token"]
+    refused("usage", client.call, "restore-worker", token=token, pid=2**31 - 1)
+    refused("usage", client.call, "restore-worker", token=token, pid=1)
+    refused("not-found", d.call, "restore-worker", token=token, pid=worker.pid)
+    client.call("restore-worker", token=token, pid=worker.pid)
+    client.socket.close()
+    waiting = d.call("trigger")["run"]
+    equal(d.job()["paused"], True)
+    contains(d.call("explain", job="j", id=oldest)["lines"][0]["why"], "hold")
+    end_process(worker)
+    wait_until(lambda: not d.job()["paused"], "the end of the pause")
+    equal(d.call("wait", run=waiting)["outcome"], "good")
+    equal([(r["ok"], r["error"]) for r in d.records("restore-ended")],
+          [(False, "synbakctl was gone before its worker ended")])
+    # one that ends before its client leaves the word to it
+    worker = start(["sleep", "600"])
+    token = (client := d.client()).call("restore-begin", job="j", id=d.job()["latest"])["token"]
+    client.call("restore-worker", token=token, pid=worker.pid)
+    end_process(worker)
+    equal(d.job()["paused"], True)
+    client.call("restore-end", token=token, ok=True, summary={})
+    equal(d.records("restore-ended")[1]["ok"], True)
+    worker = start(["sleep", "600"])
+    token = (client := d.client()).call("restore-begin", job="j", id=d.job()["latest"])["token"]
+    client.call("restore-worker", token=token, pid=worker.pid)
+    client.socket.close()
+    equal(d.stop(), 0)
 
 
 @test

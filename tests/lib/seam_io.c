@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -408,6 +409,11 @@ ssize_t io_send(int fd, const void *data, size_t len, int flags)
 ssize_t io_recv(int fd, void *data, size_t len, int flags)
 {
     return fails("recv", QUIET) ? -1 : recv(fd, data, len, flags);
+}
+
+int io_pidfd_open(pid_t pid)
+{
+    return fails("pidfd_open", QUIET) ? -1 : pidfd_open(pid, 0);
 }
 
 int io_random(void *data, size_t len)
