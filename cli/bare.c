@@ -121,8 +121,8 @@ static int choose_set(const char *job, const json_t *sets, const char *id, const
                        ids[count - 1]);
     const char *near = str_nearest(id, ids, count);
     return err_set(e, ERR_NOT_FOUND,
-                   "job \"%s\" has no set \"%s\"; the nearest is %s (synbakctl list with the same "
-                   "options shows all)",
+                   "job \"%s\" has no set \"%s\"; the nearest is %s (synbakctl list --destination "
+                   "PLACE, with the same options, shows all)",
                    job, id, near != NULL ? near : ids[count - 1]);
 }
 
@@ -162,6 +162,24 @@ int bare_find(struct cli *c, const json_t *store, const char *job, const char *i
     *ret_job = mem_strdup(found_job);
     *ret_id = mem_strdup(found_id);
     return 0;
+}
+
+int bare_reach(struct cli *c, const json_t *store, const char *job, const char *id, struct err *e)
+{
+    _cleanup_json_ json_t *scan = NULL;
+    const struct worker_run run = {.screen = &c->screen,
+                                   .quiet = true,
+                                   .job = json_pack("{s:s, s:O, s:[s], s:[s], s:[], s:i}", "verb",
+                                                    "scan", "store", store, "jobs", job, "ids", id,
+                                                    "in_progress", "sweep_age_s", 0)};
+    json_t *by_job;
+
+    if (worker_run(&run, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
+        check_damaged(scan, by_job, job, id, e) < 0)
+        return -1;
+    if (json_array_size(json_object_get(by_job, job)) > 0)
+        return 0;
+    return err_set(e, ERR_NOT_FOUND, "%s/%s is not there", job, id);
 }
 
 /* A SET of the scan as a SETSTATUS of the daemon's. What only the daemon knows is left out. */

@@ -6,6 +6,9 @@
 /* All sets of `job` (NULL: of every job) at STORE (borrowed): the scan verb's result. */
 int must_check bare_scan(struct cli *c, const json_t *store, const char *job, json_t **ret,
                          struct err *e);
+/* 0 if this very set is at STORE (borrowed) and opens there. */
+int must_check bare_reach(struct cli *c, const json_t *store, const char *job, const char *id,
+                          struct err *e);
 /* Which set is meant by job (NULL: the only one there) and id ("latest": the newest good
  * one, or the newest whole one if none is good). Owned results. ERR_NOT_FOUND names the nearest and how to list. */
 int must_check bare_find(struct cli *c, const json_t *store, const char *job, const char *id,

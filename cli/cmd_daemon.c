@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/bare_prune.h"
 #include "cli/cli.h"
 
 static json_t *params_with(const struct cli *c, const char *member)
@@ -65,11 +66,15 @@ int cmd_clock_accept(struct cli *c, struct err *e)
 static size_t print_pruned(const struct screen *s, const json_t *job, bool dry)
 {
     const json_t *remove = json_object_get(job, "remove");
+    const bool ours = json_opt_bool(job, "deletes", true);
     json_t *set;
     size_t i;
 
     json_array_foreach(remove, i, set)
-        say_line(s, PLAIN, "%s %s/%s at %s: %s", dry ? "would delete" : "deleted",
+        say_line(s, PLAIN, "%s %s/%s at %s: %s",
+                 !ours ? "left to another identity (delete = no):"
+                 : dry ? "would delete"
+                       : "deleted",
                  json_opt_string(job, "job", "?"), json_opt_string(set, "id", "?"),
                  json_opt_string(job, "destination", "?"), json_opt_string(set, "why", "?"));
     if (json_opt_bool(job, "capped", false))
@@ -82,9 +87,12 @@ int cmd_prune(struct cli *c, struct err *e)
 {
     _cleanup_json_ json_t *result = NULL;
     bool dry = args_has(c->args, "--dry-run");
-    json_t *params = params_with(c, "job"), *job;
     size_t i, count = 0;
+    json_t *job;
 
+    if (args_has(c->args, "--destination"))
+        return bare_prune(c, e);
+    json_t *params = params_with(c, "job");
     (void)json_object_set_new(params, "dry_run", json_boolean(dry));
     if (cli_call(c, "prune", params, &result, e) < 0)
         return -1;

@@ -3,7 +3,6 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/config/config.h"
-#include "lib/schedule/set.h"
 
 static unsigned tiers_of(const json_t *words)
 {
@@ -20,20 +19,34 @@ static unsigned tiers_of(const json_t *words)
     return tiers;
 }
 
-/* Only what the judgement looks at. */
-static void read_set(const json_t *o, struct set *s)
+static struct wall moment_of(const json_t *o, const char *key)
+{
+    const char *text = json_opt_string(o, key, NULL);
+    struct wall t = {0};
+
+    if (text == NULL || clock_parse_iso8601(text, &t) < 0)
+        return (struct wall){0};
+    return t;
+}
+
+static void read_set(const json_t *o, const char *destination, struct set *s)
 {
     const json_t *sources = json_object_get(o, "sources"), *item;
     size_t i;
 
     *s = (struct set){.id = mem_strdup(json_opt_string(o, "id", "?")),
-                      .destination = mem_strdup(""),
+                      .destination = mem_strdup(destination),
                       .sequence = json_opt_i64(o, "sequence", 0),
                       .tiers = tiers_of(json_object_get(o, "tiers")),
                       .sources = mem_alloc((json_array_size(sources) + 1) * sizeof(*s->sources)),
                       .incomplete = json_opt_bool(o, "incomplete", false),
                       .fragment = json_opt_bool(o, "fragment", false),
-                      .accepted = json_opt_bool(o, "accepted", false)};
+                      .stays = json_opt_bool(o, "stays", false),
+                      .accepted = json_opt_bool(o, "accepted", false),
+                      .pinned = json_opt_bool(o, "pinned", false),
+                      .pin_until = moment_of(o, "pin_until"),
+                      .pin_reason = mem_strdup(json_opt_string(o, "pin_reason", NULL)),
+                      .finished = moment_of(o, "finished")};
     (void)clock_parse_set_id(s->id, &s->started);
     json_array_foreach(sources, i, item) s->sources[s->source_count++] =
         (struct set_source){.name = mem_strdup(json_opt_string(item, "name", "?")),
@@ -42,14 +55,20 @@ static void read_set(const json_t *o, struct set *s)
                             .raw_bytes = (uint64_t)json_opt_i64(item, "raw_bytes", 0)};
 }
 
+void judge_read(const json_t *list, const char *destination, int percent, struct sets *ret)
+{
+    *ret = (struct sets){.count = json_array_size(list)};
+    ret->items = mem_alloc((ret->count + 1) * sizeof(*ret->items));
+    for (size_t i = 0; i < ret->count; i++)
+        read_set(json_array_get(list, i), destination, &ret->items[i]);
+    sets_classify(ret, percent);
+}
+
 void judge_sets(json_t *list, int percent)
 {
-    struct sets sets = {.count = json_array_size(list)};
+    struct sets sets;
 
-    sets.items = mem_alloc((sets.count + 1) * sizeof(*sets.items));
-    for (size_t i = 0; i < sets.count; i++)
-        read_set(json_array_get(list, i), &sets.items[i]);
-    sets_classify(&sets, percent);
+    judge_read(list, "", percent, &sets);
     for (size_t i = 0; i < sets.count; i++)
         (void)json_object_set_new(json_array_get(list, i), "state",
                                   json_string(set_state_word(sets.items[i].state)));

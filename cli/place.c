@@ -1,12 +1,14 @@
 #include "cli/place.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/bare.h"
 #include "cli/bare_place.h"
 #include "cli/keys.h"
+#include "cli/place_daemon.h"
 #include "cli/sandbox.h"
 #include "lib/protocol/job.h"
 #include "lib/schedule/upload.h"
@@ -99,116 +101,62 @@ static int find_file_key(struct cli *c, struct place *p, struct err *e)
     return 0;
 }
 
-/* What opens the store, as far as the daemon did not give it, and the old keys. */
-static void add_secrets(json_t *store, const json_t *ours)
+static int try_destination(struct cli *c, const struct destination *d, const struct target *t,
+                           struct place *p, struct err *e)
 {
-    static const char *const names[] = {"access_key", "secret_key", "session_token", "private_key",
-                                        "passphrase"};
-
-    (void)json_object_set(store, "old_keys", json_object_get(ours, "old_keys"));
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (json_is_null(json_object_get(store, names[i])))
-            (void)json_object_set(store, names[i], json_object_get(ours, names[i]));
-}
-
-/* The daemon gives its key to root alone; anybody else, and root for old keys, reads where the
- * configuration says. */
-static int add_keys(struct cli *c, struct place *p, const json_t *begun, const char *destination,
-                    struct err *e)
-{
-    json_t *key = json_object_get(begun, "key");
-    const struct destination *d = p->configured ? config_destination(c->config, destination) : NULL;
-    _cleanup_json_ json_t *ours = NULL;
-    int rc = d != NULL ? place_store_of(c, d, &ours, e) : -1;
-
-    if (rc == 0)
-        add_secrets(p->store, ours);
-    if (json_is_string(key) || json_is_string(json_object_get(p->store, "key"))) {
-        if (json_is_string(key))
-            (void)json_object_set(p->store, "key", key);
-        return 0;
-    }
-    if (str_equal(json_opt_string(p->store, "key_hint", ""), "none") &&
-        !json_is_null(json_object_get(p->store, "access_key")))
-        return 0;
-    if (rc == 0) {
-        (void)json_object_set(p->store, "key", json_object_get(ours, "key"));
-        return 0;
-    }
-    if (d != NULL)
-        return err_wrap(e, "synbakd gives the key to root alone (sudo synbakctl ...)");
-    return err_set(e, ERR_KEY,
-                   "the key of destination \"%s\" goes to root alone, and the configuration that "
-                   "says where it lies cannot be read by you (sudo synbakctl ...)",
-                   destination);
-}
-
-/* The configuration that the daemon uses, if we may read it. --config stays what it is. */
-static void load_daemons_config(struct cli *c, const json_t *begun)
-{
-    const char *file = json_opt_string(begun, "config_file", NULL);
-
-    if (args_has(c->args, "--config")) {
-        (void)!cli_load_config(c, NULL);
-        return;
-    }
-    config_unref(c->config);
-    c->config = NULL;
-    if (file != NULL)
-        (void)!config_load(file, &c->config, NULL, NULL);
-}
-
-static int from_daemon(struct cli *c, struct target *t, const char *purpose, struct place *p,
-                       struct err *e)
-{
-    _cleanup_json_ json_t *begun = NULL;
-    const char *destination = args_value(c->args, "--destination"), *name;
-
-    if (target_complete(c, t, e) < 0)
+    json_decref(p->store);
+    p->store = NULL;
+    if (place_store_of(c, d, &p->store, e) < 0)
         return -1;
-    json_t *params = cli_params(c);
-    (void)json_object_set_new(params, "job", json_printable(t->job));
-    (void)json_object_set_new(params, "id", json_printable(t->id));
-    (void)json_object_set_new(params, "purpose", json_string(purpose));
-    if (destination != NULL)
-        (void)json_object_set_new(params, "destination", json_printable(destination));
-    if (cli_call(c, "restore-begin", params, &begun, e) < 0 ||
-        json_get_object(begun, "store", &p->store, e) < 0)
-        return -1;
-    (void)json_incref(p->store);
-    p->job = mem_strdup(json_opt_string(begun, "job", t->job));
-    p->id = mem_strdup(json_opt_string(begun, "id", t->id));
-    p->token = mem_strdup(json_opt_string(begun, "token", ""));
-    name = json_opt_string(begun, "destination", destination != NULL ? destination : "?");
-    load_daemons_config(c, begun);
-    p->configured = c->config != NULL && config_job(c->config, p->job) != NULL;
-    return add_keys(c, p, begun, name, e);
+    if (bare_find(c, p->store, t->job, t->id, &p->job, &p->id, e) < 0)
+        return err_wrap(e, "destination \"%s\"", d->name);
+    return 0;
 }
 
-/* Without a daemon: the configured destinations of the job, the first that has the set. */
+/* Whether a job that is configured has nothing to do with this destination. */
+static bool is_strange(const struct job *job, const struct destination *d)
+{
+    for (size_t i = 0; job != NULL && i < job->destination_count; i++)
+        if (job->destinations[i] == d)
+            return false;
+    return job != NULL;
+}
+
+/* Without a daemon: of the configured destinations the nearest that has the set. What does not
+ * answer is passed over, and that is said. */
 static int from_config(struct cli *c, struct target *t, struct place *p, struct err *e)
 {
     const char *wanted = args_value(c->args, "--destination");
 
     if (cli_load_config(c, e) < 0 || target_complete(c, t, e) < 0)
         return -1;
-    const struct job *job = config_job(c->config, t->job);
+    const struct config *config = c->config;
+    const struct job *job = config_job(config, t->job);
+    const size_t count = config->destination_count;
+    bool failed = false;
     p->configured = job != NULL;
-    if (wanted != NULL && config_destination(c->config, wanted) == NULL)
+    if (wanted != NULL && config_destination(config, wanted) == NULL)
         return err_set(e, ERR_USAGE, "the configuration has no destination \"%s\"", wanted);
     (void)err_set(e, ERR_NOT_FOUND, "the configuration has no destination");
-    for (size_t i = 0; i < c->config->destination_count; i++) {
-        const struct destination *d = c->config->destinations[i];
-        if (wanted != NULL && !str_equal(d->name, wanted))
+    for (size_t i = 0; i < 2 * count; i++) { /* the local ones first */
+        const struct destination *d = config->destinations[i % count];
+        if (destination_is_remote(d) != (i >= count) ||
+            (wanted != NULL ? !str_equal(d->name, wanted) : is_strange(job, d)))
             continue;
-        json_decref(p->store);
-        p->store = NULL;
-        if (place_store_of(c, d, &p->store, e) == 0 &&
-            bare_find(c, p->store, t->job, t->id, &p->job, &p->id, e) == 0)
+        if (failed)
+            place_note_passed_over(e, d->name);
+        failed = try_destination(c, d, t, p, e) < 0;
+        if (!failed)
             return 0;
-        (void)err_wrap(e, "destination \"%s\"", d->name);
     }
     return -1;
+}
+
+void place_note_passed_over(const struct err *why, const char *next)
+{
+    _cleanup_free_ char *shown = str_printable(why->text, strlen(why->text));
+
+    (void)fprintf(stderr, "synbakctl: %s; looking at \"%s\"\n", shown, next);
 }
 
 int place_find(struct cli *c, struct target *t, const char *purpose, struct place *ret,
@@ -232,7 +180,7 @@ int place_find(struct cli *c, struct target *t, const char *purpose, struct plac
     int rc = cli_connect_optional(c, e);
     if (rc < 0)
         return -1;
-    return rc == 0 ? from_daemon(c, t, purpose, ret, e) : from_config(c, t, ret, e);
+    return rc == 0 ? place_from_daemon(c, t, purpose, ret, e) : from_config(c, t, ret, e);
 }
 
 void place_release(struct cli *c, struct place *p, const struct err *e, json_t *summary)

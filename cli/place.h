@@ -24,6 +24,9 @@ void place_release(struct cli *c, struct place *p, const struct err *e, json_t *
 /* {"verb", and the members that say where}. New reference. */
 json_t *place_job(const struct place *p, const char *verb);
 
+/* Say that a destination was passed over, why, and which comes next. */
+void place_note_passed_over(const struct err *why, const char *next);
+
 /* The STORE of a --destination that names a place itself (bare_place.h). */
 int must_check place_store_of_bare(struct cli *c, json_t **ret, struct err *e);
 /* The STORE of a configured destination, its keys read with our own rights. */

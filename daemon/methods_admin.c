@@ -12,8 +12,9 @@ enum { ADOPT_TIMEOUT_S = 120 };
 
 /* --- prune --- */
 
-static json_t *plan_to_json(struct daemon *d, const struct job *job, const char *destination)
+static json_t *plan_to_json(struct daemon *d, const struct job *job, const struct destination *dest)
 {
+    const char *destination = dest->name;
     struct retention_plan plan = {0};
     const char *why = NULL;
     struct err e = {0};
@@ -28,8 +29,8 @@ static json_t *plan_to_json(struct daemon *d, const struct job *job, const char 
                                                   "why", plan.verdicts[i].why));
     if (rc == 0)
         retention_plan_deinit(&plan);
-    return json_pack("{s:s,s:s,s:o,s:b,s:s?}", "job", job->name, "destination", destination,
-                     "remove", remove, "capped", capped, "problem",
+    return json_pack("{s:s,s:s,s:o,s:b,s:b,s:s?}", "job", job->name, "destination", destination,
+                     "remove", remove, "deletes", dest->deletes, "capped", capped, "problem",
                      rc < 0   ? e.text
                      : rc > 0 ? why
                               : NULL);
@@ -50,7 +51,7 @@ static void method_prune(struct request *r)
         if (only != NULL && only != job)
             continue;
         for (size_t k = 0; k < job->destination_count; k++)
-            (void)json_array_append_new(plans, plan_to_json(d, job, job->destinations[k]->name));
+            (void)json_array_append_new(plans, plan_to_json(d, job, job->destinations[k]));
         if (!dry)
             prune_start(d, job->name);
     }

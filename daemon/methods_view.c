@@ -114,9 +114,10 @@ static void method_schedule(struct request *r)
 
 /* --- explain --- */
 
-static void explain_at(struct daemon *d, const struct job *job, const char *destination,
+static void explain_at(struct daemon *d, const struct job *job, const struct destination *dest,
                        const char *id, json_t *lines)
 {
+    const char *destination = dest->name;
     struct retention_plan plan = {0};
     const char *why = NULL;
     struct err e = {0};
@@ -125,11 +126,16 @@ static void explain_at(struct daemon *d, const struct job *job, const char *dest
     if (rc != 0)
         (void)json_array_append_new(lines, json_pack("{s:s,s:o}", "destination", destination, "why",
                                                      json_printable(rc > 0 ? why : e.text)));
-    for (size_t i = 0; rc == 0 && i < plan.count; i++)
-        if (strcmp(plan.verdicts[i].set->id, id) == 0)
-            (void)json_array_append_new(lines,
-                                        json_pack("{s:s,s:o}", "destination", destination, "why",
-                                                  json_printable(plan.verdicts[i].why)));
+    for (size_t i = 0; rc == 0 && i < plan.count; i++) {
+        const struct retention_verdict *v = &plan.verdicts[i];
+        if (strcmp(v->set->id, id) != 0)
+            continue;
+        _cleanup_free_ char *text = mem_printf(
+            "%s%s", v->why,
+            v->remove && !dest->deletes ? ", but delete = no leaves that to another identity" : "");
+        (void)json_array_append_new(
+            lines, json_pack("{s:s,s:o}", "destination", destination, "why", json_printable(text)));
+    }
     if (rc == 0)
         retention_plan_deinit(&plan);
 }
@@ -145,7 +151,7 @@ static void method_explain(struct request *r)
         return;
     lines = json_array();
     for (size_t i = 0; i < job->destination_count; i++)
-        explain_at(d, job, job->destinations[i]->name, s->id, lines);
+        explain_at(d, job, job->destinations[i], s->id, lines);
     request_reply(r, json_pack("{s:o}", "lines", lines));
 }
 

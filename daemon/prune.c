@@ -202,7 +202,7 @@ static void on_pass_durable(void *arg)
     struct destination *dest = config_destination(d->config, p->now.destination);
 
     leave_out_in_use(p);
-    if (dest == NULL || p->stopping || json_array_size(p->ids) == 0) {
+    if (dest == NULL || !dest->deletes || p->stopping || json_array_size(p->ids) == 0) {
         end_pass(p);
         return;
     }
@@ -245,7 +245,8 @@ static bool begin_pass(struct prunes *p)
     struct err e = {0};
     bool begun = false;
 
-    if (job == NULL)
+    const struct destination *dest = config_destination(d->config, p->now.destination);
+    if (job == NULL || dest == NULL || !dest->deletes)
         return false;
     int rc = prune_decide(d, job, p->now.destination, &plan, &why, &e);
     if (rc < 0)
@@ -287,6 +288,7 @@ void prune_start(struct daemon *d, const char *name)
     const struct job *job = config_job(d->config, name);
 
     for (size_t i = 0; job != NULL && i < job->destination_count; i++)
-        add_pass(d->prunes, name, job->destinations[i]->name);
+        if (job->destinations[i]->deletes)
+            add_pass(d->prunes, name, job->destinations[i]->name);
     next_pass(d->prunes);
 }

@@ -53,14 +53,15 @@
  *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N}]
  *           ok:false at some or all of them is no failure of the verb
  * scan  (owner null in STORE: looks, claims nothing)
- *   job     store:STORE, jobs:[NAME] (none: all), sweep_age_s:N (0: never), in_progress:["JOB/ID"]
+ *   job     store:STORE, jobs:[NAME] (none: all), ids:[ID] (optional: only these),
+ *           sweep_age_s:N (0: never), in_progress:["JOB/ID"]
  *   result  marker_id:HEX32, sets:{JOB:[SET]}, damaged:[{job, id, error, code}], swept:N,
  *           total_bytes:N, free_bytes:N
  *           code "key": made with a key that is not at hand; anything else is damage
  * verify
  *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null
  *   result  sets:N, bytes:N, damaged:[{job, id, error, code}]    job "": the marker
- * prune
+ * prune (owner null in STORE: for whom it belongs to, by an operator)
  *   job     store:STORE, job, ids:[ID]
  *   result  removed:[ID], failed:[{id, error}]
  * copy  one set from one destination to another: what lies there already and is right stays
