@@ -11,11 +11,17 @@
 #include "lib/base/mem.h"
 #include "lib/schedule/retention.h"
 
-enum { FIRST_DELAY_S = 60, LAST_DELAY_S = 3600 };
+enum {
+    FIRST_DELAY_S = 60,
+    LAST_DELAY_S = 3600,
+    AWAY = 2 /* ranks of places that cannot be read begin at that many times their number */
+};
 
 struct candidate {
     const struct set *set; /* where it would come from */
     int rank;              /* of that place: the lower, the nearer */
+    bool good;             /* anywhere: beside other sets it may be suspect */
+    bool wanted;           /* while retention is asked */
     bool owed;
 };
 
@@ -44,7 +50,7 @@ static int rank_of(const struct copying_input *in, const char *destination)
 
     if (at < 0)
         return -1;
-    int away = in->places[at].listed ? 0 : 2;
+    int away = in->places[at].listed ? 0 : AWAY;
     int far = destination_is_fed_live(in->job->destinations[at]) ? 0 : 1;
     return (away + far) * (int)in->job->destination_count + (int)at;
 }
@@ -71,15 +77,18 @@ static int newest_first(const void *a, const void *b)
     return strcmp(y->set->id, x->set->id);
 }
 
-/* The oldest set there; INT64_MAX: there is none that counts. */
-static int64_t oldest_at(const struct pass *p)
+/* The oldest set there; INT64_MAX: there is none that counts. *ret_good: is any of them good? */
+static int64_t oldest_at(const struct pass *p, bool *ret_good)
 {
     int64_t oldest = INT64_MAX;
 
+    *ret_good = false;
     for (size_t i = 0; i < p->in->sets->count; i++) {
         const struct set *s = &p->in->sets->items[i];
-        if (strcmp(s->destination, p->to) == 0 && !set_is_pre_restore(s) && !s->stays &&
-            s->sequence < oldest)
+        if (strcmp(s->destination, p->to) != 0 || set_is_pre_restore(s) || s->stays)
+            continue;
+        *ret_good |= s->state == SET_GOOD;
+        if (s->sequence < oldest)
             oldest = s->sequence;
     }
     return oldest;
@@ -108,26 +117,36 @@ static void gather(struct pass *p)
         int rank = rank_of(p->in, s->destination);
         if (rank >= 0 && can_be_copied(s) &&
             bsearch(&id, there, there_count, sizeof(*there), by_id) == NULL)
-            p->candidates[p->count++] = (struct candidate){.set = s, .rank = rank};
+            p->candidates[p->count++] =
+                (struct candidate){.set = s, .rank = rank, .good = s->state == SET_GOOD};
     }
     qsort(p->candidates, p->count, sizeof(*p->candidates), by_id_and_rank);
     for (size_t i = 0; i < p->count; i++)
         if (n == 0 || strcmp(p->candidates[n - 1].set->id, p->candidates[i].set->id) != 0)
             p->candidates[n++] = p->candidates[i];
+        else
+            p->candidates[n - 1].good |= p->candidates[i].good;
     p->count = n;
     qsort(p->candidates, p->count, sizeof(*p->candidates), newest_first);
 }
 
-/* Where something lies, only what came after it; where nothing lies, only the newest good set. */
-static void choose(struct pass *p)
+static bool can_be_read(const struct pass *p, const struct candidate *c)
 {
-    int64_t oldest = oldest_at(p);
+    return c->rank < AWAY * (int)p->in->job->destination_count;
+}
+
+/* What came after the oldest that lies there; and where nothing good lies, the newest good set. */
+static void choose(struct pass *p, bool readable_only)
+{
+    bool has_good;
+    int64_t oldest = oldest_at(p, &has_good);
 
     for (size_t i = 0; i < p->count; i++) {
         struct candidate *c = &p->candidates[i];
-        c->owed = oldest != INT64_MAX ? c->set->sequence > oldest : c->set->state == SET_GOOD;
-        if (c->owed && oldest == INT64_MAX)
-            return;
+        bool first_good = !has_good && c->good;
+        c->wanted =
+            (!readable_only || can_be_read(p, c)) && (c->set->sequence > oldest || first_good);
+        has_good |= c->wanted && first_good;
     }
 }
 
@@ -142,7 +161,7 @@ static struct set as_if_there(const struct set *s, const char *destination)
     return copy;
 }
 
-/* The destination as it would be with everything that is owed. */
+/* The destination as it would be with everything that is wanted. */
 static struct sets imagine(const struct pass *p)
 {
     struct sets there = {0};
@@ -152,7 +171,7 @@ static struct sets imagine(const struct pass *p)
         if (strcmp(p->in->sets->items[i].destination, p->to) == 0)
             there.items[there.count++] = as_if_there(&p->in->sets->items[i], p->to);
     for (size_t i = 0; i < p->count; i++)
-        if (p->candidates[i].owed) {
+        if (p->candidates[i].wanted) {
             there.items[there.count] = as_if_there(p->candidates[i].set, p->to);
             there.items[there.count++].verified.us = 0; /* that was another copy */
         }
@@ -226,12 +245,37 @@ static int drop_what_goes(struct pass *p, struct err *e)
     int dropped = 0, rc = let_rest(p, &there, e);
 
     for (size_t i = 0; i < p->count && rc == 0; i++)
-        if (p->candidates[i].owed && !holds(&there, p->candidates[i].set->id)) {
-            p->candidates[i].owed = false;
+        if (p->candidates[i].wanted && !holds(&there, p->candidates[i].set->id)) {
+            p->candidates[i].wanted = false;
             dropped++;
         }
     free(there.items);
     return rc < 0 ? -1 : dropped;
+}
+
+static int ask(struct pass *p, bool readable_only, struct err *e)
+{
+    int dropped = 1;
+
+    choose(p, readable_only);
+    while (dropped > 0)
+        dropped = drop_what_goes(p, e);
+    for (size_t i = 0; i < p->count; i++)
+        p->candidates[i].owed |= p->candidates[i].wanted;
+    return dropped;
+}
+
+/* What cannot be read now may never come: it must not keep out what can. So that is asked first, as
+ * if the rest were not there. */
+static int settle(struct pass *p, struct err *e)
+{
+    size_t readable = 0;
+
+    for (size_t i = 0; i < p->count; i++)
+        readable += can_be_read(p, &p->candidates[i]);
+    if (readable > 0 && ask(p, true, e) < 0)
+        return -1;
+    return readable < p->count ? ask(p, false, e) : 0;
 }
 
 /* --- the answer --- */
@@ -277,21 +321,19 @@ static void add_owed(const struct copying_input *in, size_t at, const struct set
 static int decide_at(const struct copying_input *in, size_t at, struct copying *ret, struct err *e)
 {
     struct pass p = {.in = in, .to = in->job->destinations[at]->name};
-    int dropped = 1;
+    int rc;
 
     ret->lags[at].newest = sets_latest(in->sets, p.to);
     if (!in->places[at].known)
         return 0; /* nobody can say what it lacks */
     gather(&p);
-    choose(&p);
-    for (size_t i = 0; i < p.count && dropped > 0; i++)
-        dropped = drop_what_goes(&p, e);
+    rc = settle(&p, e);
     ret->items = mem_resize_array(ret->items, ret->count + p.count + 1, sizeof(*ret->items));
-    for (size_t i = 0; i < p.count && dropped >= 0; i++)
+    for (size_t i = 0; i < p.count && rc == 0; i++)
         if (p.candidates[i].owed)
             add_owed(in, at, p.candidates[i].set, ret);
     free(p.candidates);
-    return dropped < 0 ? -1 : 0;
+    return rc;
 }
 
 int copying_decide(const struct copying_input *in, struct copying *ret, struct err *e)

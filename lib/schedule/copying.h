@@ -3,7 +3,8 @@
  *
  * A destination is owed each set that another destination of the job holds undamaged, that it
  * lacks, that is newer (by sequence number) than the oldest it holds, and that retention would keep
- * there; one that holds nothing is owed the newest good set alone. Never owed are sets that were
+ * there; one that holds nothing good is owed the newest good set, and if it holds nothing at all
+ * that one alone. Never owed are sets that were
  * made to stay where they are, and those from before a restore. Whether retention would keep it is
  * asked of lib/schedule/retention as if it lay there already and nobody held deletion, so that what
  * is copied is not pruned again and what is pruned is not copied again
