@@ -20,7 +20,7 @@ static int recall_of_job(struct destination *d, const char *job, struct marker *
         return -1;
     while (count-- > 0) {
         struct err why = {0}; /* a damaged set, or one of another key, says nothing */
-        if (!entries[count].committed ||
+        if (!entries[count].folder ||
             keyring_read(d->ring, d->store, job, entries[count].id, NULL, &m, NULL, NULL, &why) < 0)
             continue;
         memcpy(ret->id, m.destination_id, sizeof(ret->id));

@@ -6,13 +6,14 @@
 #include "daemon/worker/worker.h"
 #include "lib/base/mem.h"
 #include "lib/plain/marks.h"
-#include "lib/plain/set_list.h"
+#include "lib/plain/set_fetch.h"
 
 struct scan {
     struct worker *worker;
     struct destination destination;
     struct marker marker;
     struct strlist jobs;        /* empty: all */
+    struct strlist ids;         /* empty: all of them */
     struct strlist in_progress; /* "JOB/ID" */
     int64_t sweep_age_s;        /* 0: sweep nothing */
     json_t *sets, *damaged;
@@ -40,25 +41,36 @@ static void read_marks(struct scan *s, const char *job, const char *id, const st
                           .pin_reason = mem_printf("its marks cannot be read: %s", why.text)};
 }
 
-static void scan_set(struct scan *s, const char *job, const struct set_entry *entry, json_t *list)
+/* A medium that cannot be read there, or a set that is not what was written, is told of the set. A
+ * store that does not answer says nothing about its sets. */
+static bool is_finding(const struct err *why)
 {
+    return why->code == ERR_DAMAGED || why->code == ERR_KEY || why->code == ERR_FORMAT ||
+           why->code == ERR_IO;
+}
+
+static int scan_set(struct scan *s, const char *job, const struct set_fetched *set, json_t *list,
+                    struct err *e)
+{
+    const char *id = set->entry->id, *known = s->marker.id[0] != '\0' ? s->marker.id : NULL;
+    struct err why = set->error;
     struct manifest m;
     struct marks marks = {0};
     const struct mac_key *mac;
-    struct err why = {0};
 
-    const char *known = s->marker.id[0] != '\0' ? s->marker.id : NULL;
-
-    if (keyring_read(s->destination.ring, s->destination.store, job, entry->id, known, &m, NULL,
-                     &mac, &why) < 0) {
-        note_damaged(s, job, entry->id, &why);
-        return;
+    if (set->rc < 0 ||
+        keyring_open(s->destination.ring, &set->bytes, job, id, known, &m, NULL, &mac, &why) < 0) {
+        if (!is_finding(&why))
+            return err_set(e, why.code, "%s", why.text);
+        note_damaged(s, job, id, &why);
+        return 0;
     }
-    if (entry->marked)
-        read_marks(s, job, entry->id, mac, &marks);
+    if (set->entry->marked)
+        read_marks(s, job, id, mac, &marks);
     (void)json_array_append_new(list, set_describe(&m, &marks));
     marks_deinit(&marks);
     manifest_deinit(&m);
+    return 0;
 }
 
 /* Old enough by its name and by the clock of the store, and nobody's work: then it is a remain. */
@@ -98,6 +110,33 @@ static int sweep_set(struct scan *s, const char *job, const struct set_entry *en
     return 0;
 }
 
+static int scan_sets(struct scan *s, const char *job, struct set_fetch *fetch, size_t count,
+                     json_t *list, struct err *e)
+{
+    const struct set_fetched *set;
+
+    for (size_t i = 0; (set = set_fetch_next(fetch)) != NULL; i++) {
+        if (worker_cancelled(s->worker))
+            return err_set(e, ERR_CANCELLED, "cancelled");
+        worker_progress(s->worker, "scan", i, count);
+        bool committed = set->rc == 0 || set->error.code != ERR_NOT_FOUND;
+        if ((committed ? scan_set(s, job, set, list, e) : sweep_set(s, job, set->entry, e)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Where only some sets are asked for, the others cost no request. */
+static size_t keep_wanted(const struct scan *s, struct set_entry *entries, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (s->ids.count == 0 || strlist_contains(&s->ids, entries[i].id))
+            entries[kept++] = entries[i];
+    return kept;
+}
+
 static int scan_job(struct scan *s, const char *job, struct err *e)
 {
     _cleanup_free_ struct set_entry *entries = NULL;
@@ -107,16 +146,11 @@ static int scan_job(struct scan *s, const char *job, struct err *e)
     (void)json_object_set_new(s->sets, job, list);
     if (set_list(s->destination.store, job, &entries, &count, e) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (worker_cancelled(s->worker))
-            return err_set(e, ERR_CANCELLED, "cancelled");
-        worker_progress(s->worker, "scan", i, count);
-        if (entries[i].committed)
-            scan_set(s, job, &entries[i], list);
-        else if (sweep_set(s, job, &entries[i], e) < 0)
-            return -1;
-    }
-    return 0;
+    count = keep_wanted(s, entries, count);
+    struct set_fetch *fetch = set_fetch_new(s->destination.store, job, entries, count);
+    int rc = scan_sets(s, job, fetch, count, list, e);
+    set_fetch_free(fetch);
+    return rc;
 }
 
 static int read_job(const json_t *job, struct scan *s, struct err *e)
@@ -126,6 +160,7 @@ static int read_job(const json_t *job, struct scan *s, struct err *e)
     if (json_get_object(job, "store", &store, e) < 0 ||
         json_get_strings(job, "jobs", &s->jobs, e) < 0 ||
         json_get_strings(job, "in_progress", &s->in_progress, e) < 0 ||
+        (json_object_get(job, "ids") != NULL && json_get_strings(job, "ids", &s->ids, e) < 0) ||
         json_get_i64(job, "sweep_age_s", 0, INT64_MAX / 2000000, &s->sweep_age_s, e) < 0)
         return -1;
     for (size_t i = 0; i < s->jobs.count; i++)
@@ -188,6 +223,7 @@ int verb_scan(struct worker *w, const json_t *job, json_t **ret_result, struct e
     json_decref(s.sets);
     json_decref(s.damaged);
     strlist_deinit(&s.jobs);
+    strlist_deinit(&s.ids);
     strlist_deinit(&s.in_progress);
     destination_close(&s.destination);
     return rc;

@@ -101,7 +101,7 @@ static int verify_set(struct verify *v, const char *job, const char *id, struct 
         v->key_missing = true;
         return 0;
     }
-    if (why.code == ERR_NOT_FOUND) { /* pruned since it was listed */
+    if (why.code == ERR_NOT_FOUND) { /* never committed, or pruned since it was listed */
         v->sets--;
         return 0;
     }
@@ -116,7 +116,7 @@ static int verify_job(struct verify *v, const char *job, struct err *e)
     if (set_list(v->destination.store, job, &entries, &count, e) < 0)
         return -1;
     for (size_t i = 0; i < count; i++)
-        if (entries[i].committed && verify_set(v, job, entries[i].id, e) < 0)
+        if (entries[i].folder && verify_set(v, job, entries[i].id, e) < 0)
             return -1;
     return 0;
 }

@@ -123,7 +123,17 @@ static int choose(struct keyring *r, const struct manifest_peek *says, const str
                    says->key_id, (*ret)->id);
 }
 
-int keyring_read(struct keyring *r, struct store *s, const char *job, const char *id,
+static int peek(const struct manifest_bytes *b, const char *job, const char *id,
+                struct manifest_peek *ret, struct err *e)
+{
+    if (manifest_peek_bytes(b->manifest.data, b->manifest.len, ret, e) == 0)
+        return 0;
+    if (e != NULL && (e->code == ERR_FORMAT || e->code == ERR_LIMIT))
+        e->code = ERR_DAMAGED; /* it was not written so */
+    return err_wrap(e, "%s/%s: manifest.json", job, id);
+}
+
+int keyring_open(struct keyring *r, const struct manifest_bytes *b, const char *job, const char *id,
                  const char *destination_id, struct manifest *ret, const struct secret **ret_key,
                  const struct mac_key **ret_mac, struct err *e)
 {
@@ -131,11 +141,11 @@ int keyring_read(struct keyring *r, struct store *s, const char *job, const char
     const struct secret *key;
     const struct mac_key *mac;
 
-    if (manifest_peek(s, job, id, &says, e) < 0)
+    if (peek(b, job, id, &says, e) < 0)
         return -1;
     if (choose(r, &says, &key, &mac, e) < 0)
         return err_wrap(e, "%s/%s", job, id);
-    if (manifest_read(s, job, id, mac, ret, e) < 0)
+    if (manifest_open(b, job, id, mac, ret, e) < 0)
         return -1;
     if (destination_id != NULL && strcmp(ret->destination_id, destination_id) != 0) {
         manifest_deinit(ret);
@@ -147,4 +157,17 @@ int keyring_read(struct keyring *r, struct store *s, const char *job, const char
     if (ret_mac != NULL)
         *ret_mac = mac;
     return 0;
+}
+
+int keyring_read(struct keyring *r, struct store *s, const char *job, const char *id,
+                 const char *destination_id, struct manifest *ret, const struct secret **ret_key,
+                 const struct mac_key **ret_mac, struct err *e)
+{
+    struct manifest_bytes b;
+    int rc = manifest_fetch(s, job, id, &b, e);
+
+    if (rc == 0)
+        rc = keyring_open(r, &b, job, id, destination_id, ret, ret_key, ret_mac, e);
+    manifest_bytes_deinit(&b);
+    return rc;
 }

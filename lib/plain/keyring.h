@@ -25,3 +25,8 @@ int must_check keyring_read(struct keyring *r, struct store *s, const char *job,
                             const char *destination_id, struct manifest *ret,
                             const struct secret **ret_key, const struct mac_key **ret_mac,
                             struct err *e);
+/* The same from what was fetched already. */
+int must_check keyring_open(struct keyring *r, const struct manifest_bytes *b, const char *job,
+                            const char *id, const char *destination_id, struct manifest *ret,
+                            const struct secret **ret_key, const struct mac_key **ret_mac,
+                            struct err *e);

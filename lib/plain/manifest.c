@@ -235,18 +235,6 @@ static int as_damage(struct err *e, const char *job, const char *id)
     return err_wrap(e, "%s/%s: manifest.json", job, id);
 }
 
-int manifest_peek(struct store *s, const char *job, const char *id, struct manifest_peek *ret,
-                  struct err *e)
-{
-    struct buf bytes = BUF_INIT(MANIFEST_MAX);
-    int rc = get_file(s, job, id, "manifest.json", &bytes, e);
-
-    if (rc == 0)
-        rc = manifest_peek_bytes(bytes.data, bytes.len, ret, e);
-    buf_deinit(&bytes);
-    return rc < 0 ? as_damage(e, job, id) : 0;
-}
-
 static int check_mac(const struct buf *bytes, const struct buf *mac, const struct mac_key *k,
                      struct err *e)
 {
@@ -290,22 +278,44 @@ static int parse_verified(const struct buf *bytes, const char *job, const char *
     return -1;
 }
 
+int manifest_fetch(struct store *s, const char *job, const char *id, struct manifest_bytes *ret,
+                   struct err *e)
+{
+    *ret = (struct manifest_bytes){.manifest = BUF_INIT(MANIFEST_MAX), .mac = BUF_INIT(1024)};
+    int rc = get_file(s, job, id, "manifest.json", &ret->manifest, e);
+
+    if (rc == 0 && (rc = get_file(s, job, id, "manifest.mac", &ret->mac, e)) < 0 && e != NULL &&
+        e->code == ERR_NOT_FOUND)
+        e->code = ERR_DAMAGED; /* the set is there, its MAC is not */
+    return rc < 0 ? as_damage(e, job, id) : 0;
+}
+
+int manifest_open(const struct manifest_bytes *b, const char *job, const char *id,
+                  const struct mac_key *k, struct manifest *ret, struct err *e)
+{
+    int rc = check_mac(&b->manifest, &b->mac, k, e);
+
+    if (rc == 0)
+        rc = parse_verified(&b->manifest, job, id, k, ret, e);
+    return rc < 0 ? as_damage(e, job, id) : 0;
+}
+
+void manifest_bytes_deinit(struct manifest_bytes *b)
+{
+    buf_deinit(&b->manifest);
+    buf_deinit(&b->mac);
+}
+
 int manifest_read(struct store *s, const char *job, const char *id, const struct mac_key *k,
                   struct manifest *ret, struct err *e)
 {
-    struct buf bytes = BUF_INIT(MANIFEST_MAX), mac = BUF_INIT(1024);
-    int rc = get_file(s, job, id, "manifest.json", &bytes, e);
+    struct manifest_bytes b;
+    int rc = manifest_fetch(s, job, id, &b, e);
 
-    if (rc == 0 && (rc = get_file(s, job, id, "manifest.mac", &mac, e)) < 0 && e != NULL &&
-        e->code == ERR_NOT_FOUND)
-        e->code = ERR_DAMAGED; /* the set is there, its MAC is not */
     if (rc == 0)
-        rc = check_mac(&bytes, &mac, k, e);
-    if (rc == 0)
-        rc = parse_verified(&bytes, job, id, k, ret, e);
-    buf_deinit(&bytes);
-    buf_deinit(&mac);
-    return rc < 0 ? as_damage(e, job, id) : 0;
+        rc = manifest_open(&b, job, id, k, ret, e);
+    manifest_bytes_deinit(&b);
+    return rc;
 }
 
 /* --- delete --- */

@@ -5,6 +5,7 @@
  * always has one; `key = none` sets have a bare SHA-256). docs/plain-format.md has every member. */
 #pragma once
 
+#include "lib/base/buf.h"
 #include "lib/base/json.h"
 #include "lib/plain/artifact.h"
 #include "lib/store/marker.h"
@@ -99,13 +100,25 @@ int must_check manifest_commit(struct store *s, const struct manifest *m, const 
 int must_check manifest_read(struct store *s, const char *job, const char *id,
                              const struct mac_key *k, struct manifest *ret, struct err *e);
 
+/* The two objects that a set is proved by, as they came and not believed yet. Fetching one after the
+ * other is what takes the time at a far store. */
+struct manifest_bytes {
+    struct buf manifest, mac;
+};
+/* ERR_NOT_FOUND: no such set; ERR_DAMAGED: its MAC is not there. Safe to call from several threads.
+ * ret: manifest_bytes_deinit, also after a failure. */
+int must_check manifest_fetch(struct store *s, const char *job, const char *id,
+                              struct manifest_bytes *ret, struct err *e);
+/* The rest of manifest_read. */
+int must_check manifest_open(const struct manifest_bytes *b, const char *job, const char *id,
+                             const struct mac_key *k, struct manifest *ret, struct err *e);
+void manifest_bytes_deinit(struct manifest_bytes *b);
+
 /* What a manifest says before it is believed: enough to choose the key to verify it with. */
 struct manifest_peek {
     char job[64], id[32], salt[33], key_id[17];
 };
-int must_check manifest_peek(struct store *s, const char *job, const char *id,
-                             struct manifest_peek *ret, struct err *e);
-/* The same from the bytes of a manifest.json. */
+/* From the bytes of a manifest.json. */
 int must_check manifest_peek_bytes(const void *data, size_t len, struct manifest_peek *ret,
                                    struct err *e);
 

@@ -6,9 +6,8 @@
 
 struct set_entry {
     char id[32];
-    bool committed; /* its manifest.json is there */
-    bool folder;    /* it has objects */
-    bool marked;    /* it has marks */
+    bool folder; /* it has objects; whether it is a set, its manifest.json says (set_fetch.h) */
+    bool marked; /* it has marks */
 };
 
 /* Folders at the root that could be jobs. */

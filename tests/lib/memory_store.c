@@ -1,6 +1,7 @@
 #include "tests/lib/memory_store.h"
 
 #include <openssl/sha.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ struct catalog {
 
 struct memory_store {
     struct store base;
+    struct store_ops ops;       /* base.ops points here */
+    pthread_mutex_t lock;       /* gets may come from several threads */
     struct catalog now, before; /* before: as lists may still see it */
     struct memory_store_faults faults;
 };
@@ -78,6 +81,17 @@ static int unavailable(struct store *s, struct err *e)
     return err_set(e, ERR_UNAVAILABLE, "%s: no answer (try again)", s->place);
 }
 
+static pthread_mutex_t *enter(struct store *s)
+{
+    (void)pthread_mutex_lock(&memory_of(s)->lock);
+    return &memory_of(s)->lock;
+}
+
+static void leave(pthread_mutex_t **lock)
+{
+    (void)pthread_mutex_unlock(*lock);
+}
+
 /* At the start of every call. */
 static int arrive(struct store *s, struct err *e)
 {
@@ -105,6 +119,7 @@ static void memory_close(struct store *s)
 
     catalog_clear(&m->now);
     catalog_clear(&m->before);
+    (void)pthread_mutex_destroy(&m->lock);
     free(m);
 }
 
@@ -123,6 +138,7 @@ static int memory_put_begin(struct store *s, const char *name, enum store_begin 
 
 static int memory_put_write(struct store_put *put, const void *data, size_t len, struct err *e)
 {
+    _cleanup_(leave) pthread_mutex_t *lock = enter(put->store);
     struct memory_put *p = (struct memory_put *)put;
 
     if (arrive(put->store, e) < 0)
@@ -136,6 +152,7 @@ static int memory_put_write(struct store_put *put, const void *data, size_t len,
 static int memory_put_seal(struct store_put *put, uint64_t offset, size_t len,
                            const uint8_t sha256[STORE_DIGEST_LEN], struct err *e)
 {
+    _cleanup_(leave) pthread_mutex_t *lock = enter(put->store);
     struct memory_put *p = (struct memory_put *)put;
     uint8_t found[SHA256_DIGEST_LENGTH];
 
@@ -163,6 +180,7 @@ static void insert(struct catalog *c, struct object o)
 static int memory_put_commit(struct store_put *put, const char *name, enum store_commit how,
                              struct err *e)
 {
+    _cleanup_(leave) pthread_mutex_t *lock = enter(put->store);
     struct memory_put *p = (struct memory_put *)put;
     struct memory_store *m = memory_of(put->store);
 
@@ -204,6 +222,8 @@ static int not_found(struct store *s, const char *name, struct err *e)
 static int memory_get(struct store *s, const char *name, uint64_t offset, void *data, size_t len,
                       size_t *ret_len, struct err *e)
 {
+    _cleanup_(leave) pthread_mutex_t *lock = enter(s);
+
     if (arrive(s, e) < 0)
         return -1;
     const struct object *o = find(&memory_of(s)->now, name);
@@ -219,6 +239,8 @@ static int memory_get(struct store *s, const char *name, uint64_t offset, void *
 static int memory_list(struct store *s, const char *prefix, bool fold, const char *after,
                        struct store_object *out, size_t max, size_t *ret_count, struct err *e)
 {
+    _cleanup_(leave) pthread_mutex_t *lock = enter(s);
+
     struct memory_store *m = memory_of(s);
     const struct catalog *c = m->faults.stale_lists ? &m->before : &m->now;
 
@@ -244,6 +266,8 @@ static int memory_list(struct store *s, const char *prefix, bool fold, const cha
 
 static int memory_stat(struct store *s, const char *name, struct store_object *ret, struct err *e)
 {
+    _cleanup_(leave) pthread_mutex_t *lock = enter(s);
+
     if (arrive(s, e) < 0)
         return -1;
     const struct object *o = find(&memory_of(s)->now, name);
@@ -256,6 +280,8 @@ static int memory_stat(struct store *s, const char *name, struct store_object *r
 
 static int memory_delete(struct store *s, const char *name, struct err *e)
 {
+    _cleanup_(leave) pthread_mutex_t *lock = enter(s);
+
     struct memory_store *m = memory_of(s);
 
     if (arrive(s, e) < 0)
@@ -310,6 +336,11 @@ void memory_store_damage(struct store *s, const char *name, size_t offset)
     o->data[offset] ^= 1;
 }
 
+void memory_store_set_parallel(struct store *s, int parallel)
+{
+    memory_of(s)->ops.get_parallel = parallel;
+}
+
 static const struct store_ops memory_ops = {
     .close = memory_close,
     .put_begin = memory_put_begin,
@@ -331,6 +362,8 @@ struct store *memory_store_new(void)
 {
     struct memory_store *m = mem_alloc(sizeof(*m));
 
-    m->base = (struct store){.ops = &memory_ops, .place = mem_strdup("memory")};
+    m->ops = memory_ops;
+    m->base = (struct store){.ops = &m->ops, .place = mem_strdup("memory")};
+    (void)pthread_mutex_init(&m->lock, NULL);
     return &m->base;
 }

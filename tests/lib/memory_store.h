@@ -17,6 +17,8 @@ struct memory_store_faults {
 };
 
 struct store *memory_store_new(void);
+/* As one where every answer is a round trip away: so many gets at once are worth it. */
+void memory_store_set_parallel(struct store *s, int parallel);
 struct memory_store_faults *memory_store_faults(struct store *s);
 /* Change one bit of an object, behind the store's back. */
 void memory_store_damage(struct store *s, const char *name, size_t offset);
