@@ -48,6 +48,8 @@ int cmd_trigger(struct cli *c, struct err *e)
     add_value(c, params, "pin", "--pin");
     add_list(c, params, "sources", "--source");
     add_list(c, params, "destinations", "--destination");
+    if (args_has(c->args, "--local-only"))
+        (void)json_object_set_new(params, "local_only", json_true());
     if (cli_call(c, "trigger", params, &started, e) < 0 ||
         json_get_i64(started, "run", 1, INT64_MAX, &run, e) < 0)
         return -1;
@@ -58,7 +60,7 @@ int cmd_trigger(struct cli *c, struct err *e)
                      (long long)run, t.job, t.job);
         return EXIT_DONE;
     }
-    if (wait_for_run(c, run, &result, e) < 0)
+    if (wait_for_run(c, run, true, &result, e) < 0)
         return -1;
     if (!cli_json(c, result))
         wait_print_backup(&c->screen, t.job, result);
@@ -96,7 +98,7 @@ static int verify_by_daemon(struct cli *c, const struct target *t, struct err *e
     add_value(c, params, "destination", "--destination");
     if (cli_call(c, "verify", params, &started, e) < 0 ||
         json_get_i64(started, "run", 1, INT64_MAX, &run, e) < 0 ||
-        wait_for_run(c, run, &result, e) < 0)
+        wait_for_run(c, run, false, &result, e) < 0)
         return -1;
     if (cli_json(c, result))
         return wait_exit_status(result);

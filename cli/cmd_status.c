@@ -217,6 +217,7 @@ int cmd_status(struct cli *c, struct err *e)
         if (job != NULL)
             print_details(&c->screen, json_array_get(json_object_get(status, "jobs"), 0));
         print_runs(&c->screen, json_object_get(status, "jobs"));
+        status_print_copies(&c->screen, status);
         status_print_problems(&c->screen, status);
         status_print_destinations(&c->screen, status);
         status_print_kept(&c->screen, status);

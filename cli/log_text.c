@@ -150,6 +150,30 @@ static char *pruned(const json_t *record)
                       rest[0] != '\0' ? ": " : "", word(json_array_get(failed, 0), "error"));
 }
 
+static char *copy_asked(const json_t *record)
+{
+    return mem_printf("copy of %s to %s asked for", word(record, "id"),
+                      word(record, "destination"));
+}
+
+static char *copied(const json_t *record)
+{
+    char size[16], span[32];
+
+    (void)str_bytes((uint64_t)json_opt_i64(record, "sent_bytes", 0), size);
+    (void)str_duration(json_opt_i64(record, "duration_s", 0), span);
+    return mem_printf("%s was copied from %s to %s, %s sent in %s%s", word(record, "id"),
+                      word(record, "from"), word(record, "destination"), size, span,
+                      json_opt_bool(record, "reencrypted", false) ? ", encrypted anew" : "");
+}
+
+static char *copy_failed(const json_t *record)
+{
+    return mem_printf("copy of %s from %s to %s failed (%lld.): %s", word(record, "id"),
+                      word(record, "from"), word(record, "destination"), number(record, "failures"),
+                      word(record, "error"));
+}
+
 static char *verified(const json_t *record)
 {
     bool ok = json_opt_bool(record, "ok", true);
@@ -257,6 +281,9 @@ static const struct {
     {"accepted", NULL, accepted},
     {"prune-begun", NULL, prune_begun},
     {"pruned", NULL, pruned},
+    {"copy-asked", NULL, copy_asked},
+    {"copied", NULL, copied},
+    {"copy-failed", NULL, copy_failed},
     {"verified", NULL, verified},
     {"destination-known", NULL, destination_known},
     {"adopted", NULL, adopted},

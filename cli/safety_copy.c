@@ -30,7 +30,7 @@ static int copy_by_daemon(struct cli *c, const struct place *p, json_t *replaced
 
     if (cli_call(c, "pre-restore", params, &started, e) < 0 ||
         json_get_i64(started, "run", 1, INT64_MAX, &run, e) < 0 ||
-        wait_for_run(c, run, &result, e) < 0)
+        wait_for_run(c, run, false, &result, e) < 0)
         return -1;
     if (wait_exit_status(result) != 0)
         return err_set(e, ERR_REFUSED, "%s", json_opt_string(result, "error", "no reason given"));

@@ -34,9 +34,9 @@ int wait_for_answer(struct cli *c, const char *method, json_t *params, json_t **
     return rc;
 }
 
-int wait_for_run(struct cli *c, int64_t run, json_t **ret, struct err *e)
+int wait_for_run(struct cli *c, int64_t run, bool copies, json_t **ret, struct err *e)
 {
-    json_t *params = json_pack("{s:I}", "run", (json_int_t)run);
+    json_t *params = json_pack("{s:I,s:b}", "run", (json_int_t)run, "copies", copies);
     int rc = wait_for_answer(c, "wait", params, ret, e);
 
     if (rc == 1)

@@ -7,9 +7,10 @@
  * the result (new reference). 1: Ctrl-C; what was asked for goes on. -1: the daemon's error. */
 int must_check wait_for_answer(struct cli *c, const char *method, json_t *params, json_t **ret,
                                struct err *e);
-/* Follow run until it ends: *ret is the result of "wait" (new reference). -1: ERR_CANCELLED after
- * Ctrl-C (the run goes on), or the daemon's error. */
-int must_check wait_for_run(struct cli *c, int64_t run, json_t **ret, struct err *e);
+/* Follow run until it ends, and if `copies` until its set has been copied where it is owed: *ret is
+ * the result of "wait" (new reference). -1: ERR_CANCELLED after Ctrl-C (the run goes on), or the
+ * daemon's error. */
+int must_check wait_for_run(struct cli *c, int64_t run, bool copies, json_t **ret, struct err *e);
 /* The exit status of an outcome: 0 good, 3 incomplete or suspect, 4 late, 130 cancelled, else 1. */
 int wait_exit_status(const json_t *result);
 /* Say how it ended: id, places, total and the restore command, or the error. */
