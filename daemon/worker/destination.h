@@ -12,6 +12,7 @@ struct destination {
     char *name; /* as in the configuration */
     struct store *store;
     bool file;         /* an export or a set's folder: there is no marker */
+    bool remote;       /* every call is a round trip: s3, sftp */
     struct secret key; /* text NULL: none */
     struct secret *old_keys;
     size_t old_key_count;

@@ -113,6 +113,7 @@ int destination_open_store(const json_t *o, struct destination *d, struct err *e
 
     if (json_get_string(o, "type", &type, e) < 0)
         return -1;
+    d->remote = strcmp(type, "directory") != 0;
     if (strcmp(type, "s3") == 0)
         return open_bucket(o, d, e);
     if (strcmp(type, "sftp") == 0)

@@ -138,7 +138,8 @@ int outputs_begin(struct outputs *o, const char *file, struct artifact_writer **
                                      .codec = {.gzip = d->gzip,
                                                .level = d->level,
                                                .key = d->key.text != NULL ? &d->key : NULL},
-                                     .volume_bytes = d->volume_bytes};
+                                     .volume_bytes = d->volume_bytes,
+                                     .may_lag = d->remote};
     }
     if (check_any_left(o, e) < 0)
         return -1;

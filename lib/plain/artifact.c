@@ -26,8 +26,8 @@ struct artifact_writer {
 struct plan {
     struct ring_variant *variants;
     size_t variant_count;
-    size_t *stream_variant; /* per stream */
-    size_t *stream_first;   /* per stream: the target that it was made for */
+    struct ring_wish *wishes; /* per stream */
+    size_t *stream_first;     /* per stream: the target that it was made for */
     size_t stream_count;
     size_t *target_stream; /* per target */
 };
@@ -44,6 +44,8 @@ static bool same_variant(const struct ring_variant *v, const struct artifact_cod
 
 static bool same_form(const struct artifact_target *a, const struct artifact_target *b)
 {
+    if (a->may_lag || b->may_lag) /* one stream puts to its targets in turn */
+        return false;
     return a->codec.gzip == b->codec.gzip && (!a->codec.gzip || a->codec.level == b->codec.level) &&
            a->volume_bytes == b->volume_bytes && secret_equal(a->codec.key, b->codec.key);
 }
@@ -63,7 +65,7 @@ static size_t find_variant(struct plan *p, const struct artifact_codec *codec)
 static void plan_make(struct plan *p, const struct artifact_target *targets, size_t count)
 {
     *p = (struct plan){.variants = mem_alloc(count * sizeof(*p->variants)),
-                       .stream_variant = mem_alloc(count * sizeof(size_t)),
+                       .wishes = mem_alloc(count * sizeof(*p->wishes)),
                        .stream_first = mem_alloc(count * sizeof(size_t)),
                        .target_stream = mem_alloc(count * sizeof(size_t))};
     for (size_t t = 0; t < count; t++) {
@@ -72,7 +74,8 @@ static void plan_make(struct plan *p, const struct artifact_target *targets, siz
             s++;
         if (s == p->stream_count) {
             p->stream_first[s] = t;
-            p->stream_variant[s] = find_variant(p, &targets[t].codec);
+            p->wishes[s].variant = find_variant(p, &targets[t].codec);
+            p->wishes[s].may_lag = targets[t].may_lag;
             p->stream_count++;
         }
         p->target_stream[t] = s;
@@ -82,7 +85,7 @@ static void plan_make(struct plan *p, const struct artifact_target *targets, siz
 static void plan_deinit(struct plan *p)
 {
     free(p->variants);
-    free(p->stream_variant);
+    free(p->wishes);
     free(p->stream_first);
     free(p->target_stream);
 }
@@ -116,8 +119,8 @@ int artifact_create(struct artifact_writer **ret, const char *base_name,
     w->target_count = target_count;
     w->results = mem_alloc(target_count * sizeof(*w->results));
     w->streams = mem_alloc(plan.stream_count * sizeof(struct stream *));
-    int rc = ring_new(plan.variants, plan.variant_count, plan.stream_variant, plan.stream_count,
-                      threads, &w->ring, e);
+    int rc = ring_new(plan.variants, plan.variant_count, plan.wishes, plan.stream_count, threads,
+                      &w->ring, e);
     while (rc == 0 && w->stream_count < plan.stream_count) {
         rc = start_stream(w, &plan, w->stream_count, base_name, targets, e);
         if (rc == 0)

@@ -27,6 +27,9 @@ struct artifact_target {    /* one destination of a write */
     const char *set_prefix; /* "JOB/ID": borrowed */
     struct artifact_codec codec;
     uint64_t volume_bytes;
+    /* far away: when it has held up the others for 30 s (ring.h), it drops out with ERR_LATE. Its bytes
+     * are its own, salt and all; artifact_finish waits for the put that it is in */
+    bool may_lag;
 };
 
 struct artifact_volume {

@@ -3,10 +3,12 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/mem.h"
 #include "lib/plain/gzip_block.h"
 
 enum { BLOCK = GZIP_BLOCK, SPARE_SLOTS = 3, SLOTS_MAX = 16, THREADS_MAX = 12 };
+enum { LOOK_MS = 5 }; /* at a reader that lags: far less than it takes it to empty the ring */
 
 struct output {    /* one slot as one variant has it */
     uint8_t *data; /* owned, NULL for a variant that does not compress */
@@ -26,6 +28,8 @@ struct reader {
     uint64_t next; /* the block it wants or holds */
     bool holds;    /* block `next` was handed out and may still be in use */
     bool gone;
+    bool may_lag, late;     /* late: dropped; gone too */
+    struct mono lags_since; /* it has kept the ring full since then; us 0: it does not */
 };
 
 struct ring {
@@ -138,7 +142,7 @@ static int start_threads(struct ring *r, int threads, struct err *e)
 }
 
 int ring_new(const struct ring_variant *variants, size_t variant_count,
-             const size_t *reader_variant, size_t reader_count, int threads, struct ring **ret,
+             const struct ring_wish *wishes, size_t reader_count, int threads, struct ring **ret,
              struct err *e)
 {
     struct ring *r = mem_alloc(sizeof(*r));
@@ -154,8 +158,9 @@ int ring_new(const struct ring_variant *variants, size_t variant_count,
     r->readers = mem_alloc(reader_count * sizeof(*r->readers));
     r->reader_count = reader_count;
     for (size_t i = 0; i < reader_count; i++) {
-        r->readers[i].variant = reader_variant[i];
-        gzip = gzip || variants[reader_variant[i]].gzip;
+        r->readers[i].variant = wishes[i].variant;
+        r->readers[i].may_lag = wishes[i].may_lag;
+        gzip = gzip || variants[wishes[i].variant].gzip;
     }
     r->slot_count = (size_t)threads + SPARE_SLOTS;
     if (r->slot_count > SLOTS_MAX)
@@ -212,13 +217,65 @@ static bool slot_is_free(struct ring *r, bool *anyone)
     return true;
 }
 
+static bool holds_up(const struct ring *r, const struct reader *reader)
+{
+    return !reader->gone && r->head - reader->next >= r->slot_count;
+}
+
+/* A slow one is seldom still: it takes a block, and the ring is full again at once. So it counts when
+ * the producer comes and finds the ring full, time after time. */
+static void note_laggards(struct ring *r)
+{
+    for (size_t i = 0; i < r->reader_count; i++) {
+        struct reader *reader = &r->readers[i];
+        if (!reader->may_lag || !holds_up(r, reader))
+            reader->lags_since = (struct mono){0};
+        else if (reader->lags_since.us == 0)
+            reader->lags_since = clock_mono();
+    }
+}
+
+static bool others_left(const struct ring *r, const struct reader *me)
+{
+    for (size_t i = 0; i < r->reader_count; i++)
+        if (&r->readers[i] != me && !r->readers[i].gone)
+            return true;
+    return false;
+}
+
+/* Drop who has held up the others for too long. True: somebody must be looked at again soon. */
+static bool drop_laggards(struct ring *r)
+{
+    bool watch = false;
+
+    for (size_t i = 0; i < r->reader_count; i++) {
+        struct reader *reader = &r->readers[i];
+        if (!reader->may_lag || !holds_up(r, reader) || !others_left(r, reader))
+            continue;
+        watch = true;
+        if (clock_mono().us - reader->lags_since.us < RING_LATE_S * 1000000LL)
+            continue;
+        reader->gone = reader->late = true;
+        (void)pthread_cond_broadcast(&r->ready);
+    }
+    return watch;
+}
+
 static bool wait_for_slot(struct ring *r)
 {
     bool anyone = false;
 
     (void)pthread_mutex_lock(&r->lock);
-    while (!r->stopped && !slot_is_free(r, &anyone) && anyone)
-        (void)pthread_cond_wait(&r->space, &r->lock);
+    note_laggards(r);
+    while (!r->stopped && !slot_is_free(r, &anyone) && anyone) {
+        if (drop_laggards(r)) {
+            (void)pthread_mutex_unlock(&r->lock);
+            clock_sleep_ms(LOOK_MS);
+            (void)pthread_mutex_lock(&r->lock);
+        } else {
+            (void)pthread_cond_wait(&r->space, &r->lock);
+        }
+    }
     bool ok = anyone && !r->stopped;
     (void)pthread_mutex_unlock(&r->lock);
     return ok;
@@ -297,6 +354,8 @@ int ring_next(struct ring *r, size_t reader, const uint8_t **ret_data, size_t *r
     if (r->stopped) {
         rc = r->error.code != ERR_NONE ? err_set(e, r->error.code, "%s", r->error.text)
                                        : err_set(e, ERR_CANCELLED, "cancelled");
+    } else if (me->late) {
+        rc = err_set(e, ERR_LATE, "it was too slow for the others; the copy follows");
     } else if (me->gone || me->next == r->head) {
         rc = 1;
     } else {

@@ -242,6 +242,8 @@ void stream_join(struct stream *s, bool keep)
         } else {
             t->to.result->failed = true;
             t->to.result->error = t->failed ? t->error : s->error;
+            if (!t->failed && s->error.code == ERR_LATE)
+                (void)err_wrap(&t->to.result->error, "%s", store_place(t->to.store));
         }
     }
     stream_free(s);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -138,6 +139,8 @@ static int memory_put_begin(struct store *s, const char *name, enum store_begin 
 
 static int memory_put_write(struct store_put *put, const void *data, size_t len, struct err *e)
 {
+    while (atomic_load(&memory_of(put->store)->faults.hold_puts))
+        (void)usleep(1000);
     _cleanup_(leave) pthread_mutex_t *lock = enter(put->store);
     struct memory_put *p = (struct memory_put *)put;
 

@@ -3,6 +3,8 @@
  * It keeps the promise of store.h for what was acknowledged; everything around that may lie. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "lib/store/store.h"
 
 struct memory_store_faults {
@@ -12,6 +14,7 @@ struct memory_store_faults {
     unsigned lose_answer;  /* change number N happens and reports ERR_UNAVAILABLE; 0: none */
     unsigned fail_call;    /* call number N (of any kind) is ERR_UNAVAILABLE; 0: none */
     bool fail_ever_after;  /* and all behind it */
+    atomic_bool hold_puts; /* what is written waits: a connection that hangs */
     /* counted by the store */
     unsigned calls, changes;
 };

@@ -1,6 +1,10 @@
 /* Several destinations from one read: shared work, own ways to fail, and nothing left behind. */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "lib/base/buf.h"
 #include "tests/lib/memory_store.h"
+#include "tests/lib/seam.h"
 #include "tests/unit/plain/fixture.h"
 
 enum { LEN = (3 << 20) + 777 };
@@ -187,5 +191,89 @@ TEST(the_wrong_key_is_told_at_once)
     artifact_close(reader);
     artifact_result_deinit(&r);
     store_close(s);
+    free(data);
+}
+
+/* --- a far one that hangs --- */
+
+static void write_blocks(struct artifact_writer *w, const uint8_t *data, int times)
+{
+    struct err e = {0};
+
+    for (int i = 0; i < times; i++)
+        ASSERT_OK(artifact_write(w, data, LEN, &e), e);
+}
+
+static void hold(struct store *s, bool on)
+{
+    atomic_store(&memory_store_faults(s)->hold_puts, on);
+}
+
+/* It has held up the near one for half a minute: the read goes on without it. */
+TEST(a_far_one_that_hangs_is_dropped)
+{
+    struct artifact_target t[2];
+    struct artifact_result r[2] = {0};
+    struct artifact_writer *w = NULL;
+    struct err e = {0};
+    uint8_t *data = input();
+
+    for (int encrypted = 0; encrypted < 2; encrypted++) {
+        const struct secret *key = encrypted ? &test_key : NULL;
+        t[0] = target_at(memory_store_new(), true, 1, key, 1 << 20);
+        t[1] = target_at(memory_store_new(), true, 1, key, 1 << 20);
+        t[1].may_lag = true;
+        seam_clock_set(0);
+        hold(t[1].store, true);
+        ASSERT_OK(artifact_create(&w, "src/x.out", t, 2, 3, &e), e);
+        write_blocks(w, data, 8); /* comes back while it still hangs */
+        ASSERT(clock_mono().us >= 30 * 1000000LL);
+        ASSERT(clock_mono().us < 40 * 1000000LL);
+        hold(t[1].store, false);
+        ASSERT_OK(artifact_finish(w, r, &e), e);
+        ASSERT(!r[0].failed && r[1].failed);
+        ASSERT_EQ(r[1].error.code, ERR_LATE);
+        ASSERT_CONTAINS(r[1].error.text, "memory: it was too slow");
+        struct artifact_source src = source_of(t[0].store, prefix, &r[0], t[0].codec);
+        ASSERT_OK(artifact_verify(&src, NULL, NULL, &e), e);
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+            artifact_result_deinit(&r[i]);
+            store_close(t[i].store);
+        }
+        seam_clock_advance(-clock_mono().us);
+    }
+    free(data);
+}
+
+static void *release_later(void *store)
+{
+    (void)usleep(100000);
+    hold(store, false);
+    return NULL;
+}
+
+/* Nobody else is there whom it could hold up: it only slows the read. */
+TEST(a_far_one_alone_is_waited_for)
+{
+    struct artifact_target t = target_at(memory_store_new(), true, 1, NULL, 1 << 20);
+    struct artifact_result r = {0};
+    struct artifact_writer *w = NULL;
+    struct err e = {0};
+    uint8_t *data = input();
+    pthread_t thread;
+
+    t.may_lag = true;
+    seam_clock_set(0);
+    hold(t.store, true);
+    ASSERT_OK(artifact_create(&w, "src/x.out", &t, 1, 3, &e), e);
+    ASSERT(pthread_create(&thread, NULL, release_later, t.store) == 0);
+    write_blocks(w, data, 8);
+    ASSERT_OK(artifact_finish(w, &r, &e), e);
+    ASSERT(!r.failed);
+    struct artifact_source src = source_of(t.store, prefix, &r, t.codec);
+    ASSERT_OK(artifact_verify(&src, NULL, NULL, &e), e);
+    (void)pthread_join(thread, NULL);
+    artifact_result_deinit(&r);
+    store_close(t.store);
     free(data);
 }
