@@ -23,17 +23,10 @@ int s3_exists(const struct s3 *s, const char *name, struct err *e)
 
 void s3_object_headers(const struct s3 *s, struct s3_pairs *headers)
 {
-    char until[32];
-
     s3_pairs_set(headers, "x-amz-storage-class", s->storage_class);
     s3_pairs_set(headers, "x-amz-server-side-encryption", s->encryption);
     s3_pairs_set(headers, "x-amz-server-side-encryption-aws-kms-key-id", s->encryption_key_id);
-    if (s->lock_s > 0) {
-        struct wall end = {clock_wall().us + s->lock_s * 1000000};
-        s3_pairs_set(headers, "x-amz-object-lock-mode",
-                     s->lock_governance ? "GOVERNANCE" : "COMPLIANCE");
-        s3_pairs_set(headers, "x-amz-object-lock-retain-until-date", clock_iso8601(end, until));
-    }
+    s3_lock_headers(s, headers);
 }
 
 bool s3_etag_is_opaque(const struct s3_reply *r)
@@ -45,8 +38,9 @@ bool s3_etag_is_opaque(const struct s3_reply *r)
     return own != NULL || (how != NULL && str_starts(how, "aws:kms"));
 }
 
-/* The answer to a HEAD has no body: whether the object is missing or the whole bucket, a GET says. */
-static int why_missing(struct s3 *s, const char *name, struct err *e)
+/* The answer to a HEAD has no body: whether the object is missing or the whole bucket, and why it was
+ * refused, a GET says. */
+static int why_refused(struct s3 *s, const char *name, struct err *e)
 {
     _cleanup_free_ char *key = s3_key(s, name), *what = mem_printf("look for %s", name);
     struct s3_request req = {.method = "GET", .key = key, .what = what};
@@ -94,9 +88,9 @@ int s3_head(struct s3 *s, const char *name, struct store_object *ret, char etag[
         (void)snprintf(etag, S3_ETAG_MAX, "%s",
                        found != NULL && !s3_etag_is_opaque(&r) ? found : "");
     }
-    bool missing = rc < 0 && r.http.status == 404;
+    bool refused = rc < 0 && r.http.status >= 400 && r.http.status <= 499;
     s3_reply_deinit(&r);
-    return missing ? why_missing(s, name, e) : rc;
+    return refused ? why_refused(s, name, e) : rc;
 }
 
 int s3_refuse_existing(struct s3 *s, const char *name, struct err *e)

@@ -42,11 +42,13 @@ bool s3_etag_differs(const struct s3 *s, const struct s3_reply *r, const char *e
 struct proof {
     const struct s3 *s;
     const struct s3_placing *placing;
+    bool locked;
 };
 
 static int accept_proof(void *arg, const struct s3_reply *r, struct err *e)
 {
-    const struct proof *p = arg;
+    struct proof *p = arg;
+    _cleanup_free_ char *lock = http_answer_header(&r->http, "x-amz-object-lock-mode");
     _cleanup_free_ char *length = http_answer_header(&r->http, "content-length");
     _cleanup_free_ char *etag = s3_reply_etag(r);
     int64_t size;
@@ -64,13 +66,14 @@ static int accept_proof(void *arg, const struct s3_reply *r, struct err *e)
         (void)err_set(e, ERR_DAMAGED, "the service holds other bytes than were sent");
         return 1;
     }
+    p->locked = lock != NULL;
     return 0;
 }
 
 static int prove(struct s3 *s, const char *name, const struct s3_placing *p, struct err *e)
 {
     enum { PROOF_TRIES = 4 };
-    struct proof proof = {s, p};
+    struct proof proof = {.s = s, .placing = p};
     _cleanup_free_ char *key = s3_key(s, name), *what = mem_printf("look for %s", name);
     struct s3_request req = {.method = "HEAD",
                              .key = key,
@@ -82,7 +85,8 @@ static int prove(struct s3 *s, const char *name, const struct s3_placing *p, str
 
     int rc = s3_send(&s->service, &req, &r, e);
     s3_reply_deinit(&r);
-    return rc;
+    /* Some services (Ceph 16) forget the lock of what was put in parts. */
+    return rc == 0 && s->lock_s > 0 && !proof.locked ? s3_lock(s, name, e) : rc;
 }
 
 struct reading {

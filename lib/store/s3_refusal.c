@@ -40,6 +40,8 @@ static const struct refusal {
     {"XMinioStorageFull", ERR_NO_SPACE, -1, NOTHING, "the service's disks are full"},
     {"InvalidStorageClass", ERR_CONFIG, -1, NOTHING,
      "the service has no such storage class (correct `storage_class`)"},
+    {"InvalidArgument", ERR_CONFIG, -1, NOTHING,
+     "the service refuses an option (check storage_class, encryption and lock)"},
     {"KeyTooLongError", ERR_LIMIT, -1, NOTHING, "the name is too long for the service"},
     {"SlowDown", ERR_UNAVAILABLE, 1, NOTHING, "the service asks to slow down"},
     {"RequestTimeout", ERR_TIMEOUT, 1, NOTHING, "the service waited in vain for our data"},

@@ -58,6 +58,10 @@ int must_check s3_each_upload(struct s3 *s, const char *key_prefix, s3_upload_cb
                               struct err *e);
 int must_check s3_abort_upload(struct s3 *s, const char *key, const char *id, struct err *e);
 
+/* s3_lock.c: what an object that is to be locked gets with its put, and afterwards. */
+void s3_lock_headers(const struct s3 *s, struct s3_pairs *headers);
+int must_check s3_lock(struct s3 *s, const char *name, struct err *e);
+
 /* s3_place.c: the request that makes an object, and the proof that it is there. */
 struct s3_placing {
     /* Fills a new request, as often as it is asked for. */

@@ -10,7 +10,9 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -89,7 +91,7 @@ class Server:
         self.home, self.daemons = home, []
         mon, self.port, self.tls_port = free_ports(3)
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.tls_endpoint = f"https://localhost:{self.tls_port}"
+        self.tls_endpoint = f"https://s3.localhost:{self.tls_port}"
         self.ca_file = os.path.join(home, "tls.crt")
         self.fsid = str(uuid.uuid4())
         for name in ("mon", "osd", "rgw"):
@@ -115,7 +117,7 @@ class Server:
     def _start(self, mon):
         home = self.home
         self._run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
-                  "-addext", "subjectAltName=DNS:localhost,DNS:*.s3.localhost,IP:127.0.0.1",
+                  "-addext", "subjectAltName=DNS:localhost,DNS:s3.localhost,DNS:*.s3.localhost,IP:127.0.0.1",
                   "-keyout", f"{home}/tls.key", "-out", self.ca_file)
         self._run("monmaptool", "--create", "--clobber", "--fsid", self.fsid, "--addv", "a", f"[v2:127.0.0.1:{mon}]",
                   f"{home}/monmap")
@@ -184,12 +186,30 @@ class Server:
         finally:
             connection.close()
 
-    def bucket(self, lock=False):
+    def bucket(self, lock=False, key=ACCESS_KEY, secret=SECRET_KEY):
         name = "b-" + secrets.token_hex(6)
         headers = {"x-amz-bucket-object-lock-enabled": "true"} if lock else {}
-        status, _, body = self.request("PUT", "/" + name, headers=headers)
+        status, _, body = self.request("PUT", "/" + name, headers=headers, key=key, secret=secret)
         harness.equal(status, 200, body.decode())
         return name
+
+    def user(self, name):
+        """One more, who owns nothing: (access key, secret key)."""
+        key, secret = "KEY" + name.upper(), secrets.token_hex(20)
+        self.admin("user", "create", f"--uid={name}", f"--display-name={name}", f"--access-key={key}",
+                   f"--secret-key={secret}")
+        return key, secret
+
+    def setting(self, bucket, name, body):
+        """One of the bucket's settings, as XML or JSON: lifecycle, object-lock, policy, versioning."""
+        status, _, said = self.request("PUT", "/" + bucket, {name: ""}, body.encode())
+        harness.check(status in (200, 204), f"{status} {said.decode()}")
+
+    def policy(self, bucket, user, actions):
+        """What another user may do in this bucket."""
+        self.setting(bucket, "policy", json.dumps({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": [f"arn:aws:iam:::user/{user}"]}, "Action": actions,
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]}))
 
     def environment(self, bucket, **more):
         """For the programs of tests/tools; more: S3_PREFIX="x" and the like."""
@@ -199,6 +219,11 @@ class Server:
         return env
 
     def uploads(self, bucket):
-        """How many multipart uploads are unfinished there."""
+        """The multipart uploads that are unfinished there: (key, id)."""
         _, _, body = self.request("GET", "/" + bucket, {"uploads": ""})
-        return body.count(b"<UploadId>")
+        return re.findall(r"<Upload><Key>(.*?)</Key><UploadId>(.*?)</UploadId>", body.decode())
+
+    def parts(self, bucket):
+        """How many parts those uploads have."""
+        return sum(self.request("GET", f"/{bucket}/{key}", {"uploadId": upload})[2].count(b"<PartNumber>")
+                   for key, upload in self.uploads(bucket))
