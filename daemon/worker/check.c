@@ -13,6 +13,8 @@
 #include "lib/base/child.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
+#include "lib/store/medium.h"
+#include "lib/store/sftp.h"
 
 enum { FREE_PERCENT_WARN = 20 };
 
@@ -72,18 +74,36 @@ static void check_marker(struct findings *f, const struct destination *d)
                      store_place(d->store));
 }
 
+/* What fsync and rename are worth there. */
+static void check_medium(struct findings *f, const struct destination *d)
+{
+    const struct medium *m = store_medium(d->store);
+
+    if (m != NULL)
+        findings_add(f, FINDING_WARNING, m->advice, "destination \"%s\": %s lies on %s, where %s",
+                     d->name, store_place(d->store), m->name, m->meaning);
+    if (str_starts(store_place(d->store), "sftp://") && !sftp_has_fsync(d->store))
+        findings_add(
+            f, FINDING_WARNING, "use OpenSSH's sftp-server there, or let a job verify",
+            "destination \"%s\": the server of %s offers no fsync, so that a set is only as "
+            "durable as the server makes it",
+            d->name, store_place(d->store));
+}
+
 static void check_mode(struct findings *f, const struct destination *d)
 {
     struct stat st;
     const char *path = store_place(d->store);
+    const struct medium *m = store_medium(d->store);
 
     if (io_stat(AT_FDCWD, path, &st, 0) != 0)
         return; /* not a folder of this machine */
     if ((st.st_mode & 077) != 0) {
         _cleanup_free_ char *quoted = str_shell_quote(path),
                             *doing = mem_printf("chmod 700 %s", quoted);
-        findings_add(f, FINDING_WARNING, doing, "destination \"%s\": others may enter %s (mode %o)",
-                     d->name, path, st.st_mode & 07777);
+        findings_add(f, FINDING_WARNING, m != NULL && m->modes != NULL ? m->modes : doing,
+                     "destination \"%s\": others may enter %s (mode %o)", d->name, path,
+                     st.st_mode & 07777);
     }
 }
 
@@ -114,20 +134,37 @@ static void check_space(struct findings *f, const struct destination *d)
         str_bytes(space.total_bytes, total), store_place(d->store));
 }
 
+static void note_unopened(struct findings *f, const json_t *store, const struct err *why)
+{
+    const char *name = json_opt_string(store, "destination", "?");
+    _cleanup_free_ char *quoted = str_shell_quote(json_opt_string(store, "path", ""));
+    _cleanup_free_ char *make = mem_printf("mount it, or: install -d -m 700 %s", quoted);
+    const bool here = str_equal(json_opt_string(store, "type", ""), "directory");
+
+    findings_add(f, FINDING_ERROR,
+                 here ? make
+                      : "correct the options of the destination, or reach the service from here",
+                 "destination \"%s\": %s", name, why->text);
+}
+
 static void check_store(struct findings *f, const json_t *store)
 {
     struct destination d = {0};
     struct err why = {0};
 
+    const char *type = json_opt_string(store, "type", "");
     if (destination_open(store, &d, &why) < 0) {
-        _cleanup_free_ char *quoted = str_shell_quote(json_opt_string(store, "path", ""));
-        _cleanup_free_ char *doing = mem_printf("mount it, or: install -d -m 700 %s", quoted);
-        findings_add(f, FINDING_ERROR, doing, "destination \"%s\": %s",
-                     json_opt_string(store, "destination", "?"), why.text);
+        note_unopened(f, store, &why);
+        return;
+    }
+    if (str_equal(type, "s3") && check_bucket(f, d.store, d.name, store, &why) < 0) {
+        note_unopened(f, store, &why);
+        destination_close(&d);
         return;
     }
     check_marker(f, &d);
     check_mode(f, &d);
+    check_medium(f, &d);
     if (try_put(d.store, &why) < 0)
         findings_add(f, FINDING_ERROR, "let the user that synbakd runs as write there",
                      "destination \"%s\": %s", d.name, why.text);
@@ -228,7 +265,8 @@ static void check_pair(struct findings *f, const json_t *store, const json_t *so
     size_t len = strlen(path);
     struct stat a, b;
 
-    if (len == 0 || io_stat(AT_FDCWD, place, &a, 0) != 0 || io_stat(AT_FDCWD, path, &b, 0) != 0)
+    if (len == 0 || !str_equal(json_opt_string(store, "type", ""), "directory") ||
+        io_stat(AT_FDCWD, place, &a, 0) != 0 || io_stat(AT_FDCWD, path, &b, 0) != 0)
         return;
     const char *to = json_opt_string(store, "destination", "?");
     const char *from = json_opt_string(source, "name", "?");

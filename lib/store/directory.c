@@ -26,10 +26,10 @@ static bool is_absent(int errnum)
     return errnum == ENOENT || errnum == ENOTDIR;
 }
 
-static int directory_get(struct store *s, const char *name, uint64_t offset, void *data, size_t len,
-                         size_t *ret_len, struct err *e)
+/* 1: gone stale, and worth opening anew. */
+static int get_once(const struct directory *d, const char *name, uint64_t offset, void *data,
+                    size_t len, size_t *ret_len, struct err *e)
 {
-    struct directory *d = directory_of(s);
     struct err why = {0};
     struct stat st;
     /* O_NONBLOCK: a FIFO in the place of an object must not hang us */
@@ -38,13 +38,28 @@ static int directory_get(struct store *s, const char *name, uint64_t offset, voi
     if (fd < 0)
         return is_absent(errno) ? not_found(d, name, e)
                                 : directory_error(d, errno, "open", name, e);
-    if (io_fstat(fd, &st) != 0)
-        return directory_error(d, errno, "stat", name, e);
+    if (io_fstat(fd, &st) != 0) {
+        int failure = errno;
+        (void)directory_error(d, failure, "stat", name, e);
+        return failure == ESTALE ? 1 : -1;
+    }
     if (!S_ISREG(st.st_mode))
         return not_found(d, name, e);
-    if (fs_pread_full(fd, data, len, (int64_t)offset, ret_len, &why) < 0)
-        return directory_error(d, why.errnum, "read", name, e);
+    if (fs_pread_full(fd, data, len, (int64_t)offset, ret_len, &why) < 0) {
+        (void)directory_error(d, why.errnum, "read", name, e);
+        return why.errnum == ESTALE ? 1 : -1;
+    }
     return 0;
+}
+
+static int directory_get(struct store *s, const char *name, uint64_t offset, void *data, size_t len,
+                         size_t *ret_len, struct err *e)
+{
+    int rc = 1;
+
+    for (int i = 0; i < DIRECTORY_TRIES && rc > 0; i++)
+        rc = get_once(directory_of(s), name, offset, data, len, ret_len, e);
+    return rc == 0 ? 0 : -1;
 }
 
 static int directory_stat(struct store *s, const char *name, struct store_object *ret,
@@ -98,7 +113,7 @@ static int directory_delete(struct store *s, const char *name, struct err *e)
     if (io_unlink(parent, base, 0) != 0)
         return is_absent(errno) ? not_found(d, name, e)
                                 : directory_error(d, errno, "delete", name, e);
-    if (io_fsync(parent) != 0)
+    if (directory_sync(parent) != 0)
         return directory_error(d, errno, "make durable the deletion of", name, e);
     prune_folders(d, name);
     return 0;
@@ -144,11 +159,11 @@ static int directory_point(struct store *s, const char *name, const char *target
     if (points_already(parent, base, target))
         return 0;
     if (io_symlink(target, incoming, temporary) != 0) {
-        if (errno == EPERM || errno == ENOSYS || errno == EOPNOTSUPP)
+        if (directory_lacks(errno))
             return 0; /* this file system has no links, and nothing needs them */
         return directory_error(d, errno, "point", name, e);
     }
-    if (io_rename(incoming, temporary, parent, base, 0) != 0 || io_fsync(parent) != 0) {
+    if (io_rename(incoming, temporary, parent, base, 0) != 0 || directory_sync(parent) != 0) {
         int failure = errno;
         (void)io_unlink(incoming, temporary, 0); /* what is left over, sweep removes */
         return directory_error(d, failure, "point", name, e);

@@ -5,8 +5,14 @@
  * whoever can write there must not be able to lead us elsewhere. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "lib/store/folder.h"
 #include "lib/store/ops.h"
+
+enum {
+    DIRECTORY_TRIES = 3
+}; /* of what fails with ESTALE: on NFS a name may just have changed hands */
 
 struct directory {
     struct store base;
@@ -33,6 +39,15 @@ int must_check directory_make_parent(const struct directory *d, const char *name
 /* A subfolder of dirfd with exactly FOLDER_MODE, whatever the umask, made if missing; its
  * descriptor, or -1 and errno. */
 int directory_make_folder(int dirfd, const char *name);
+
+/* --- what network and foreign file systems may lack (medium.h says it aloud) --- */
+
+/* Does errno say that the file system does not know how? */
+bool directory_lacks(int errnum);
+/* fsync. Without one there is nothing to wait for. -1 and errno. */
+int directory_sync(int fd);
+/* Exactly this mode, where there are modes. -1 and errno. */
+int directory_set_mode(int fd, const struct stat *st, mode_t mode);
 
 int directory_put_begin(struct store *s, const char *name, enum store_begin how,
                         struct store_put **ret, struct err *e);

@@ -8,6 +8,7 @@
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
+#include "lib/base/str.h"
 #include "lib/store/directory.h"
 #include "lib/store/walk.h"
 
@@ -48,11 +49,20 @@ static int open_folder(const struct directory *d, const char *path, DIR **ret, s
     return 0;
 }
 
+/* What a network file system leaves in the place of a file that was deleted while it was open. */
+static bool is_shadow(const char *name)
+{
+    return str_starts(name, ".nfs") || str_starts(name, ".fuse_hidden") ||
+           str_starts(name, ".smbdelete");
+}
+
 static int read_entry(const struct directory *d, struct walk *w, const char *path, DIR *dir,
                       const struct dirent *entry, struct err *e)
 {
     char kind = kind_of(dirfd(dir), entry);
-    struct walk_entry *add = kind == 0 ? NULL : walk_add(w, path, entry->d_name, kind == 'd');
+    struct walk_entry *add = kind == 0 || is_shadow(entry->d_name)
+                                 ? NULL
+                                 : walk_add(w, path, entry->d_name, kind == 'd');
     struct stat st;
 
     if (add == NULL || kind == 'd')

@@ -101,7 +101,19 @@ static int open_by_parts(int root, const char *path, int flags)
     return at;
 }
 
-int directory_open(const struct directory *d, const char *path, int flags)
+bool directory_lacks(int errnum)
+{
+    return errnum == EOPNOTSUPP || errnum == ENOSYS || errnum == EINVAL || errnum == EPERM;
+}
+
+int directory_sync(int fd)
+{
+    if (io_fsync(fd) == 0 || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
+        return 0;
+    return -1;
+}
+
+static int open_below(const struct directory *d, const char *path, int flags)
 {
     struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
@@ -114,6 +126,18 @@ int directory_open(const struct directory *d, const char *path, int flags)
     return fd;
 }
 
+int directory_open(const struct directory *d, const char *path, int flags)
+{
+    int fd = -1;
+
+    for (int i = 0; i < DIRECTORY_TRIES; i++) {
+        fd = open_below(d, path, flags);
+        if (fd >= 0 || errno != ESTALE)
+            break;
+    }
+    return fd;
+}
+
 int directory_open_parent(const struct directory *d, const char *name, const char **ret_base)
 {
     const char *slash = strrchr(name, '/');
@@ -122,6 +146,13 @@ int directory_open_parent(const struct directory *d, const char *name, const cha
 
     *ret_base = slash == NULL ? name : slash + 1;
     return directory_open(d, folder, O_RDONLY | O_DIRECTORY);
+}
+
+int directory_set_mode(int fd, const struct stat *st, mode_t mode)
+{
+    if ((st->st_mode & 0777) == mode || io_fchmod(fd, mode) == 0 || directory_lacks(errno))
+        return 0;
+    return -1;
 }
 
 int directory_make_folder(int dirfd, const char *name)
@@ -137,8 +168,7 @@ int directory_make_folder(int dirfd, const char *name)
         errno = ELOOP;
     if (fd < 0 || !made)
         return fd;
-    if (io_fstat(fd, &st) == 0 &&
-        ((st.st_mode & 0777) == FOLDER_MODE || io_fchmod(fd, FOLDER_MODE) == 0))
+    if (io_fstat(fd, &st) == 0 && directory_set_mode(fd, &st, FOLDER_MODE) == 0)
         return fd;
     fs_closep(&fd);
     return -1;
@@ -156,7 +186,7 @@ int directory_make_parent(const struct directory *d, const char *name, int *ret_
         _cleanup_(fs_closep) int above = fd;
         fd = directory_make_folder(above, part);
         /* Also when it stood there: whoever made it may have died before this. */
-        if (fd >= 0 && io_fsync(above) != 0)
+        if (fd >= 0 && directory_sync(above) != 0)
             fs_closep(&fd);
     }
     *ret_fd = fd;

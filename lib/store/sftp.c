@@ -2,6 +2,7 @@
 #include "lib/store/sftp.h"
 
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -101,11 +102,14 @@ static int sftp_delete(struct store *base, const char *name, struct err *e)
     return rc;
 }
 
-int sftp_space_on(struct sftp_link *l, const char *path, struct store_space *ret, struct err *e)
+int sftp_space_on(struct sftp_link *l, const char *path, struct store_space *ret,
+                  bool *ret_read_only, struct err *e)
 {
     struct sftp_call call;
 
     *ret = (struct store_space){0};
+    if (ret_read_only != NULL)
+        *ret_read_only = false;
     if (!sftp_link_extensions(l)->statvfs)
         return 0;
     int rc = sftp_ask(l, sftp_frame_new(FXP_EXTENDED, "ss", "statvfs@openssh.com", path), &call, e);
@@ -117,6 +121,10 @@ int sftp_space_on(struct sftp_link *l, const char *path, struct store_space *ret
         uint64_t available = sftp_read_u64(&r), files = sftp_read_u64(&r);
         (void)sftp_read_u64(&r); /* f_ffree */
         uint64_t files_available = sftp_read_u64(&r);
+        (void)sftp_read_u64(&r); /* f_fsid */
+        bool read_only = (sftp_read_u64(&r) & ST_RDONLY) != 0;
+        if (ret_read_only != NULL)
+            *ret_read_only = read_only;
         ret->known = !r.bad && blocks > 0 &&
                      !__builtin_mul_overflow(blocks, unit, &ret->total_bytes) &&
                      !__builtin_mul_overflow(available, unit, &ret->free_bytes);
@@ -133,7 +141,7 @@ int sftp_space(struct store *base, struct store_space *ret, struct err *e)
 
     if (sftp_use(s, &l, e) < 0)
         return -1;
-    int rc = sftp_space_on(l, s->root, ret, e);
+    int rc = sftp_space_on(l, s->root, ret, NULL, e);
     sftp_link_unref(l);
     return rc;
 }

@@ -23,6 +23,7 @@
 enum {
     READ_CHUNK = SFTP_PIECE * SFTP_IN_FLIGHT,
     FSYNC_EVERY = 16 * 1024 * 1024, /* bytes; the whole is synced at the end in any case */
+    NEARLY_FULL = 1024 * 1024,      /* bytes free: a write that fails then has found no room */
     TRIES = 5
 };
 
@@ -55,20 +56,29 @@ static struct sftp_put *put_of(struct store_put *p)
     return (struct sftp_put *)p;
 }
 
-/* SFTP version 3 says "failure" for a full disk too: look. */
+/* SFTP version 3 says "failure" for a full disk and for a read-only one too: look. */
 static int refused(struct sftp_put *p, uint32_t status, const char *doing, const char *name,
                    struct err *e)
 {
+    const char *place = p->store->base.place, *blank = name == NULL ? "" : " ";
     struct store_space space;
+    bool read_only;
     struct err unused;
 
-    if (status == FX_FAILURE && sftp_space_on(p->link, p->store->root, &space, &unused) == 0 &&
-        space.known && (space.free_bytes < READ_CHUNK || space.free_inodes == 0))
+    if (status != FX_FAILURE ||
+        sftp_space_on(p->link, p->store->root, &space, &read_only, &unused) < 0)
+        return sftp_error(place, status, doing, name, e);
+    name = name == NULL ? "" : name;
+    if (read_only)
+        return err_set(e, ERR_IO,
+                       "%s: %s%s%s: the file system there is read-only (see dmesg for errors, then "
+                       "mount -o remount,rw)",
+                       place, doing, blank, name);
+    if (space.known && (space.free_bytes < NEARLY_FULL || space.free_inodes == 0))
         return err_set(e, ERR_NO_SPACE,
                        "%s: %s%s%s: no space left (free some space there, or keep fewer sets)",
-                       p->store->base.place, doing, name == NULL ? "" : " ",
-                       name == NULL ? "" : name);
-    return sftp_error(p->store->base.place, status, doing, name, e);
+                       place, doing, blank, name);
+    return sftp_error(place, status, doing, name[0] == '\0' ? NULL : name, e);
 }
 
 /* --- what is read back --- */

@@ -126,4 +126,6 @@ int sftp_sweep(struct store *s, int64_t age_s, size_t *ret_removed, struct err *
 int sftp_get(struct store *s, const char *name, uint64_t offset, void *data, size_t len,
              size_t *ret_len, struct err *e);
 int sftp_space(struct store *s, struct store_space *ret, struct err *e);
-int sftp_space_on(struct sftp_link *l, const char *path, struct store_space *ret, struct err *e);
+/* ret_read_only may be NULL. */
+int sftp_space_on(struct sftp_link *l, const char *path, struct store_space *ret,
+                  bool *ret_read_only, struct err *e);

@@ -18,7 +18,7 @@ static struct {
     struct {
         char call[24];
         int errnum;
-    } denied[4];
+    } denied[8];
     size_t denied_count;
     bool limited, short_counts, interrupt, lie;
     uint64_t space;

@@ -1,5 +1,5 @@
 /* sftp_tool — the verbs of store_tool.h on the SFTP server that the environment names (sftp_env.h), one
- * for each run. Says "ok" and exits 0, or "CODE: sentence" and exits 1. */
+ * after the other with "," between. Says "ok" and exits 0, or "CODE: sentence" and exits 1. */
 #include <stdio.h>
 
 #include "tests/lib/store_tool.h"
@@ -14,8 +14,15 @@ int main(int argc, char **argv)
     if (argc < 2)
         return 2;
     int rc = sftp_env_open(&env, "", &s, &e);
-    if (rc == 0)
-        rc = store_tool_run(s, argv[1], argv + 2, &e);
+    for (char **verb = argv + 1; rc == 0 && *verb != NULL;) {
+        char **end = verb;
+        while (*end != NULL && strcmp(*end, ",") != 0)
+            end++;
+        bool more = *end != NULL;
+        *end = NULL;
+        rc = store_tool_run(s, verb[0], verb + 1, &e);
+        verb = more ? end + 1 : end;
+    }
     sftp_env_close(&env, s);
     if (rc == 0)
         printf("ok\n");

@@ -54,6 +54,25 @@ static mode_t mode_of(const char *name)
     return st.st_mode & 0777;
 }
 
+static void check_bytes(struct store *s, const char *name, const char *text)
+{
+    struct buf out = BUF_INIT(100);
+
+    ASSERT_OK(store_get_bytes(s, name, &out, &e), e);
+    ASSERT_STR((char *)out.data, text);
+    buf_deinit(&out);
+}
+
+/* EPERM and EINVAL say "cannot" of some calls and "must not" of others. */
+static bool can_be_missing(const char *call, int errnum)
+{
+    if (strcmp(call, "fsync") == 0 || strcmp(call, "sync_range") == 0)
+        return errnum != EPERM;
+    if (strcmp(call, "openat2") == 0)
+        return errnum == ENOSYS || errnum == EPERM;
+    return true;
+}
+
 /* How many files lie in the folder of what is being put? */
 static size_t incoming(struct store *s)
 {
@@ -335,6 +354,73 @@ TEST(without_noreplace_and_without_hard_links)
     }
     seam_deny(NULL, 0);
     ASSERT_EQ(object_count(s), 2);
+    store_close(s);
+}
+
+/* Network and foreign file systems: each call that may be missing, alone and all together. */
+TEST(nothing_fails_for_what_a_file_system_lacks)
+{
+    static const char *const calls[] = {"renameat2", "link",       "flock",   "fchmod",
+                                        "symlink",   "sync_range", "openat2", "fsync"};
+    static const int errnums[] = {EOPNOTSUPP, ENOSYS, EINVAL, EPERM};
+    int tried = 0;
+    char name[64];
+
+    for (size_t i = 0; i <= ARRAY_LEN(calls); i++)
+        for (size_t j = 0; j < ARRAY_LEN(errnums); j++) {
+            struct store *s = make();
+            for (size_t k = 0; k < ARRAY_LEN(calls); k++)
+                if ((k == i || i == ARRAY_LEN(calls)) && can_be_missing(calls[k], errnums[j]))
+                    seam_deny(calls[k], errnums[j]);
+            (void)snprintf(name, sizeof(name), "job/%zu-%zu/object", i, j);
+            put(s, name, "first");
+            ASSERT_ERR(store_put_bytes(s, name, "x", 1, STORE_FAIL_IF_EXISTS, &e), e, ERR_EXISTS);
+            ASSERT_OK(store_put_bytes(s, name, "second", 6, STORE_REPLACE, &e), e);
+            check_bytes(s, name, "second");
+            ASSERT_OK(store_point(s, "job/latest", "job", &e), e);
+            ASSERT_EQ(incoming(s), 0);
+            ASSERT_OK(store_delete(s, name, &e), e);
+            ASSERT_EQ(object_count(s), 0);
+            seam_deny(NULL, 0);
+            store_close(s);
+            tried++;
+        }
+    test_note("%d file systems that lack something", tried);
+}
+
+TEST(what_has_gone_stale_is_opened_anew_or_said)
+{
+    struct store *s = make();
+    struct buf out = BUF_INIT(100);
+    uint64_t before;
+
+    put(s, "a/b", "bytes");
+    seam_deny("openat2", ESTALE);
+    ASSERT_ERR(store_get_bytes(s, "a/b", &out, &e), e, ERR_UNAVAILABLE);
+    ASSERT_CONTAINS(e.text, "mount it again");
+    seam_deny(NULL, 0);
+    seam_deny("fstat", ESTALE);
+    ASSERT_ERR(store_get_bytes(s, "a/b", &out, &e), e, ERR_UNAVAILABLE);
+    seam_deny(NULL, 0);
+    before = seam_count();
+    check_bytes(s, "a/b", "bytes");
+    ASSERT_EQ(seam_count(), before);
+    buf_deinit(&out);
+    store_close(s);
+}
+
+TEST(shadows_of_deleted_files_are_no_objects)
+{
+    struct store *s = make();
+
+    put(s, "a", "x");
+    for (size_t i = 0; i < 3; i++) {
+        const char *const names[] = {".nfs000000000001", ".fuse_hidden0001", ".smbdeleteAAA1"};
+        int fd = open(path_of(names[i]), O_CREAT | O_WRONLY, 0600);
+        ASSERT(fd >= 0);
+        (void)close(fd);
+    }
+    ASSERT_EQ(object_count(s), 1);
     store_close(s);
 }
 
