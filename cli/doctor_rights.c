@@ -72,9 +72,12 @@ void doctor_rights(struct cli *c, json_t *findings)
             (void)json_array_append_new(theirs, part_of(s, other ? "dump" : NULL));
     }
     for (size_t i = 0; i < c->config->destination_count; i++) {
+        const struct destination *d = c->config->destinations[i];
         json_t *store = NULL;
-        if (place_store_of(c, c->config->destinations[i], &store, NULL) == 0)
-            (void)json_array_append_new(stores, store); /* else doctor_keys has said why */
+        if (place_store_of(c, d, &store, NULL) < 0)
+            continue; /* doctor_keys has said why */
+        (void)json_object_set_new(store, "deletes", json_boolean(d->deletes));
+        (void)json_array_append_new(stores, store);
     }
     check(c, findings, other ? DAEMON_USER : NULL, stores, theirs);
     if (json_array_size(ours) > 0)

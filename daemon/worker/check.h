@@ -16,5 +16,10 @@ void findings_add(struct findings *f, enum finding_level level, const char *doin
 /* A note with a size, for estimates: {"source":NAME,"bytes":N} stand in the finding too. */
 void findings_add_size(struct findings *f, const char *source, const char *what, uint64_t bytes);
 
+/* A bucket: what the credentials allow there and what its settings mean for the STORE. Fails when
+ * the service cannot be asked at all. */
+struct store;
+int must_check check_bucket(struct findings *f, struct store *s, const char *name,
+                            const json_t *store, struct err *e);
 /* A source of type postgresql. What cannot be looked at is a finding, too. */
 void check_postgres(struct findings *f, const json_t *source);

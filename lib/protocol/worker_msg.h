@@ -92,7 +92,7 @@
  *   job     url, event:"start"|"success"|"fail"|"log", status:N|null, rid:UUID, body:S
  *   result  http:N
  * check
- *   job     stores:[STORE], sources:[SOURCE]
+ *   job     stores:[STORE and "deletes":B of the configuration], sources:[SOURCE]
  *   result  findings:[{level:"error"|"warning"|"note", what:S, do:S}]
  */
 #pragma once
