@@ -282,6 +282,8 @@ int daemon_step(struct daemon *d, struct event event, const json_t *details, int
             *ret_run = a->run;
     }
     actions_deinit(&actions);
+    if (event.kind == EVENT_PAUSE || event.kind == EVENT_RESUME)
+        copies_changed(d->copies);
     arm(d);
     return rc;
 }

@@ -94,7 +94,8 @@ static json_t *trigger_details(const struct request *r)
 static bool has_local_destination(const struct job *job)
 {
     for (size_t i = 0; i < job->destination_count; i++)
-        if (!destination_is_remote(job->destinations[i]))
+        if (!destination_is_remote(job->destinations[i]) &&
+            destination_is_fed_live(job->destinations[i]))
             return true;
     return false;
 }
@@ -109,7 +110,8 @@ static int check_local_only(struct request *r, const struct job *job, bool some_
     if (some_destinations)
         (void)err_set(&e, ERR_USAGE, "either local_only or destinations");
     else if (!has_local_destination(job))
-        (void)err_set(&e, ERR_USAGE, "job \"%s\" has no local destination", job->name);
+        (void)err_set(&e, ERR_USAGE, "job \"%s\" has no local destination that is fed live",
+                      job->name);
     else
         return 0;
     request_fail(r, &e);

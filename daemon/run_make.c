@@ -48,7 +48,7 @@ static bool is_fed(const struct run *r, const struct destination *dest)
     if (r->kind == RUN_VERIFY || names_destinations(r))
         return is_asked_for(r->request, "destinations", dest->name);
     if (json_opt_bool(r->request, "local_only", false))
-        return !destination_is_remote(dest);
+        return !destination_is_remote(dest) && destination_is_fed_live(dest);
     return destination_is_fed_live(dest) || !any_is_live(r->job);
 }
 

@@ -4,7 +4,8 @@
 SYNBAK_TEST_SCRIPT names a folder. VERB.json there holds {"steps": [...], "times": N or null}:
 {"send": MESSAGE}, {"raw": HEX}, {"stderr": TEXT, "count": N}, {"sleep": S}, {"wait_for": FILE},
 {"deaf": true} (ignores TERM), {"await": TYPE} (a message of the parent), {"kill": SIGNAL}, {"exit": N},
-{"default": true}, {"full": [DESTINATION..]} (commit at the others alone). Without a script a verb succeeds; sets.json keeps what was committed, so
+{"default": true}, {"full": [DESTINATION..]} (commit at the others alone),
+{"unless_to": D}, {"unless_store": D} (as usual if the job's "to" or "store" is D; else go on). Without a script a verb succeeds; sets.json keeps what was committed, so
 that scan, prune and verify agree with it. Every job is noted in got.jsonl."""
 import ctypes
 import json
@@ -179,6 +180,10 @@ def main():
     with open(f"{folder}/got.jsonl", "a", encoding="utf-8") as f:
         f.write(json.dumps(job) + "\n")
     for step in script(job["verb"]):
+        for key in ("to", "store"):
+            if job.get(key, {}).get("destination") == step.get("unless_" + key, ""):
+                do({"default": True}, job)
+                return 0
         do(step, job)
     return 0
 

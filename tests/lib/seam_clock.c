@@ -1,7 +1,7 @@
 /* seam_clock.c — the clock seam under test: the real clocks, moved by SYNBAK_CLOCK_FILE.
  *
- * The file holds one decimal number, microseconds to add to the wall clock; a test rewrites it to
- * make the clock jump. Unit tests move time within their own process by seam_clock_set(). */
+ * The file holds one or two decimal numbers, microseconds to add to the wall clock and to the
+ * monotonic one; a test rewrites it to make the wall clock jump, or time pass. Unit tests move time within their own process by seam_clock_set(). */
 #include "tests/lib/seam.h"
 
 #include <stdio.h>
@@ -23,28 +23,31 @@ static int64_t read_us(clockid_t id)
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-static int64_t offset_from_file(void)
+/* which: 0 the wall clock's, 1 the monotonic one's */
+static int64_t offset_from_file(int which)
 {
     const char *path = getenv("SYNBAK_CLOCK_FILE");
-    long long offset = 0;
+    long long offsets[2] = {0};
     FILE *f = path != NULL ? fopen(path, "re") : NULL;
 
     if (f == NULL)
         return 0;
-    if (fscanf(f, "%lld", &offset) != 1)
-        offset = 0;
+    if (fscanf(f, "%lld %lld", &offsets[0], &offsets[1]) < which + 1)
+        offsets[which] = 0;
     (void)fclose(f);
-    return offset;
+    return offsets[which];
 }
 
 struct wall clock_wall(void)
 {
-    return (struct wall){fake.frozen ? fake.wall_us : read_us(CLOCK_REALTIME) + offset_from_file()};
+    return (struct wall){fake.frozen ? fake.wall_us
+                                     : read_us(CLOCK_REALTIME) + offset_from_file(0)};
 }
 
 struct mono clock_mono(void)
 {
-    return (struct mono){fake.frozen ? fake.mono_us : read_us(CLOCK_BOOTTIME)};
+    return (struct mono){fake.frozen ? fake.mono_us
+                                     : read_us(CLOCK_BOOTTIME) + offset_from_file(1)};
 }
 
 void clock_sleep_ms(int64_t ms)
