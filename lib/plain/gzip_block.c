@@ -10,7 +10,14 @@
 
 #include "lib/base/mem.h"
 
-enum { HEADER = 10, TRAILER = 8, STORED_MAX = 65535, STORED_HEADER = 5, PIECE = 16 << 10 };
+enum {
+    HEADER = 10,
+    TRAILER = 8,
+    STORED_MAX = 65535,
+    STORED_HEADER = 5,
+    COARSE = 16 << 10,
+    FINE = 4 << 10
+};
 
 struct gzip_block {
     int level;
@@ -61,7 +68,7 @@ static size_t stored_size(size_t len)
 
 size_t gzip_block_bound(size_t len)
 {
-    return len + (len / PIECE + 1) * stored_size(0);
+    return len + (len / FINE + 1) * stored_size(0);
 }
 
 /* Photos, videos and archives cost a compressor as much as text and give nothing. Their bytes are
@@ -70,7 +77,7 @@ size_t gzip_block_bound(size_t len)
  * most 2 % could be gained. */
 static bool looks_incompressible(const uint8_t *data, size_t len)
 {
-    enum { SPOTS = 8, SPOT = 256, SAMPLE = SPOTS * SPOT };
+    enum { SPOTS = 8, SPOT = 128, SAMPLE = SPOTS * SPOT };
     uint32_t count[256] = {0};
     uint64_t squares = 0;
 
@@ -86,18 +93,36 @@ static bool looks_incompressible(const uint8_t *data, size_t len)
     return squares - SAMPLE < (uint64_t)SAMPLE * SAMPLE / 256 * 111 / 100;
 }
 
-/* How much from the start is of one kind: photos and text lie side by side in one block. */
+static size_t at_most(size_t len, size_t most)
+{
+    return len < most ? len : most;
+}
+
+/* How much from the start is not worth compressing: a long look, then a short one. */
+static size_t stored_unit(const uint8_t *data, size_t len)
+{
+    if (looks_incompressible(data, at_most(len, COARSE)))
+        return at_most(len, COARSE);
+    return looks_incompressible(data, at_most(len, FINE)) ? at_most(len, FINE) : 0;
+}
+
+/* How much from the start is of one kind: photos and text lie side by side in one block. Where
+ * they meet it is worth looking closely: between two photos there are only tar's headers. */
 static size_t run_length(const uint8_t *data, size_t len, bool *ret_stored)
 {
-    size_t at = len < PIECE ? len : PIECE;
+    size_t at = 0, n = stored_unit(data, len);
 
-    *ret_stored = looks_incompressible(data, at);
-    while (at < len) {
-        size_t n = len - at < PIECE ? len - at : PIECE;
-        if (looks_incompressible(data + at, n) != *ret_stored)
-            break;
-        at += n;
+    *ret_stored = n > 0;
+    if (n > 0) {
+        for (; n > 0; n = stored_unit(data + at, len - at))
+            at += n;
+        return at;
     }
+    do
+        at += at_most(len - at, COARSE);
+    while (at < len && !looks_incompressible(data + at, at_most(len - at, COARSE)));
+    while (at > FINE && looks_incompressible(data + at - FINE, FINE))
+        at -= FINE;
     return at;
 }
 
