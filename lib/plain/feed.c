@@ -8,7 +8,7 @@
 #include "lib/plain/encrypt.h"
 
 /* Pieces divide a segment, so that none belongs to two. */
-enum { PIECES = 3, PIECE = 1 << 20 };
+enum { PIECES = 4, PIECE = 1 << 20 };
 
 struct piece {
     uint8_t *room; /* owned; PIECE bytes, on a page */

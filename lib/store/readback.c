@@ -3,17 +3,20 @@
  *
  * Failure modes: write-out reports an error (it is reported once, so it is kept here and the put is
  * lost), a read fails or comes short, the bytes differ. The first failure ends the work. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* digest_two.h works on SHA256_CTX */
+
 #include "lib/store/readback.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "lib/base/mem.h"
+#include "lib/store/digest_two.h"
 
-enum { THREAD_WORTH = 1024 * 1024 };
+enum { THREAD_WORTH = 1024 * 1024, PAIR = 2 };
 
 struct range {
     uint64_t offset;
@@ -21,16 +24,24 @@ struct range {
     uint8_t sha256[READBACK_DIGEST_LEN];
 };
 
+struct check { /* of one range */
+    struct range range;
+    SHA256_CTX digest;
+    uint8_t *chunk;
+    size_t got, done; /* bytes in the chunk, bytes of the range */
+};
+
 struct readback {
     const struct readback_medium *medium;
     void *arg;
-    uint8_t *chunk;
-    EVP_MD_CTX *digest;
+    uint8_t *chunks; /* owned: one for each of a pair */
+    size_t most;     /* ranges compared at once */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     struct range queue[READBACK_WAITING];
     size_t count;
+    size_t worth; /* ranges that the thread waits for: all of them at the end */
     bool stop, failed;
     struct err error;
 
@@ -44,54 +55,82 @@ struct readback *readback_new(const struct readback_medium *m, void *arg)
 
     rb->medium = m;
     rb->arg = arg;
-    rb->digest = EVP_MD_CTX_new();
-    if (rb->digest == NULL || pthread_mutex_init(&rb->lock, NULL) != 0 ||
-        pthread_cond_init(&rb->changed, NULL) != 0)
+    rb->worth = rb->most = m->in_pairs ? PAIR : 1;
+    if (pthread_mutex_init(&rb->lock, NULL) != 0 || pthread_cond_init(&rb->changed, NULL) != 0)
         abort(); /* memory, as in mem.h */
     return rb;
 }
 
-static int compare(struct readback *rb, const struct range *r, struct err *e)
+/* The next chunk of a range, 0 bytes after its end. */
+static int read_chunk(struct readback *rb, struct check *c, struct err *e)
 {
-    uint8_t found[EVP_MAX_MD_SIZE];
+    size_t want = c->range.len - c->done, got;
 
-    if (rb->chunk == NULL)
-        rb->chunk = mem_alloc(rb->medium->chunk);
-    if (EVP_DigestInit_ex(rb->digest, EVP_sha256(), NULL) != 1)
-        return err_set(e, ERR_INTERNAL, "SHA-256 is not available");
-    for (size_t done = 0; done < r->len;) {
-        size_t want = r->len - done, got;
-        want = want < rb->medium->chunk ? want : rb->medium->chunk;
-        if (rb->medium->read(rb->arg, r->offset + done, rb->chunk, want, &got, e) < 0)
-            return -1;
-        if (got < want)
-            return err_set(e, ERR_DAMAGED, "read back only %llu bytes",
-                           (unsigned long long)(r->offset + done + got));
-        if (EVP_DigestUpdate(rb->digest, rb->chunk, got) != 1)
-            return err_set(e, ERR_INTERNAL, "SHA-256 failed");
-        done += got;
-    }
-    if (EVP_DigestFinal_ex(rb->digest, found, NULL) != 1)
-        return err_set(e, ERR_INTERNAL, "SHA-256 failed");
-    if (memcmp(found, r->sha256, READBACK_DIGEST_LEN) != 0)
-        return err_set(e, ERR_DAMAGED, "the bytes read back at %llu are not those written",
-                       (unsigned long long)r->offset);
+    want = want < rb->medium->chunk ? want : rb->medium->chunk;
+    c->got = want;
+    if (want == 0)
+        return 0;
+    if (rb->medium->read(rb->arg, c->range.offset + c->done, c->chunk, want, &got, e) < 0)
+        return -1;
+    if (got < want)
+        return err_set(e, ERR_DAMAGED, "read back only %llu bytes",
+                       (unsigned long long)(c->range.offset + c->done + got));
+    c->done += got;
     return 0;
 }
 
-static int check_range(struct readback *rb, const struct range *r, struct err *e)
+static int compare_digest(struct check *c, struct err *e)
 {
-    const struct readback_medium *m = rb->medium;
+    uint8_t found[READBACK_DIGEST_LEN];
 
-    if (m->write_out(rb->arg, r->offset, r->len, e) < 0)
+    (void)SHA256_Final(found, &c->digest);
+    if (memcmp(found, c->range.sha256, READBACK_DIGEST_LEN) != 0)
+        return err_set(e, ERR_DAMAGED, "the bytes read back at %llu are not those written",
+                       (unsigned long long)c->range.offset);
+    return 0;
+}
+
+/* Both are read and digested side by side; the second may be empty. */
+static int compare(struct readback *rb, struct check *a, struct check *b, struct err *e)
+{
+    while (a->done < a->range.len || b->done < b->range.len) {
+        if (read_chunk(rb, a, e) < 0 || read_chunk(rb, b, e) < 0)
+            return -1;
+        size_t both = a->got < b->got ? a->got : b->got;
+        digest_two_update(&a->digest, a->chunk, &b->digest, b->chunk, both);
+        (void)SHA256_Update(&a->digest, a->chunk + both, a->got - both);
+        (void)SHA256_Update(&b->digest, b->chunk + both, b->got - both);
+    }
+    return compare_digest(a, e) < 0 ? -1 : b->range.len > 0 ? compare_digest(b, e) : 0;
+}
+
+static void drop(struct readback *rb, const struct check *checks, size_t count)
+{
+    for (size_t i = 0; i < count && rb->medium->drop != NULL; i++)
+        rb->medium->drop(rb->arg, checks[i].range.offset, checks[i].range.len);
+}
+
+/* One range or two. */
+static int check_ranges(struct readback *rb, const struct range *ranges, size_t count,
+                        struct err *e)
+{
+    struct check checks[PAIR] = {0};
+
+    if (rb->chunks == NULL)
+        rb->chunks = mem_alloc_pages(PAIR * rb->medium->chunk);
+    for (size_t i = 0; i < PAIR; i++) {
+        checks[i].chunk = rb->chunks + i * rb->medium->chunk;
+        (void)SHA256_Init(&checks[i].digest);
+    }
+    for (size_t i = 0; i < count; i++) {
+        checks[i].range = ranges[i];
+        if (rb->medium->write_out(rb->arg, ranges[i].offset, ranges[i].len, e) < 0)
+            return -1;
+    }
+    drop(rb, checks, count);
+    if (compare(rb, &checks[0], &checks[1], e) < 0)
         return -1;
-    if (m->drop != NULL)
-        m->drop(rb->arg, r->offset, r->len);
-    if (compare(rb, r, e) < 0)
-        return -1;
-    /* a backup must not push the service's own files out of memory */
-    if (m->drop != NULL)
-        m->drop(rb->arg, r->offset, r->len);
+    drop(rb, checks, count); /* a backup must not push the service's own files out of memory */
     return 0;
 }
 
@@ -99,22 +138,24 @@ static int check_range(struct readback *rb, const struct range *r, struct err *e
 static void work(struct readback *rb, bool wait)
 {
     for (;;) {
-        while (wait && rb->count == 0 && !rb->stop)
+        while (wait && rb->count < rb->worth && !rb->stop)
             (void)pthread_cond_wait(&rb->changed, &rb->lock);
         if (rb->count == 0 || rb->failed)
             return;
-        struct range r = rb->queue[0];
+        size_t n = rb->count < rb->most ? rb->count : rb->most;
+        struct range ranges[PAIR];
         struct err e = {0};
+        memcpy(ranges, rb->queue, n * sizeof(ranges[0]));
         (void)pthread_mutex_unlock(&rb->lock);
-        int rc = check_range(rb, &r, &e);
+        int rc = check_ranges(rb, ranges, n, &e);
         (void)pthread_mutex_lock(&rb->lock);
         if (rc < 0) {
             rb->failed = true;
             rb->error = e;
         }
         /* Taken off only now: an empty queue means that all is compared. */
-        rb->count--;
-        memmove(rb->queue, rb->queue + 1, rb->count * sizeof(rb->queue[0]));
+        rb->count -= n < rb->count ? n : rb->count;
+        memmove(rb->queue, rb->queue + n, rb->count * sizeof(rb->queue[0]));
         (void)pthread_cond_broadcast(&rb->changed);
     }
 }
@@ -179,6 +220,8 @@ int readback_check(struct readback *rb, struct err *e)
 int readback_finish(struct readback *rb, struct err *e)
 {
     (void)pthread_mutex_lock(&rb->lock);
+    rb->worth = 1; /* no more will come */
+    (void)pthread_cond_broadcast(&rb->changed);
     if (!rb->threaded)
         work(rb, false);
     while (rb->count > 0 && !rb->failed)
@@ -203,7 +246,6 @@ void readback_free(struct readback *rb)
     }
     (void)pthread_cond_destroy(&rb->changed);
     (void)pthread_mutex_destroy(&rb->lock);
-    EVP_MD_CTX_free(rb->digest);
-    free(rb->chunk);
+    free(rb->chunks);
     free(rb);
 }

@@ -5,6 +5,7 @@
  * writer waits only when READBACK_WAITING ranges are queued. One thread calls these functions. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,13 +22,18 @@ struct readback_medium {
     /* Fewer bytes than asked for only at the end. */
     int (*read)(void *arg, uint64_t offset, void *data, size_t len, size_t *ret_len, struct err *e);
     void (*drop)(void *arg, uint64_t offset, size_t len); /* from caches of ours; or NULL */
-    size_t chunk;                                         /* bytes of one read */
+    size_t chunk;  /* bytes of one read; its room is on a page, and pages to its end are there */
+    bool in_pairs; /* two ranges are compared at once, if the second is soon to come */
 };
 
 /* The medium and arg are borrowed until readback_free. */
 struct readback *readback_new(const struct readback_medium *m, void *arg);
-/* A file of ours, which must be open for reading until readback_free. */
-struct readback *readback_new_file(int fd);
+/* A file of ours; its descriptors must be open for reading until readback_free. */
+struct readback_file {
+    int fd;
+    int direct; /* a second one with O_DIRECT, or -1; may be set at any time between calls */
+};
+struct readback *readback_new_file(struct readback_file *f);
 /* A failure may be of an earlier range: ERR_DAMAGED if the bytes differ, else ERR_IO and the like.
  * e->errnum says which call failed. */
 int must_check readback_add(struct readback *rb, uint64_t offset, size_t len,

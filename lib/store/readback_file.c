@@ -8,9 +8,9 @@
 
 enum { CHUNK = 1024 * 1024, PAGE = 4096 };
 
-static int fd_of(void *arg)
+static int fd_of(const void *arg)
 {
-    return (int)(intptr_t)arg;
+    return ((const struct readback_file *)arg)->fd;
 }
 
 static int write_out(void *arg, uint64_t offset, size_t len, struct err *e)
@@ -36,16 +36,37 @@ static void drop_pages(void *arg, uint64_t offset, size_t len)
                      POSIX_FADV_DONTNEED); /* advice cannot fail us */
 }
 
+/* Whole pages past the page cache, which spares a copy; 0 when the file system will not. The end
+ * of the file may come short. */
+static size_t read_direct(const struct readback_file *f, uint64_t offset, void *data, size_t len)
+{
+    size_t whole = (len + PAGE - 1) / PAGE * PAGE;
+
+    if (f->direct < 0 || offset % PAGE != 0)
+        return 0;
+    ssize_t n = io_pread(f->direct, data, whole, (off_t)offset);
+    return n <= 0 ? 0 : (size_t)n < len ? (size_t)n : len;
+}
+
 static int read_file(void *arg, uint64_t offset, void *data, size_t len, size_t *ret_len,
                      struct err *e)
 {
-    return fs_pread_full(fd_of(arg), data, len, (int64_t)offset, ret_len, e);
+    size_t done = read_direct(arg, offset, data, len);
+
+    if (fs_pread_full(fd_of(arg), (uint8_t *)data + done, len - done, (int64_t)(offset + done),
+                      ret_len, e) < 0)
+        return -1;
+    *ret_len += done;
+    return 0;
 }
 
-struct readback *readback_new_file(int fd)
+struct readback *readback_new_file(struct readback_file *f)
 {
-    static const struct readback_medium file = {
-        .write_out = write_out, .read = read_file, .drop = drop_pages, .chunk = CHUNK};
+    static const struct readback_medium file = {.write_out = write_out,
+                                                .read = read_file,
+                                                .drop = drop_pages,
+                                                .chunk = CHUNK,
+                                                .in_pairs = true};
 
-    return readback_new(&file, (void *)(intptr_t)fd);
+    return readback_new(&file, f);
 }

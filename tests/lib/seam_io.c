@@ -168,7 +168,7 @@ static ssize_t write_turn(const char *call, int fd, const void *data, size_t len
     bool is_file;
     (void)seam_fd_ino(fd, &is_file);
     struct seam_turn turn = seam_turn_take(call, is_file, len);
-    unsigned char wrong[4096];
+    _Alignas(4096) unsigned char wrong[4096]; /* a page, as O_DIRECT wants it */
 
     if (turn.errnum != 0) {
         errno = turn.errnum;
