@@ -1,8 +1,8 @@
 /* directory_put.c — one object on its way into a directory.
  *
  * The happy path is: a file of a random name in INCOMING_DIR, locked so that no sweep takes it;
- * writes, whole pages past the page cache; sealed ranges are read back behind the writer; fsync; folders made; rename; fsync of the
- * folder.
+ * writes, whole pages past the page cache; sealed ranges are read back behind the writer; fsync;
+ * folders made; rename; fsync of the folder.
  *
  * Failure modes: any write, fsync or read-back fails: the file is removed and the put is over. A
  * failed fsync is never tried again: the kernel may have dropped the pages and would say yes the
@@ -58,7 +58,7 @@ int directory_put_begin(struct store *s, const char *name, enum store_begin how,
     if (io_fstat(p->fd, &st) != 0)
         goto fail;
     /* umask and default ACLs both may have changed it */
-    if ((st.st_mode & 0777) != OBJECT_MODE && io_fchmod(p->fd, OBJECT_MODE) != 0)
+    if (directory_set_mode(p->fd, &st, OBJECT_MODE) != 0)
         goto fail;
     p->file.fd = p->fd;
     p->readback = readback_new_file(&p->file);
@@ -150,13 +150,15 @@ static int rename_new(struct directory_put *p, int folder, const char *base)
 
     if (io_rename(p->incoming, p->temporary, folder, base, RENAME_NOREPLACE) == 0)
         return 0;
-    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+    if (!directory_lacks(errno))
         return -1;
-    if (io_link(p->incoming, p->temporary, folder, base, 0) == 0) {
+    /* NFS may make the link and lose the answer: asked again it says that the name exists. */
+    if (io_link(p->incoming, p->temporary, folder, base, 0) == 0 ||
+        (errno == EEXIST && io_fstat(p->fd, &st) == 0 && st.st_nlink > 1)) {
         (void)io_unlink(p->incoming, p->temporary, 0); /* else sweep does it */
         return 0;
     }
-    if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP)
+    if (errno != EMLINK && !directory_lacks(errno))
         return -1;
     if (io_stat(folder, base, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         errno = EEXIST;
@@ -182,7 +184,7 @@ static int place(struct directory_put *p, int folder, const char *name, enum sto
     if (rc != 0)
         return directory_error(p->directory, errno, "rename an object to", name, e);
     p->renamed = true;
-    if (io_fsync(folder) == 0)
+    if (directory_sync(folder) == 0)
         return 0;
     int failure = errno;
     if (is_new)
@@ -197,7 +199,7 @@ int directory_put_commit(struct store_put *put, const char *name, enum store_com
     struct directory_put *p = put_of(put);
     struct err why = {0};
 
-    if (io_fsync(p->fd) != 0)
+    if (directory_sync(p->fd) != 0)
         return directory_error(p->directory, errno, "fsync", name, e);
     if (readback_finish(p->readback, &why) < 0)
         return explain(p, &why, "read back", name, e);
