@@ -108,6 +108,28 @@ static int list_of_daemon(struct cli *c, const char *job, json_t **ret, struct e
     return e->code == ERR_NO_DAEMON && cli_load_config(c, NULL) == 0 ? 1 : -1;
 }
 
+/* What lies at the one destination that was asked for, all together. */
+static void add_totals(json_t *result)
+{
+    int64_t bytes = 0;
+    json_t *sets = json_object_get(result, "sets"), *set;
+    size_t i;
+
+    json_array_foreach(sets, i, set) bytes += json_opt_i64(set, "bytes", 0);
+    (void)json_object_set_new(result, "totals",
+                              json_pack("{s:I, s:I}", "sets", (json_int_t)json_array_size(sets),
+                                        "bytes", (json_int_t)bytes));
+}
+
+static void print_totals(const struct screen *s, const char *destination, const json_t *totals)
+{
+    int64_t sets = json_opt_i64(totals, "sets", 0);
+    char size[16];
+
+    say_line(s, PLAIN, "%lld set%s at %s, %s", (long long)sets, sets == 1 ? "" : "s", destination,
+             str_bytes((uint64_t)json_opt_i64(totals, "bytes", 0), size));
+}
+
 int cmd_list(struct cli *c, struct err *e)
 {
     _cleanup_json_ json_t *result = NULL;
@@ -118,6 +140,8 @@ int cmd_list(struct cli *c, struct err *e)
 
     if (rc < 0 || (rc == 1 && bare_list(c, job, &result, e) < 0))
         return -1;
+    if (destination != NULL)
+        add_totals(result);
     if (cli_json(c, result))
         return EXIT_DONE;
     if (rc == 1 && !by_path)
@@ -130,6 +154,8 @@ int cmd_list(struct cli *c, struct err *e)
     else
         say_line(&c->screen, PLAIN, "No sets yet (make one: synbakctl trigger%s%s --wait)",
                  job != NULL ? " " : "", job != NULL ? job : "");
+    if (destination != NULL)
+        print_totals(&c->screen, destination, json_object_get(result, "totals"));
     return EXIT_DONE;
 }
 

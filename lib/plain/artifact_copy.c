@@ -105,6 +105,7 @@ static int send_volume(struct artifact_copy *c, struct segment_reader *r,
 static int copy_volumes(struct artifact_copy *c, const struct artifact_source *from,
                         struct segment_reader *r, struct err *e)
 {
+    bool skipped = false; /* r stands before what was not read */
     uint64_t before = 0;
 
     for (size_t i = 0; i < from->volume_count; i++) {
@@ -114,9 +115,11 @@ static int copy_volumes(struct artifact_copy *c, const struct artifact_source *f
         bool same = false;
         if (lies_there(c, v) && compare_volume(c, v, digests, count, before, &same, e) < 0)
             return -1;
-        segment_reader_seek(r, i);
+        if (!same && skipped) /* not without need: it throws away what was read ahead */
+            segment_reader_seek(r, i);
         if (!same && send_volume(c, r, v, digests, before, e) < 0)
             return -1;
+        skipped = same;
         before += v->size;
     }
     return 0;

@@ -89,6 +89,13 @@ json_t *manifest_names(const struct manifest *m)
     return names;
 }
 
+/* May it stay? A commit with credentials that cannot delete leaves remains, which no manifest names:
+ * they are of no harm, and whoever may delete will sweep them with the set. */
+static bool may_stay(const json_t *keep, const struct err *why)
+{
+    return why->code == ERR_NOT_FOUND || (keep != NULL && why->code == ERR_DENIED);
+}
+
 /* Delete what begins with prefix, but not what `keep` names (relative to prefix; may be NULL). */
 static int delete_below(struct store *s, const char *prefix, const json_t *keep, struct err *e)
 {
@@ -102,8 +109,9 @@ static int delete_below(struct store *s, const char *prefix, const json_t *keep,
         for (size_t i = 0; i < n; i++) {
             if (keep != NULL && json_object_get(keep, page[i].name + strlen(prefix)) != NULL)
                 continue;
-            if (store_delete(s, page[i].name, e) < 0 && (e == NULL || e->code != ERR_NOT_FOUND))
-                return -1;
+            struct err why = {0};
+            if (store_delete(s, page[i].name, &why) < 0 && !may_stay(keep, &why))
+                return err_set(e, why.code, "%s", why.text);
         }
         if (n > 0)
             memcpy(after, page[n - 1].name, sizeof(after));

@@ -53,7 +53,7 @@ static int load_digests(struct segment_reader *r, uint64_t count, struct err *e)
     if (src->segments->size != count * STORE_DIGEST_LEN ||
         count > ARTIFACT_SEGMENTS_MAX / STORE_DIGEST_LEN)
         return err_set(e, ERR_DAMAGED, "%s: the manifest gives it a size that cannot be", name);
-    r->digests = BUF_INIT(src->segments->size);
+    r->digests = BUF_INIT(src->segments->size + 1); /* so that one call tells the end */
     if (store_get_bytes(src->store, name, &r->digests, e) < 0)
         return missing_is_damage(e);
     digest_bytes(r->digests.len > 0 ? (const void *)r->digests.data : "", r->digests.len, sha256);
@@ -98,12 +98,23 @@ static size_t piece_size(const struct store *s)
     return far < ARTIFACT_SEGMENT ? far : ARTIFACT_SEGMENT;
 }
 
+/* Sets of many small artifacts are common: none of them needs room for a whole segment. */
+static size_t largest_segment(const struct artifact_source *src)
+{
+    uint64_t most = 1;
+
+    for (size_t i = 0; i < src->volume_count; i++)
+        if (src->volumes[i].size > most)
+            most = src->volumes[i].size;
+    return most < ARTIFACT_SEGMENT ? (size_t)most : ARTIFACT_SEGMENT;
+}
+
 static struct segment_reader *reader_new(const struct artifact_source *src)
 {
     struct segment_reader *r = mem_alloc(sizeof(*r));
 
     r->src = *src;
-    r->data = mem_alloc(ARTIFACT_SEGMENT);
+    r->data = mem_alloc(largest_segment(src));
     r->digest = digest_new();
     r->piece = piece_size(src->store);
     r->ahead = read_ahead_new(src->store, r->piece, next_piece, r);

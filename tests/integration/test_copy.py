@@ -261,6 +261,9 @@ def without_a_daemon_a_worker_copies():
     equal((again["state"], again["sent_bytes"], again["from"], again["destination"]), ("there", 0, "local", "offsite"))
     equal([p["destination"] for p in again["places"]], ["local", "offsite"])
     equal(again["places"][0]["bytes"], again["bytes"])
+    listed = json.loads(ctl(w, "list", "--destination", "offsite", "--json", ok=True).stdout)
+    equal(listed["totals"], {"sets": 1, "bytes": again["bytes"]})
+    contains(ctl(w, "list", "--destination", "offsite", ok=True).stdout, "1 set at offsite, ")
     back = ctl(w, *again["restore"].split()[1:], "--target", f"{w.dir}/back", "--yes", ok=True)
     contains(back.stdout + back.stderr, "restored")
 
