@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""kill -9 of synbakd at every call that changes something: start, a triggered run, retention, stop.
+"""kill -9 of synbakd at every call that changes something: start, a triggered run, its copy to a second
+place, retention, stop.
 
 After each: it starts again without a hand, the set that was committed before still verifies and is
 listed, what is listed is whole, and the next run succeeds (R2, R4)."""
@@ -14,35 +15,37 @@ import harness  # noqa: E402
 from deployment import MEDIA  # noqa: E402
 from harness import check, contains, equal, note, program, run, run_all, temp_dir, test, wait_until, write_file  # noqa: E402
 
-SHORT_STEPS = 12
+SHORT_STEPS = 8
 
 
 class Small:
-    """One files job, no encryption: quick to start and to run, hundreds of times."""
+    """One files job, no encryption: quick to start and to run, hundreds of times. With `copies` its sets
+    are copied to a second place."""
 
-    def __init__(self, template=None):
+    def __init__(self, copies=False):
         self.dir = temp_dir()
         self.socket = f"{self.dir}/s"
-        if template:
-            shutil.rmtree(self.dir)
-            shutil.copytree(template.dir, self.dir, symlinks=True, ignore=shutil.ignore_patterns("s", "log"))
-        else:
-            os.mkdir(f"{self.dir}/backups", 0o700)
-            for name, data in MEDIA.items():
-                os.makedirs(os.path.dirname(f"{self.dir}/media/{name}"), exist_ok=True)
-                write_file(f"{self.dir}/media/{name}", data)
+        os.mkdir(f"{self.dir}/backups", 0o700)
+        os.mkdir(f"{self.dir}/nas", 0o700)
+        for name, data in MEDIA.items():
+            os.makedirs(os.path.dirname(f"{self.dir}/media/{name}"), exist_ok=True)
+            write_file(f"{self.dir}/media/{name}", data)
         write_file(f"{self.dir}/conf", f"""[daemon]
 state_dir = {self.dir}/state
 socket = {self.socket}
 [destination local]
 path = {self.dir}/backups
 key = none
+[destination nas]
+path = {self.dir}/nas
+key = none
+feed = copy
 [source media]
 type = files
 path = {self.dir}/media
 [job j]
 sources = media
-destinations = local
+destinations = local{" nas" if copies else ""}
 daily = at 02:00
 manual = keep 2
 keep_last = 1
@@ -69,9 +72,9 @@ keep_last = 1
             return f.read()[-3000:]
 
 
-def template():
-    """A copy of this has a state and three committed sets of one job; the owner is the same for all."""
-    s = Small()
+def template(copies):
+    """A copy of this has a state and two committed sets of one job; the owner is the same for all."""
+    s = Small(copies)
     daemon = s.start()
     check(s.ready(daemon), s.log())
     s.ctl("trigger", "j", "--wait", ok=True)
@@ -91,17 +94,16 @@ def life(s, fault):
     return daemon.wait(60) == 0
 
 
-@test(limit=300)
-def at_every_call():
+def campaign(copies):
     # the same folder for all: the owner of the destination is made from the state directory's place
-    s = template()
+    s = template(copies)
     copy = temp_dir()
     shutil.rmtree(copy)
     shutil.copytree(s.dir, copy, symlinks=True, ignore=shutil.ignore_patterns("s", "log"))
     first = sorted(f for f in os.listdir(f"{copy}/backups/j") if os.path.isdir(f"{copy}/backups/j/{f}") and f[0] == "2")[0]
 
     def reset():
-        for name in ("state", "backups"):
+        for name in ("state", "backups", "nas"):
             shutil.rmtree(f"{s.dir}/{name}")
             shutil.copytree(f"{copy}/{name}", f"{s.dir}/{name}", symlinks=True)
 
@@ -121,10 +123,23 @@ def at_every_call():
         contains(s.ctl("list", "j").stdout, "20")
         equal(s.ctl("trigger", "j", "--wait").returncode, 0, f"kill:{n}: {s.log()}")
         equal(s.ctl("verify", "--all").returncode, 0, f"kill:{n}")
+        if copies:
+            newest = max(f for f in os.listdir(f"{s.dir}/backups/j") if f[0] == "2")
+            check(os.path.exists(f"{s.dir}/nas/j/{newest}/manifest.json"), f"kill:{n}: {newest} was not copied")
         daemon.terminate()
         equal(daemon.wait(60), 0, f"kill:{n}: {s.log()}")
     note(f"{total} calls, killed at {killed} of {len(steps)} tried; first set {first}")
     check(killed > 0, "it was never killed")
+
+
+@test(limit=300)
+def at_every_call():
+    campaign(copies=False)
+
+
+@test(limit=300)
+def at_every_call_around_a_copy():
+    campaign(copies=True)
 
 
 if __name__ == "__main__":
