@@ -14,8 +14,8 @@ static json_t *place_of(const char *destination, int64_t bytes)
 
 /* --- by synbakd --- */
 
-/* Where the set lies now: what `show` tells of each destination. The copy is there even if that is not
- * told any more. */
+/* Where the set lies now: what `show` tells of each destination. The copy is there even if that is
+ * not told any more. */
 static void add_places(struct cli *c, json_t *result)
 {
     _cleanup_json_ json_t *shown = NULL, *places = json_array();

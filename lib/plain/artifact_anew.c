@@ -1,4 +1,5 @@
-/* artifact_anew.c — an artifact decoded and written anew, where key, compression or the size of volumes differ. */
+/* artifact_anew.c — an artifact decoded and written anew, where key, compression or the size of
+ * volumes differ. */
 #include "lib/base/mem.h"
 #include "lib/plain/artifact_copy.h"
 

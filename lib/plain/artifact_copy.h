@@ -1,8 +1,9 @@
 /* artifact_copy.h — one artifact of a set brought to another store.
  *
- * Byte for byte where that is possible, else decoded and written anew in memory: nothing of it ever
- * touches a disk on the way. Every segment is compared with its digest before it goes out. What lies at
- * the target already and is right is not sent again, so that a copy that was cut off goes on. */
+ * Byte for byte where that is possible, else decoded and written anew in memory: nothing of it
+ * ever touches a disk on the way. Every segment is compared with its digest before it goes out.
+ * Volumes that lie at the target already and are right are not sent again, so that a copy that was
+ * cut off goes on; what is written anew has another salt and starts again, artifact by artifact. */
 #pragma once
 
 #include "lib/base/json.h"

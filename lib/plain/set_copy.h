@@ -1,9 +1,9 @@
 /* set_copy.h — a whole set brought from one destination to another.
  *
- * What the two differ in is made anew: the destination's id, the salt, the MACs and texts, and the stored
- * form where compression, key or the size of volumes differ. All else is kept: id, sequence, tiers, times,
- * host, reason, what was found wrong. manifest.json goes last, so a copy that is cut off has committed
- * nothing, and the next one sends only what is missing. */
+ * What the two differ in is made anew: the destination's id, the salt, the MACs and texts, and the
+ * stored form where compression, key or the size of volumes differ. All else is kept: id, sequence,
+ * tiers, times, host, reason, what was found wrong. manifest.json goes last, so a copy that is cut
+ * off has committed nothing, and the next one sends only what is missing. */
 #pragma once
 
 #include "lib/plain/artifact_copy.h"

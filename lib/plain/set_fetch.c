@@ -1,5 +1,5 @@
-/* set_fetch.c — entry i is fetched into slot i modulo the number of slots, by whoever comes first: a
- * thread ahead of the caller, or the caller when it gets there and nobody has begun. */
+/* set_fetch.c — entry i is fetched into slot i modulo the number of slots, by whoever comes first:
+ * a thread ahead of the caller, or the caller when it gets there and nobody has begun. */
 #include "lib/plain/set_fetch.h"
 
 #include <pthread.h>

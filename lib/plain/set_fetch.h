@@ -1,7 +1,7 @@
 /* set_fetch.h — the manifests of many sets, fetched ahead of who reads them.
  *
- * store_get_parallel() of them are under way at once, each by a thread of its own; on a store where that is 1
- * nothing runs ahead and no thread is started. At most twice as many are held. */
+ * store_get_parallel() of them are under way at once, each by a thread of its own; on a store where
+ * that is 1 nothing runs ahead and no thread is started. At most twice as many are held. */
 #pragma once
 
 #include "lib/plain/manifest.h"

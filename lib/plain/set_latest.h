@@ -3,7 +3,7 @@
 
 #include "lib/plain/keyring.h"
 
-/* Point it at the committed set m, if that is good and no newer good one lies there. Does nothing on
- * a store without links. */
+/* Point it at the committed set m, if that is good and no newer good one lies there. Does nothing
+ * on a store without links. */
 int must_check set_latest_point(struct store *s, struct keyring *ring, const struct manifest *m,
                                 struct err *e);
