@@ -52,6 +52,7 @@ struct restore_step {
     char *where; /* "database \"synapse\" at /run/postgresql" | "/srv/media" */
     char
         *replaces; /* what is there now and goes aside: "database synapse, 900 MB"; NULL: nothing */
+    char *note;    /* what else is to be known beforehand, or NULL */
     char *refusal; /* why it cannot be done as asked, and what to do; NULL: it can */
     uint64_t need_bytes, free_bytes; /* where it is staged; free 0 with need 0: not known */
     uint64_t file_system;            /* st_dev of the staging place, 0: not known (a server's) */

@@ -21,6 +21,7 @@ void restore_step_deinit(struct restore_step *s)
     free(s->where);
     free(s->replaces);
     free(s->refusal);
+    free(s->note);
     *s = (struct restore_step){0};
 }
 

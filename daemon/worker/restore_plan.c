@@ -283,6 +283,8 @@ char *restore_plan_text(const struct restore_plan *p)
                          p->items[i].kind == RESTORE_KIND_COMMAND || p->replace
                              ? "which is gone then"
                              : "which is kept beside it, for restore --undo");
+        if (step->note != NULL)
+            strlist_addf(&lines, "    %s", step->note);
     }
     add_totals(p, &lines);
     add_command(&lines, "Stops before", &p->stop);

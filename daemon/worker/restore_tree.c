@@ -87,6 +87,9 @@ static int plan_in_place(struct restore_tree *t, struct restore_step *step, stru
                    t->target);
     if (tree_swap_measure(&spec, &entries, &bytes, e) < 0)
         return -1;
+    if (entries > 0 && !tree_swap_is_atomic(t->target, t->run))
+        step->note = mem_strdup("not atomic here: this file system cannot exchange two entries, so "
+                                "each is absent for a moment");
     if (entries > 0)
         step->replaces = mem_printf("%llu entr%s there, %s", (unsigned long long)entries,
                                     entries == 1 ? "y" : "ies", str_bytes(bytes, size));

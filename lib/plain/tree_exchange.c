@@ -2,100 +2,89 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/plain/tree_place.h"
+#include "lib/plain/tree_rename.h"
 
 struct sides {
     struct tree_place target, fresh;
+    int staging; /* the third place */
 };
 
-struct side { /* of one step */
-    int fd;
-    const char *name;
-    uint64_t inode; /* 0: nothing is there */
+struct places { /* of one step */
+    struct tree_side target, fresh, aside, lost;
+    char names[2][32];
 };
 
-static int look(struct tree_place *place, const char *path, bool create, struct side *ret,
+static int look(struct sides *s, const struct tree_steps *p, size_t i, struct places *ret,
                 struct err *e)
 {
-    struct stat st;
+    const char *path = p->steps[i].path;
 
-    if (tree_place_open(place, path, create, &ret->fd, &ret->name, e) < 0)
+    *ret = (struct places){0};
+    (void)snprintf(ret->names[0], sizeof(ret->names[0]), "moving-%zu", i);
+    (void)snprintf(ret->names[1], sizeof(ret->names[1]), "lost-%zu", i);
+    ret->aside = (struct tree_side){.fd = s->staging, .name = ret->names[0]};
+    ret->lost = (struct tree_side){.fd = s->staging, .name = ret->names[1]};
+    if (tree_place_open(&s->fresh, path, true, &ret->fresh.fd, &ret->fresh.name, e) < 0 ||
+        tree_place_open(&s->target, path, false, &ret->target.fd, &ret->target.name, e) < 0 ||
+        tree_side_look(&ret->fresh, e) < 0 || tree_side_look(&ret->target, e) < 0)
         return -1;
-    if (io_stat(ret->fd, ret->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        ret->inode = st.st_ino;
-    else if (errno == ENOENT)
-        ret->inode = 0;
-    else
-        return err_sys(e, ERR_IO, errno, "stat");
-    return 0;
+    return tree_side_look(&ret->aside, e);
 }
 
-static int rename_error(int errnum, struct err *e)
+static int step_forward(struct sides *s, const struct tree_steps *p, size_t i, struct err *e)
 {
-    if (errnum == EBUSY)
-        return err_set(e, ERR_REFUSED,
-                       "it is a mount point, which cannot be exchanged: unmount it, or restore "
-                       "with --target into a new folder");
-    if (errnum == EXDEV || errnum == EINVAL || errnum == ENOSYS)
-        return err_set(e, ERR_REFUSED,
-                       "this file system cannot exchange it (%s): restore with --target into a "
-                       "new folder and move it yourself",
-                       strerror(errnum));
-    return err_sys(e, ERR_IO, errnum, "exchange");
-}
+    const struct tree_step *step = &p->steps[i];
+    struct places at;
 
-static int move(const struct side *from, const struct side *to, unsigned flags, struct err *e)
-{
-    if (io_rename(from->fd, from->name, to->fd, to->name, flags) != 0)
-        return rename_error(errno, e);
-    return 0;
-}
-
-/* The one move there is: what is on either side goes to the other. */
-static int swap_sides(const struct side *target, const struct side *fresh, struct err *e)
-{
-    if (target->inode != 0 && fresh->inode != 0)
-        return move(fresh, target, RENAME_EXCHANGE, e);
-    if (target->inode != 0)
-        return move(target, fresh, RENAME_NOREPLACE, e);
-    return fresh->inode != 0 ? move(fresh, target, RENAME_NOREPLACE, e) : 0;
-}
-
-static int step_forward(struct sides *s, const struct tree_step *step, struct err *e)
-{
-    struct side target, fresh;
-
-    if (look(&s->target, step->path, false, &target, e) < 0 ||
-        look(&s->fresh, step->path, true, &fresh, e) < 0)
+    if (look(s, p, i, &at, e) < 0)
         return -1;
-    if (target.inode == step->new_inode && fresh.inode == step->old_inode)
+    if (at.target.inode == step->new_inode && at.fresh.inode == step->old_inode)
         return 0;
-    if (target.inode != step->old_inode || fresh.inode != step->new_inode)
+    if (at.target.inode != step->old_inode || at.fresh.inode != step->new_inode)
         return err_set(e, ERR_REFUSED,
                        "it changed while the restore was running: stop what writes there");
-    return swap_sides(&target, &fresh, e);
+    return tree_rename_swap(&at.target, &at.fresh, &at.aside, e);
+}
+
+/* A swap over the third place was cut off. Forwards: it holds what was there before the restore;
+ * what stands in the target was restored, or was made by somebody in the moment that it was empty.
+ * Back: it holds what gave way, and what was there before is in one of the other two. */
+static int settle_back(const struct places *at, const struct tree_step *step, struct err *e)
+{
+    if (at->aside.inode == step->old_inode) {
+        const struct tree_side *to = at->fresh.inode == 0 ? &at->fresh : &at->lost;
+        if (at->target.inode != 0 && tree_rename_move(&at->target, to, e) < 0)
+            return -1;
+        return tree_rename_move(&at->aside, &at->target, e);
+    }
+    if (at->target.inode == 0 && tree_rename_move(&at->fresh, &at->target, e) < 0)
+        return -1;
+    return tree_rename_move(
+        &at->aside, at->target.inode == 0 || at->fresh.inode == 0 ? &at->fresh : &at->lost, e);
 }
 
 /* Whatever stands in the target now gives way to what was there before: it may have been replaced
  * by normal work since. */
-static int step_back(struct sides *s, const struct tree_step *step, struct err *e)
+static int step_back(struct sides *s, const struct tree_steps *p, size_t i, struct err *e)
 {
-    struct side target, fresh;
+    const struct tree_step *step = &p->steps[i];
+    struct places at;
 
-    if (look(&s->fresh, step->path, true, &fresh, e) < 0 ||
-        look(&s->target, step->path, false, &target, e) < 0)
+    if (look(s, p, i, &at, e) < 0 ||
+        (at.aside.inode != 0 && (settle_back(&at, step, e) < 0 || look(s, p, i, &at, e) < 0)))
         return -1;
-    if (target.inode == step->old_inode)
+    if (at.target.inode == step->old_inode)
         return 0;
-    if (fresh.inode != step->old_inode)
+    if (at.fresh.inode != step->old_inode)
         return err_set(e, ERR_NOT_FOUND, "what was there before the restore is not kept any more");
-    return swap_sides(&target, &fresh, e);
+    return tree_rename_swap(&at.target, &at.fresh, &at.aside, e);
 }
 
 static int open_folder(struct tree_place *place, const char *path, struct err *e)
@@ -140,14 +129,15 @@ static int wrap_path(const char *path, struct err *e)
     return err_wrap(e, "%s", shown[0] == '\0' ? "the folder itself" : shown);
 }
 
-int tree_exchange_forward(int target, int fresh, const struct tree_steps *p, struct err *e)
+int tree_exchange_forward(int target, int fresh, int staging, const struct tree_steps *p,
+                          struct err *e)
 {
-    struct sides s = {TREE_PLACE(target), TREE_PLACE(fresh)};
+    struct sides s = {TREE_PLACE(target), TREE_PLACE(fresh), staging};
     const char *path = "";
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < p->step_count; i++)
-        rc = step_forward(&s, &p->steps[i], e), path = p->steps[i].path;
+        rc = step_forward(&s, p, i, e), path = p->steps[i].path;
     /* inner folders first: setting an outer one's time must come after all else in it */
     for (size_t i = p->folder_count; rc == 0 && i-- > 0;)
         rc = set_meta(&s, p->folders[i].path, &p->folders[i].new, e), path = p->folders[i].path;
@@ -165,14 +155,15 @@ static void note_error(struct err *first, const char *path, const struct err *no
     (void)wrap_path(path, first);
 }
 
-int tree_exchange_back(int target, int fresh, const struct tree_steps *p, struct err *e)
+int tree_exchange_back(int target, int fresh, int staging, const struct tree_steps *p,
+                       struct err *e)
 {
-    struct sides s = {TREE_PLACE(target), TREE_PLACE(fresh)};
+    struct sides s = {TREE_PLACE(target), TREE_PLACE(fresh), staging};
     struct err first = {0};
 
     for (size_t i = p->step_count; i-- > 0;) {
         struct err now = {0};
-        if (step_back(&s, &p->steps[i], &now) < 0)
+        if (step_back(&s, p, i, &now) < 0)
             note_error(&first, p->steps[i].path, &now);
     }
     for (size_t i = p->folder_count; i-- > 0;) {

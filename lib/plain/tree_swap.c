@@ -13,6 +13,7 @@
 #include "lib/base/mem.h"
 #include "lib/plain/tree_compare.h"
 #include "lib/plain/tree_exchange.h"
+#include "lib/plain/tree_rename.h"
 
 #ifndef OVERLAYFS_SUPER_MAGIC
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
@@ -132,6 +133,10 @@ int tree_swap_plan(struct tree_swap *s, struct err *e)
     }
     if (io_fchmod(s->fresh, 0700) != 0) /* its own permissions stand in the plan */
         return err_sys(e, ERR_IO, errno, "permissions of %s/%s/new", s->spec.target, s->name);
+    /* the names of the staging folder and of all in it, before a file gives way to one of them: a
+     * folder that is entered may be on the disk before the target is */
+    if (io_syncfs(s->target) != 0)
+        return err_sys(e, ERR_IO, errno, "write %s to the disk", s->spec.target);
     return tree_steps_write(&s->steps, s->staging, e);
 }
 
@@ -185,9 +190,9 @@ int tree_swap_run(struct tree_swap *s, uint64_t *ret_kept, struct err *e)
     uint64_t entries = 0;
 
     *ret_kept = 0;
-    if (tree_exchange_forward(s->target, s->fresh, &s->steps, e) < 0) {
+    if (tree_exchange_forward(s->target, s->fresh, s->staging, &s->steps, e) < 0) {
         struct err back = {0};
-        if (tree_exchange_back(s->target, s->fresh, &s->steps, &back) < 0) {
+        if (tree_exchange_back(s->target, s->fresh, s->staging, &s->steps, &back) < 0) {
             s->keep = true;
             (void)err_wrap(e,
                            "and what was done could not be undone (%.200s), the rest lies in %s/%s",
@@ -269,7 +274,7 @@ static int take_back(int target, int staging, struct tree_steps *steps, struct e
 
     if (fresh < 0)
         return err_sys(e, ERR_IO, errno, "open new");
-    if (tree_exchange_back(target, fresh, steps, e) < 0)
+    if (tree_exchange_back(target, fresh, staging, steps, e) < 0)
         return -1;
     if (io_syncfs(target) != 0)
         return err_sys(e, ERR_IO, errno, "write to the disk");
@@ -362,4 +367,21 @@ int tree_swap_measure(const struct tree_swap_spec *spec, uint64_t *ret_entries, 
         *ret_bytes = (uint64_t)st.st_size;
     }
     return 0;
+}
+
+bool tree_swap_is_atomic(const char *target_path, const char *run)
+{
+    _cleanup_free_ char *name = mem_printf("%s%s.probe", TREE_STAGING_PREFIX, run);
+    _cleanup_(fs_closep) int target = -1, folder = -1;
+    struct stat st;
+    bool is = true;
+
+    if (fs_open_dir(target_path, &target, NULL) < 0 || io_fstat(target, &st) != 0 ||
+        io_mkdir(target, name, 0700) != 0)
+        return true; /* it will be said when it matters */
+    if ((folder = open_sub(target, name)) >= 0)
+        is = tree_rename_can_exchange(folder);
+    (void)!fs_remove_tree(target, name, NULL);
+    set_time(target, st.st_mtim);
+    return is;
 }

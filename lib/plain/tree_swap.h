@@ -7,8 +7,9 @@
  *   TARGET/.synbak-restore-RUN/new/        the restored tree; after the swap what was there before
  *   TARGET/.synbak-restore-RUN/plan.json   the steps, durable before the first is made
  *
- * A step is one path. Where both sides have it they are exchanged (renameat2 RENAME_EXCHANGE);
- * where one side has it, it moves to the other. So every step is its own inverse, and inode
+ * A step is one path. Where both sides have it they are exchanged (renameat2 RENAME_EXCHANGE, or
+ * three renames where the file system lacks that: then it is absent for a moment); where one side
+ * has it, it moves to the other. So every step is its own inverse, and inode
  * numbers in the plan tell whether it was made. A folder whose present form holds something that
  * does not belong to the source (excluded, or a mount point) is not exchanged but entered: what is
  * in it is exchanged, its permissions are set, the rest stays where it is. */
@@ -48,6 +49,10 @@ int must_check tree_swap_undo(const char *target, const char *run, struct err *e
 /* Undo or clear away what was cut off in TARGET earlier. Finished runs stay. *ret_count: how many
  * were. */
 int must_check tree_swap_recover(const char *target, size_t *ret_count, struct err *e);
+
+/* Can TARGET's file system exchange two entries at once? Tried there, in a folder that comes and
+ * goes; true also when that cannot be tried. */
+bool tree_swap_is_atomic(const char *target, const char *run);
 
 /* What lies in TARGET but for staging folders: entries of it, and bytes in all. */
 int must_check tree_swap_measure(const struct tree_swap_spec *spec, uint64_t *ret_entries,

@@ -106,6 +106,28 @@ def in_place_and_back():
 
 
 @test
+def in_place_where_nothing_can_be_exchanged():
+    """As on NFS: renames know no flags. The plan says what that means."""
+    root, place, state, source = new_tree(), store(temp_dir()), temp_dir(), None
+    source = files(root)
+    back_up(place, source)
+    before = picture(root)
+    write_file(f"{root}/notes", "second\n")
+    damaged = picture(root)
+    plain = {"binary": "synbak-worker-fault", "env": {**os.environ, "SYNBAK_FAULT": "deny:renameat2:EINVAL"}}
+    w = Worker(restore_job(place, "in-place", configured=[source], state_dir=state), **plain)
+    equal(w.finish()["ok"], True, w.messages)
+    contains(str(w.messages), "not atomic here")
+    same(picture(root), before)
+    work({"verb": "undo", "run": "r1", "state_dir": state, "configured": [source]}, **plain)
+    same(picture(root), damaged)
+    equal(staging(root), [])
+    w = Worker(restore_job(place, "in-place", configured=[source], state_dir=state))
+    equal(w.finish()["ok"], True, w.messages)
+    check("not atomic" not in str(w.messages), "it is")
+
+
+@test
 def undo_without_a_state_folder():
     """The folder itself holds what it takes."""
     root, place = new_tree(), store(temp_dir())

@@ -137,7 +137,15 @@ static int swap(const char *target, struct err *e)
     return rc;
 }
 
-TEST(exchanged_and_undone)
+/* No faults but this one: a file system that knows no flags of renameat2, as NFS does. */
+static void faults_off(bool flags)
+{
+    seam_reset();
+    if (!flags)
+        seam_deny("renameat2", EINVAL);
+}
+
+static void exchange_and_undo(bool flags)
 {
     _cleanup_free_ char *target = help_path("target");
     _cleanup_free_ char *keep = help_path("target/mixed/keep");
@@ -145,6 +153,7 @@ TEST(exchanged_and_undone)
     struct err e = {0};
     size_t count;
 
+    faults_off(flags);
     make_old(target);
     ASSERT(stat(keep, &before) == 0);
     _cleanup_free_ char *old = picture(target);
@@ -162,25 +171,45 @@ TEST(exchanged_and_undone)
     _cleanup_free_ char *back = picture(target);
     ASSERT_STR(back, old);
     ASSERT_ERR(tree_swap_undo(target, "r1", &e), e, ERR_NOT_FOUND);
+    seam_reset();
 }
 
-static uint64_t count_calls(void)
+TEST(exchanged_and_undone)
 {
-    _cleanup_free_ char *target = help_path("count");
+    exchange_and_undo(true);
+}
+
+TEST(without_an_exchange_it_goes_over_a_third_place)
+{
+    _cleanup_free_ char *probe = help_path("probe");
+
+    ASSERT(mkdir(probe, 0700) == 0);
+    ASSERT(tree_swap_is_atomic(probe, "r1"));
+    seam_deny("renameat2", EINVAL);
+    ASSERT(!tree_swap_is_atomic(probe, "r1"));
+    ASSERT(rmdir(probe) == 0); /* nothing stays */
+    exchange_and_undo(false);
+}
+
+static uint64_t count_calls(bool flags)
+{
+    _cleanup_free_ char *target = help_path(flags ? "count" : "count-plain");
     struct err e = {0};
 
     make_old(target);
-    seam_reset();
+    faults_off(flags);
     ASSERT_OK(swap(target, &e), e);
-    return seam_count();
+    uint64_t calls = seam_count();
+    seam_reset();
+    return calls;
 }
 
-TEST(killed_at_every_call)
+static void kill_at_every_call(bool flags)
 {
-    uint64_t calls = count_calls(), undone = 0, finished = 0;
+    uint64_t calls = count_calls(flags), undone = 0, finished = 0;
 
     for (uint64_t n = 1; n <= calls; n++) {
-        _cleanup_free_ char *name = mem_printf("kill-%llu", (unsigned long long)n);
+        _cleanup_free_ char *name = mem_printf("kill-%d-%llu", flags, (unsigned long long)n);
         _cleanup_free_ char *target = help_path(name);
         struct err e = {0};
         size_t count;
@@ -189,13 +218,13 @@ TEST(killed_at_every_call)
         _cleanup_free_ char *old = picture(target);
         pid_t pid = fork();
         if (pid == 0) {
-            seam_reset();
+            faults_off(flags);
             seam_kill_at(n);
             _exit(swap(target, &e) == 0 ? 0 : 1);
         }
         ASSERT(waitpid(pid, &status, 0) == pid);
         ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-        seam_reset();
+        faults_off(flags);
         ASSERT_OK(tree_swap_recover(target, &count, &e), e);
         _cleanup_free_ char *now = picture(target);
         if (strcmp(now, old) == 0) {
@@ -215,25 +244,26 @@ TEST(killed_at_every_call)
 }
 
 /* The undo itself is cut off, then done again. */
-TEST(undo_killed_at_every_call)
+static void kill_undo_at_every_call(bool flags)
 {
     for (uint64_t n = 1;; n++) {
-        _cleanup_free_ char *name = mem_printf("undo-%llu", (unsigned long long)n);
+        _cleanup_free_ char *name = mem_printf("undo-%d-%llu", flags, (unsigned long long)n);
         _cleanup_free_ char *target = help_path(name);
         struct err e = {0};
         int status;
         make_old(target);
         _cleanup_free_ char *old = picture(target);
+        faults_off(flags);
         ASSERT_OK(swap(target, &e), e);
         pid_t pid = fork();
         if (pid == 0) {
-            seam_reset();
+            faults_off(flags);
             seam_kill_at(n);
             _exit(tree_swap_undo(target, "r1", &e) == 0 ? 0 : 1);
         }
         ASSERT(waitpid(pid, &status, 0) == pid);
         bool killed = WIFSIGNALED(status);
-        seam_reset();
+        faults_off(flags);
         if (killed && tree_swap_undo(target, "r1", &e) < 0)
             ASSERT_EQ(e.code, ERR_NOT_FOUND); /* it was killed behind its last removal */
         _cleanup_free_ char *back = picture(target);
@@ -245,20 +275,20 @@ TEST(undo_killed_at_every_call)
     }
 }
 
-TEST(a_failing_call_leaves_all_as_it_was)
+static void fail_at_every_call(bool flags)
 {
-    uint64_t calls = count_calls(), failed = 0;
+    uint64_t calls = count_calls(flags), failed = 0;
 
     for (uint64_t n = 1; n <= calls; n++) {
-        _cleanup_free_ char *name = mem_printf("fail-%llu", (unsigned long long)n);
+        _cleanup_free_ char *name = mem_printf("fail-%d-%llu", flags, (unsigned long long)n);
         _cleanup_free_ char *target = help_path(name);
         struct err e = {0};
         make_old(target);
         _cleanup_free_ char *old = picture(target);
-        seam_reset();
+        faults_off(flags);
         seam_fail_once(n, EIO);
         int rc = swap(target, &e);
-        seam_reset();
+        faults_off(flags);
         _cleanup_free_ char *now = picture(target);
         if (rc == 0)
             continue; /* a call whose failure does not matter */
@@ -271,6 +301,36 @@ TEST(a_failing_call_leaves_all_as_it_was)
     test_note("%llu calls, %llu failures told", (unsigned long long)calls,
               (unsigned long long)failed);
     ASSERT(failed > 5);
+}
+
+TEST(killed_at_every_call)
+{
+    kill_at_every_call(true);
+}
+
+TEST(undo_killed_at_every_call)
+{
+    kill_undo_at_every_call(true);
+}
+
+TEST(a_failing_call_leaves_all_as_it_was)
+{
+    fail_at_every_call(true);
+}
+
+TEST(without_an_exchange_killed_at_every_call)
+{
+    kill_at_every_call(false);
+}
+
+TEST(without_an_exchange_undo_killed_at_every_call)
+{
+    kill_undo_at_every_call(false);
+}
+
+TEST(without_an_exchange_a_failing_call_leaves_all_as_it_was)
+{
+    fail_at_every_call(false);
 }
 
 TEST(what_changes_meanwhile_is_not_lost)
