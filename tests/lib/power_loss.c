@@ -34,6 +34,7 @@ struct entry {
 struct change {
     const struct record *record;
     struct node *dir, *from, *node;
+    struct node *other; /* of an exchange: what came the other way */
     bool done;
 };
 
@@ -119,6 +120,13 @@ static void entry_remove(struct node *dir, const char *name)
 
 static void changes_settle(struct node *dir, size_t keep);
 
+static void settle_before(struct node *dir, const struct change *c)
+{
+    for (size_t i = 0; i < dir->change_count; i++)
+        if (dir->changes[i] == c)
+            changes_settle(dir, i);
+}
+
 static void change_do(struct change *c)
 {
     const struct record *r = c->record;
@@ -128,10 +136,9 @@ static void change_do(struct change *c)
     c->done = true;
     switch (r->r->kind) {
     case SEAM_RENAME:
-        /* what came before it in the other folder is in the same transaction */
-        for (size_t i = 0; c->from != c->dir && i < c->from->change_count; i++)
-            if (c->from->changes[i] == c)
-                changes_settle(c->from, i);
+        /* what came before it in either folder is in the same transaction */
+        settle_before(c->from, c);
+        settle_before(c->dir, c);
         if (r->r->exchange) {
             struct entry *other = entry_find(c->dir, r->name2);
             if (other != NULL)
@@ -204,6 +211,9 @@ static struct node *node_at(struct node *dir, const char *name)
         if (c->record->r->kind == SEAM_RENAME && c->dir == dir &&
             strcmp(c->record->name2, name) == 0)
             return c->node;
+        if (c->record->r->kind == SEAM_RENAME && c->from == dir &&
+            strcmp(c->record->name, name) == 0)
+            return c->other;
         if (c->record->r->kind != SEAM_RENAME && strcmp(c->record->name, name) == 0)
             return c->node;
     }
@@ -242,7 +252,11 @@ static void change_add(struct disk *d, const struct record *r)
     if (node == NULL && r->r->kind != SEAM_UNLINK)
         abort();
     struct change *c = mem_alloc(sizeof(*c));
-    *c = (struct change){.record = r, .dir = to, .from = dir, .node = node};
+    *c = (struct change){.record = r,
+                         .dir = to,
+                         .from = dir,
+                         .node = node,
+                         .other = r->r->exchange ? node_at(to, r->name2) : NULL};
     d->all = grow(d->all, d->all_count, sizeof(struct change *));
     d->all[d->all_count++] = c;
     change_push(to, c);
@@ -376,7 +390,16 @@ static void write_out(const char *path, const struct buf *data)
     }
 }
 
-static void materialise(struct node *dir, const char *path)
+static void note_inode(FILE *map, const struct node *n, const char *path)
+{
+    struct stat st;
+
+    if (map != NULL && lstat(path, &st) == 0)
+        (void)fprintf(map, "%llu %llu\n", (unsigned long long)n->ino,
+                      (unsigned long long)st.st_ino);
+}
+
+static void materialise(struct node *dir, const char *path, FILE *map)
 {
     if (mkdir(path, 0700) != 0 || dir->visited) {
         perror(path);
@@ -387,11 +410,12 @@ static void materialise(struct node *dir, const char *path)
         struct node *n = dir->entries[i].node;
         _cleanup_free_ char *below = mem_printf("%s/%s", path, dir->entries[i].name);
         if (n->kind == FOLDER)
-            materialise(n, below);
+            materialise(n, below, map);
         else if (n->kind == FILE_NODE)
             write_out(below, &n->data);
         else if (symlink((char *)n->data.data, below) != 0)
             abort();
+        note_inode(map, n, below);
     }
 }
 
@@ -415,12 +439,18 @@ static void disk_deinit(struct disk *d)
 
 void power_loss_build(const struct power_loss *p, size_t cut, unsigned policy, const char *target)
 {
+    power_loss_build_mapped(p, cut, policy, target, NULL);
+}
+
+void power_loss_build_mapped(const struct power_loss *p, size_t cut, unsigned policy,
+                             const char *target, FILE *map)
+{
     struct disk d = {.random = 0x9e3779b97f4a7c15u * (policy + 1) + cut};
 
     for (size_t i = 0; i < p->start + cut; i++)
         apply(&d, &p->records[i]);
     lose(&d, policy);
-    materialise(d.root, target);
+    materialise(d.root, target, map);
     disk_deinit(&d);
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct power_loss;
 
@@ -22,5 +23,9 @@ void power_loss_free(struct power_loss *p);
 size_t power_loss_cuts(const struct power_loss *p);
 /* Write the state into `target`, a new folder. */
 void power_loss_build(const struct power_loss *p, size_t cut, unsigned policy, const char *target);
+/* The same, and a line "OLD NEW" to `map` for each file and folder: its inode number in the log and
+ * that in target, for what has written such numbers down. */
+void power_loss_build_mapped(const struct power_loss *p, size_t cut, unsigned policy,
+                             const char *target, FILE *map);
 /* Had seam_log_mark(text) been called before the cut? */
 bool power_loss_has_mark(const struct power_loss *p, size_t cut, const char *text);

@@ -2,7 +2,8 @@
  * program that ran with SYNBAK_FAULT=log:FILE and SYNBAK_FAULT_ROOT=DIR.
  *
  *   power_loss_states LOG                       the number of changes
- *   power_loss_states LOG CUT POLICY TARGET     build one state (tests/lib/power_loss.h) */
+ *   power_loss_states LOG CUT POLICY TARGET     build one state (tests/lib/power_loss.h), and print
+ *                                               its inode numbers as "IN-THE-LOG HERE" */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,7 +24,7 @@ int main(int argc, char **argv)
         size_t cut = strtoul(argv[2], NULL, 10);
         rc = cut > cuts ? 2 : 0;
         if (rc == 0)
-            power_loss_build(p, cut, (unsigned)strtoul(argv[3], NULL, 10), argv[4]);
+            power_loss_build_mapped(p, cut, (unsigned)strtoul(argv[3], NULL, 10), argv[4], stdout);
     }
     power_loss_free(p);
     return rc;
