@@ -16,6 +16,10 @@
 #include "daemon/set_json.h"
 #include "lib/base/io.h"
 
+/* A lane waits at most 4 min, whatever the number of failures: behind one set that cannot be copied
+ * there may be others that can. That set itself waits longer (copies_plan.c). */
+enum { FAILURES_MAX = 3 };
+
 struct lane *copies_lane(const struct copies *c, const char *to)
 {
     for (size_t i = 0; i < c->lane_count; i++)
@@ -149,7 +153,8 @@ static void count_failure(struct lane *l)
 
     copies_note_failure(l->copies, l);
     (void)io_random(&jitter, sizeof(jitter)); /* as in copies_note_failure */
-    l->failures++;
+    if (l->failures < FAILURES_MAX)
+        l->failures++;
     l->not_before.us = clock_mono().us + copying_delay_s(l->failures, jitter) * 1000000;
 }
 

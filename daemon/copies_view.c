@@ -61,15 +61,32 @@ bool copies_pending(struct copies *c, const char *job, const char *id)
     return false;
 }
 
+/* The newest failure among those of the job to this destination. */
+static const struct attempt *last_failure(const struct copies *c, const char *job, const char *to)
+{
+    const struct attempt *last = NULL;
+
+    for (size_t i = 0; i < c->attempt_count; i++) {
+        const struct attempt *a = &c->attempts[i];
+        if (strcmp(a->job, job) == 0 && strcmp(a->to, to) == 0 &&
+            (last == NULL || strcmp(a->id, last->id) > 0))
+            last = a;
+    }
+    return last;
+}
+
 /* Why a set that is owed is not there, for people. */
 static void why_missing(const struct copies *c, const char *job, const char *id, const char *to,
                         struct err *e)
 {
     const struct attempt *a = copies_attempt(c, job, id, to);
+    const struct attempt *other = last_failure(c, job, to);
     const struct catalog_destination *known = catalog_destination(c->daemon->catalog, to);
 
     if (a != NULL)
         *e = a->error;
+    else if (known->listed && other != NULL)
+        (void)err_set(e, ERR_LATE, "the copy of %s failed: %s", other->id, other->error.text);
     else if (!known->listed && known->problem.code != ERR_NONE)
         *e = known->problem;
     else
@@ -151,20 +168,6 @@ static json_t *copying_to_json(const struct lane *l, const char *job)
                      l->step, "done", (json_int_t)l->done, "total", (json_int_t)l->total,
                      "bytes_per_second", rate, "eta_s",
                      left >= 0 ? json_integer(left) : json_null(), "since", time_to_json(l->since));
-}
-
-/* The newest failure among those of the job to this destination. */
-static const struct attempt *last_failure(const struct copies *c, const char *job, const char *to)
-{
-    const struct attempt *last = NULL;
-
-    for (size_t i = 0; i < c->attempt_count; i++) {
-        const struct attempt *a = &c->attempts[i];
-        if (strcmp(a->job, job) == 0 && strcmp(a->to, to) == 0 &&
-            (last == NULL || strcmp(a->id, last->id) > 0))
-            last = a;
-    }
-    return last;
 }
 
 static json_t *failed_to_json(const struct attempt *a)

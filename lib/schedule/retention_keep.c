@@ -55,7 +55,7 @@ void retention_keep_marked(struct retention_pass *p)
             retention_keep(entry, "pinned until %s (%.100s)",
                            zone_format(p->zone, s->pin_until, until), reason);
         if (s->in_use)
-            retention_keep(entry, "a restore or verification reads it now");
+            retention_keep(entry, "a restore, a verification or a copy reads it now");
         if (set_is_pre_restore(s) && !is_older(p, s->started, PRE_RESTORE_S))
             retention_keep(entry, "made before a restore less than 14 days ago");
     }

@@ -36,7 +36,7 @@ struct set {
     char *pin_reason;
     struct wall verified; /* last whole verification, us == 0: never */
     bool damaged;         /* that verification failed */
-    bool in_use;          /* a restore or verification reads it now */
+    bool in_use;          /* a restore, a verification or a copy reads it now */
     enum set_state state; /* computed by sets_classify */
     bool confirms;        /* likewise: small, and the proof that small is right from here on */
 };

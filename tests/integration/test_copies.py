@@ -114,6 +114,7 @@ def what_a_restart_finds_missing_is_copied():
     made = [d.trigger()["id"] for _ in range(2)]
     wait_until(lambda: d.jobs_seen("copy"), "the first copy")
     equal(place(d, "nas")["copying"]["id"], made[0])
+    check(d.jobs_seen("copy")[0]["_nice"] >= 10 or os.nice(0) >= 10, "the worker was not made nice")
     d.restart(signal.SIGKILL)
     open(f"{d.dir}/go", "w").close()
     wait_until(lambda: at(d, "nas"), "the copies")

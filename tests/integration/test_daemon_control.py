@@ -411,6 +411,19 @@ def pings_tell_how_it_went():
 
 
 @test
+def a_late_destination_is_named_in_the_ping_of_success():
+    r = Receiver()
+    d, hook = pinged(r.url)
+    d.configure(jobs=f"[destination other]\npath = {d.dir}/unmounted\nkey = none\n"
+                     f"[job j]\nsources = out\ndestinations = local other\nping = {r.url}\n")
+    d.call("reload")
+    equal((d.trigger()["outcome"], d.job()["retry_at"]), ("good", None))
+    wait_until(lambda: len(r.got) == 2, "two pings")
+    equal(r.got[1][0], "/ping")
+    contains(r.got[1][2], "destination other: destination \"other\"")
+
+
+@test
 def a_dead_ping_service_harms_nothing():
     closed = socket.socket()
     closed.bind(("127.0.0.1", 0))  # bound and not listening: refused
@@ -423,6 +436,58 @@ def a_dead_ping_service_harms_nothing():
     equal(d.job()["level"], 1)
     lacks(json.dumps(d.records()) + d.log(), str(closed.getsockname()[1]))
     equal(d.stop(), 0)
+
+
+@test
+def what_waits_outlives_a_stop_and_a_crash():
+    status = [500]
+    r = Receiver(lambda: status[0])
+    d, hook = pinged(r.url)
+    kept = f"{d.state}/pings.json"
+    write_file(os.path.dirname(hook) + "/data", "x" * 1000)
+    for end in ("stop", "kill"):
+        del r.got[:]
+        status[0] = 500
+        equal(d.trigger()["outcome"], "good")
+        wait_until(lambda: r.got, "the ping at the start")
+        if end == "stop":
+            equal(d.stop(), 0)
+        else:
+            wait_until(lambda: os.path.exists(kept), "what waits to be written down")
+            d.process.kill()
+            d.process.wait()
+        with open(kept, encoding="utf-8") as f:
+            text = f.read()
+        lacks(text, r.url)
+        equal(os.stat(kept).st_mode & 0o777, 0o600)
+        status[0] = 200
+        del r.got[:]
+        d.start()
+        wait_until(lambda: "/ping" in [g[0] for g in r.got], "the ping of success")
+        wait_until(lambda: not os.path.exists(kept), "nothing to be kept")
+    # what is an hour old is no news
+    status[0] = 500
+    del r.got[:]
+    equal(d.trigger()["outcome"], "good")
+    wait_until(lambda: r.got, "the ping at the start")
+    equal(d.stop(), 0)
+    with open(kept, encoding="utf-8") as f:
+        waits = json.load(f)
+    for ping in waits["pings"]:
+        ping["time"] = "2026-01-01T00:00:00Z"
+    write_file(kept, json.dumps(waits), 0o600)
+    status[0] = 200
+    del r.got[:]
+    d.start()
+    equal(d.trigger()["outcome"], "good")
+    wait_until(lambda: len(r.got) == 2, "the pings of the new run")
+    contains(d.log(), "is too old now")
+    equal(d.stop(), 0)
+    equal(len(r.got), 2)
+    # and one that cannot be read harms nothing
+    write_file(kept, "{", 0o600)
+    d.start()
+    contains(d.log(), "pings that waited are lost")
 
 
 @test

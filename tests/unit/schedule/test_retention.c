@@ -197,7 +197,7 @@ TEST(pins_and_their_ends)
     ASSERT_EQ(clock_parse_iso8601("2026-11-20T12:00:01Z", &sets.items[2].pin_until), 0);
     decides_in(input(&job, &sets), &sets,
                "20261118_020000 stays: the newest good set that holds \"db\"\n"
-               "20260104_020000 stays: a restore or verification reads it now\n"
+               "20260104_020000 stays: a restore, a verification or a copy reads it now\n"
                "20260103_020000 stays: pinned until 2026-11-20 13:00 CET (no reason given)\n"
                "20260102_020000 goes: only the newest 1 daily sets are kept\n"
                "20260101_020000 stays: pinned (before the move)\n");
