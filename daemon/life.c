@@ -166,6 +166,7 @@ int daemon_start(struct daemon *d, struct config *config, struct err *e)
                 NULL);
     clock_watch_start(d, last);
     scan_all(d);
+    pings_take_up(d->pings);
     take_up_interrupted(d);
     daemon_note_jobs(d);
     return daemon_step(d, started, NULL, NULL, e);

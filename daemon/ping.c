@@ -2,21 +2,24 @@
  *
  * The happy path is: a message joins its job's queue, a ping worker delivers it, the next follows.
  * Possible failure modes: the endpoint is dead, slow or refuses: the timer tries again; the queue
- * is full: the oldest that waits is dropped. On close: pings_stop, then wait until idle. */
+ * is full: the oldest that waits is dropped. On close: pings_stop, then wait until idle; what still
+ * waits, or comes later, is written down for the next start. */
 #include "daemon/ping.h"
 
 #include <string.h>
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
+#include "daemon/ping_store.h"
 
-enum { QUEUE_MAX = 16, WORKER_TIMEOUT_S = 60 };
+enum { QUEUE_MAX = 16, WORKER_TIMEOUT_S = 60, STALE_S = 3600 };
 static const int64_t retry_ms[] = {60000, 300000, 900000, 3600000};
 
 struct message {
     char *url, *event, *body;
     char rid[37];
     int status;
+    struct wall made;
 };
 
 struct ping_queue { /* of one job */
@@ -32,6 +35,7 @@ struct ping_queue { /* of one job */
 
 struct pings {
     struct daemon *daemon;
+    struct ping_store *store;
     struct ping_queue **queues;
     size_t count;
     bool stopping;
@@ -42,7 +46,36 @@ struct pings *pings_new(struct daemon *d)
     struct pings *p = mem_alloc(sizeof(*p));
 
     p->daemon = d;
+    p->store = ping_store_new(d);
     return p;
+}
+
+static void add_waiting(json_t *list, const struct ping_queue *q)
+{
+    char time[32];
+
+    for (size_t i = 0; i < q->count; i++) {
+        const struct message *m = &q->items[i];
+        (void)json_array_append_new(list, json_pack("{s:s,s:s,s:i,s:s,s:o,s:s}", "job", q->job,
+                                                    "event", m->event, "status", m->status, "rid",
+                                                    m->rid, "body", json_printable(m->body), "time",
+                                                    clock_iso8601(m->made, time)));
+    }
+}
+
+static void save(struct pings *p)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < p->count; i++)
+        add_waiting(list, p->queues[i]);
+    ping_store_save(p->store, list);
+}
+
+/* How a run ended must be heard of. That one has begun is news only as long as it goes on. */
+static bool is_outcome(const struct message *m)
+{
+    return strcmp(m->event, "start") != 0 && strcmp(m->event, "log") != 0;
 }
 
 static void drop_message(struct ping_queue *q, size_t i)
@@ -71,10 +104,21 @@ void pings_free(struct pings *p)
         free(q);
     }
     free(p->queues);
+    ping_store_free(p->store);
     free(p);
 }
 
 static void deliver(struct ping_queue *q);
+
+static void done_with_first(struct ping_queue *q)
+{
+    bool kept = is_outcome(&q->items[0]) || q->pings->stopping;
+
+    drop_message(q, 0);
+    if (kept)
+        save(q->pings);
+    deliver(q);
+}
 
 static void try_again(void *arg)
 {
@@ -92,8 +136,7 @@ static void on_refused(struct ping_queue *q, const struct err *e)
     if (q->tries >= ARRAY_LEN(retry_ms)) {
         log_write(d->log, LOG_LEVEL_ERROR, LOG_PING_FAILED, &fields,
                   "job \"%s\": a ping was given up: %s", q->job, e->text);
-        drop_message(q, 0);
-        deliver(q);
+        done_with_first(q);
         return;
     }
     if (q->tries == 0)
@@ -112,8 +155,7 @@ static void on_delivered(void *arg, const json_t *result, const struct err *e)
         on_refused(q, e);
     } else {
         q->problem[0] = '\0';
-        drop_message(q, 0);
-        deliver(q);
+        done_with_first(q);
     }
     daemon_maybe_stopped(d);
 }
@@ -148,24 +190,62 @@ static struct ping_queue *queue_of(struct pings *p, const char *job)
     return p->queues[p->count++] = q;
 }
 
-void ping_send(struct pings *p, const struct job *job, const char *event, int status,
-               const char *rid, const char *body)
+static struct message *add_message(struct ping_queue *q, const struct job *job, const char *event,
+                                   int status, const char *rid, const char *body, struct wall made)
 {
-    if (job->ping == NULL || p->stopping)
-        return;
-    struct ping_queue *q = queue_of(p, job->name);
     if (q->count == QUEUE_MAX)
         drop_message(q, 1); /* the first may be on its way */
     struct message *m = &q->items[q->count++];
     *m = (struct message){.url = mem_strdup(job->ping),
                           .event = mem_strdup(event),
                           .body = mem_strdup(body),
-                          .status = status};
+                          .status = status,
+                          .made = made};
     (void)snprintf(m->rid, sizeof(m->rid), "%s", rid);
+    return m;
+}
+
+void ping_send(struct pings *p, const struct job *job, const char *event, int status,
+               const char *rid, const char *body)
+{
+    if (job->ping == NULL)
+        return;
+    struct ping_queue *q = queue_of(p, job->name);
+    if (is_outcome(add_message(q, job, event, status, rid, body, clock_wall())) || p->stopping)
+        save(p);
     if (q->operation == NULL) { /* news are worth a try now, whatever the retry timer says */
         loop_timer_disarm(q->timer);
         deliver(q);
     }
+}
+
+static void take_up(struct pings *p, const json_t *o)
+{
+    const char *job_name = json_opt_string(o, "job", ""), *text = json_opt_string(o, "time", "");
+    const struct job *job = config_job(p->daemon->config, job_name);
+    struct wall made;
+
+    if (job == NULL || job->ping == NULL || clock_parse_iso8601(text, &made) < 0)
+        return;
+    if (clock_wall().us - made.us > STALE_S * 1000000LL) {
+        log_warning(p->daemon->log, "job \"%s\": a ping of %s was not sent, and is too old now",
+                    job_name, text);
+        return;
+    }
+    (void)add_message(queue_of(p, job_name), job, json_opt_string(o, "event", "log"),
+                      (int)json_opt_i64(o, "status", -1), json_opt_string(o, "rid", ""),
+                      json_opt_string(o, "body", ""), made);
+}
+
+void pings_take_up(struct pings *p)
+{
+    _cleanup_json_ json_t *list = ping_store_load(p->daemon);
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(list, i, o) take_up(p, o);
+    for (size_t k = 0; k < p->count; k++)
+        deliver(p->queues[k]);
 }
 
 const char *ping_problem(const struct pings *p, const char *job)
@@ -187,6 +267,7 @@ void pings_stop(struct pings *p)
         if (p->queues[i]->operation != NULL)
             operation_cancel(p->queues[i]->operation, &why);
     }
+    save(p);
 }
 
 bool pings_idle(const struct pings *p)
