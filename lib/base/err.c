@@ -23,27 +23,26 @@ static void fill(struct err *e, enum err_code code, int errnum, const char *file
     e->line = line;
 }
 
-int err_set_at(struct err *e, enum err_code code, const char *file, int line, const char *fmt, ...)
+void err_set_at(struct err *e, enum err_code code, const char *file, int line, const char *fmt, ...)
 {
     va_list args;
 
     if (e == NULL)
-        return -1;
+        return;
     fill(e, code, 0, file, line);
     va_start(args, fmt);
     (void)vsnprintf(e->text, sizeof(e->text), fmt, args);
     va_end(args);
-    return -1;
 }
 
-int err_sys_at(struct err *e, enum err_code code, int errnum, const char *file, int line,
-               const char *fmt, ...)
+void err_sys_at(struct err *e, enum err_code code, int errnum, const char *file, int line,
+                const char *fmt, ...)
 {
     va_list args;
     char reason[128];
 
     if (e == NULL)
-        return -1;
+        return;
     if (code == ERR_IO && (errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG))
         code = ERR_NO_SPACE;
     fill(e, code, errnum, file, line);
@@ -51,27 +50,25 @@ int err_sys_at(struct err *e, enum err_code code, int errnum, const char *file, 
     int used = vsnprintf(e->text, sizeof(e->text), fmt, args);
     va_end(args);
     if (used < 0 || (size_t)used >= sizeof(e->text))
-        return -1;
+        return;
     (void)snprintf(e->text + used, sizeof(e->text) - (size_t)used, ": %s",
                    strerror_r(errnum, reason, sizeof(reason)));
-    return -1;
 }
 
-int err_wrap(struct err *e, const char *fmt, ...)
+void err_wrap_at(struct err *e, const char *fmt, ...)
 {
     va_list args;
     char inner[ERR_TEXT_MAX];
 
     if (e == NULL)
-        return -1;
+        return;
     memcpy(inner, e->text, sizeof(inner));
     va_start(args, fmt);
     int used = vsnprintf(e->text, sizeof(e->text), fmt, args);
     va_end(args);
     if (used < 0 || (size_t)used >= sizeof(e->text))
-        return -1;
+        return;
     (void)snprintf(e->text + used, sizeof(e->text) - (size_t)used, ": %s", inner);
-    return -1;
 }
 
 const char *err_word(enum err_code code)

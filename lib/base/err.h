@@ -56,21 +56,29 @@ struct err {
 #define must_check             __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
+/* What every failure returns, in sight of compilers and analyzers. */
+static inline int err_failed(void)
+{
+    return -1;
+}
+
 /* Fill *e (e may be NULL) and return -1, so that callers write: return err_set(e, ERR_KEY, "...").
  */
-#define err_set(e, code, ...) err_set_at((e), (code), __FILE__, __LINE__, __VA_ARGS__)
-int err_set_at(struct err *e, enum err_code code, const char *file, int line, const char *fmt, ...)
+#define err_set(e, code, ...)                                                                      \
+    (err_set_at((e), (code), __FILE__, __LINE__, __VA_ARGS__), err_failed())
+void err_set_at(struct err *e, enum err_code code, const char *file, int line, const char *fmt, ...)
     printf_like(5, 6);
 
 /* As err_set, with ": strerror(errnum)" behind the text. The code is made from errnum when
  * `code` is ERR_IO: ENOSPC, EDQUOT and EFBIG give ERR_NO_SPACE. */
 #define err_sys(e, code, errnum, ...)                                                              \
-    err_sys_at((e), (code), (errnum), __FILE__, __LINE__, __VA_ARGS__)
-int err_sys_at(struct err *e, enum err_code code, int errnum, const char *file, int line,
-               const char *fmt, ...) printf_like(6, 7);
+    (err_sys_at((e), (code), (errnum), __FILE__, __LINE__, __VA_ARGS__), err_failed())
+void err_sys_at(struct err *e, enum err_code code, int errnum, const char *file, int line,
+                const char *fmt, ...) printf_like(6, 7);
 
 /* Put "context: " before the text of a failure already in *e. Returns -1. */
-int err_wrap(struct err *e, const char *fmt, ...) printf_like(2, 3);
+#define err_wrap(e, ...) (err_wrap_at((e), __VA_ARGS__), err_failed())
+void err_wrap_at(struct err *e, const char *fmt, ...) printf_like(2, 3);
 
 const char *err_word(enum err_code code);      /* "no-space" */
 enum err_code err_from_word(const char *word); /* unknown words give ERR_INTERNAL */
