@@ -181,9 +181,9 @@ static int check_operands(const struct args *a, struct err *e)
 {
     const struct command_spec *c = a->command;
 
-    for (size_t i = 0; i < a->operand_count && !str_starts(c->words, "__"); i++)
-        if (a->operands[i][0] == '-' && a->operands[i][1] != '\0')
-            return unknown_option(c, a->operands[i], strlen(a->operands[i]), e);
+    for (const char **word = a->operands; *word != NULL && !str_starts(c->words, "__"); word++)
+        if ((*word)[0] == '-' && (*word)[1] != '\0')
+            return unknown_option(c, *word, strlen(*word), e);
     if (a->operand_count >= c->min && a->operand_count <= c->max)
         return 0;
     if (a->operand_count > c->max) {

@@ -196,12 +196,12 @@ void table_print(const struct screen *s, struct table *t)
             (void)printf("%s", t->indent != NULL ? t->indent : "");
         print_cell(s, t, i, DIM, t->titles[i], widths[i]);
     }
-    for (size_t i = 0; i < t->count; i++) {
-        size_t column = i % t->columns;
+    for (size_t i = 0, column = 0; i < t->count; i++) {
         if (column == 0 && s->terminal)
             (void)printf("%s", t->indent != NULL ? t->indent : "");
         print_cell(s, t, column, t->cells[i].tint, t->cells[i].text, widths[column]);
         free(t->cells[i].text);
+        column = column + 1 < t->columns ? column + 1 : 0;
     }
     free(t->cells);
     t->cells = NULL;

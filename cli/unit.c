@@ -11,9 +11,9 @@ json_t *unit_properties(void)
 {
     static const char *const argv[] = {
         "systemctl", "show", "synbakd.service",
-        "--property=LoadState,ActiveState,ProtectHome,PrivateTmp,ProtectSystem,LoadCredential,"
-        "ReadWritePaths,ReadOnlyPaths,BindPaths,BindReadOnlyPaths,InaccessiblePaths,"
-        "TemporaryFileSystem",
+        ("--property=LoadState,ActiveState,ProtectHome,PrivateTmp,ProtectSystem,LoadCredential,"
+         "ReadWritePaths,ReadOnlyPaths,BindPaths,BindReadOnlyPaths,InaccessiblePaths,"
+         "TemporaryFileSystem"), /* one word of many pieces */
         NULL};
     const struct child_spec spec = {.argv = argv, .pass_fd = -1, .timeout_ms = TIMEOUT_MS};
     struct buf out = BUF_INIT(OUTPUT_MAX);

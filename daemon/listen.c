@@ -78,8 +78,7 @@ int listen_open(const char *path, int *ret_fd, bool *ret_own, struct err *e)
         return err_sys(e, ERR_IO, why, "socket %s (does its folder exist?)", path);
     if (listen(fd, SOMAXCONN) != 0)
         return err_sys(e, ERR_IO, errno, "listen on %s", path);
-    *ret_fd = fd;
-    fd = -1;
+    *ret_fd = fs_take_fd(&fd);
     *ret_own = true;
     return 0;
 }

@@ -70,7 +70,7 @@ void restores_free(struct restores *r)
     if (r == NULL)
         return;
     while (r->count > 0)
-        forget(r, 0);
+        forget(r, r->count - 1);
     free(r->items);
     free(r);
 }

@@ -105,7 +105,8 @@ int verb_archive(struct worker *w, const json_t *job, json_t **ret_result, struc
         return -1;
     spec.rules = rules;
     if (outputs_open(w, job, &a.outputs, e) == 0) {
-        a.step = step = mem_printf("read %s", spec.path);
+        step = mem_printf("read %s", spec.path);
+        a.step = step;
         rc = archive_tree(&a, &spec, &include, &exclude, e);
     }
     if (rc == 0)

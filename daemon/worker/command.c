@@ -109,7 +109,8 @@ int verb_command(struct worker *w, const json_t *job, json_t **ret_result, struc
         return err_wrap(e, "job: source");
     if (argv.count == 0)
         return err_set(e, ERR_CONFIG, "the source has no command");
-    c.step = step = mem_printf("run %s", argv.items[0]);
+    step = mem_printf("run %s", argv.items[0]);
+    c.step = step;
     if (outputs_open(w, job, &c.outputs, e) == 0)
         rc = back_up(&c, &argv, &restore, e);
     if (rc == 0)

@@ -11,6 +11,7 @@
 
 enum { TIMEOUT_S = 10, TRIES = 2, BODY_MAX = 10000, PAUSE_MS = 1000 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t discard(char *data, size_t size, size_t count, void *arg)
 {
     (void)data;

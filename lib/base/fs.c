@@ -16,6 +16,14 @@ void fs_closep(int *fd)
     *fd = -1;
 }
 
+int fs_take_fd(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 int fs_write_all(int fd, const void *data, size_t len, struct err *e)
 {
     const uint8_t *p = data;
@@ -100,7 +108,6 @@ int fs_replace_file(int dirfd, const char *name, const void *data, size_t len, m
     char temporary[300];
     uint8_t tag[6];
     char hex[13];
-    int last;
 
     if (io_random(tag, sizeof(tag)) != 0)
         return err_sys(e, ERR_IO, errno, "random bytes");
@@ -118,9 +125,7 @@ int fs_replace_file(int dirfd, const char *name, const void *data, size_t len, m
         (void)err_sys(e, ERR_IO, errno, "fsync of %s", name);
         goto fail;
     }
-    last = fd;
-    fd = -1;
-    if (io_close(last) != 0 || io_rename(dirfd, temporary, dirfd, name, 0) != 0) {
+    if (io_close(fs_take_fd(&fd)) != 0 || io_rename(dirfd, temporary, dirfd, name, 0) != 0) {
         (void)err_sys(e, ERR_IO, errno, "rename to %s", name);
         goto fail;
     }

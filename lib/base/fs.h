@@ -34,3 +34,6 @@ int must_check fs_sync_dir(int dirfd, const char *path,
 int must_check fs_remove_tree(int dirfd, const char *name, struct err *e);
 
 void fs_closep(int *fd); /* for _cleanup_(fs_closep) int fd = -1 */
+
+/* Hand over a descriptor: the variable becomes -1, the value goes on. */
+int fs_take_fd(int *fd);

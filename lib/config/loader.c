@@ -241,9 +241,9 @@ static int read_value(struct loader *l, const struct config_option *o, const cha
     struct job_names *names =
         l->kind == SECTION_JOB ? &l->job_names[l->config->job_count - 1] : NULL;
 
-    if (o->type == OPTION_SOURCES)
+    if (names != NULL && o->type == OPTION_SOURCES)
         return read_names(&names->sources, raw, line, e);
-    if (o->type == OPTION_DESTINATIONS)
+    if (names != NULL && o->type == OPTION_DESTINATIONS)
         return read_names(&names->destinations, raw, line, e);
     bool is_type = o->type == OPTION_CHOICE && strcmp(o->key, "type") == 0;
     if (is_type)

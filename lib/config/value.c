@@ -34,10 +34,11 @@ static int parse_switch(const char *s, bool *field, struct err *e)
 
 static int parse_choice(const struct config_option *o, const char *s, void *field, struct err *e)
 {
+    const char *w = o->words;
     size_t len = strlen(s);
     int at = 0;
 
-    for (const char *w = o->words; w != NULL; at++) {
+    do {
         const char *end = strchr(w, '|');
         size_t n = end != NULL ? (size_t)(end - w) : strlen(w);
         if (n == len && memcmp(w, s, n) == 0) {
@@ -45,7 +46,8 @@ static int parse_choice(const struct config_option *o, const char *s, void *fiel
             return 0;
         }
         w = end != NULL ? end + 1 : NULL;
-    }
+        at++;
+    } while (w != NULL);
     if (strchr(o->words, '|') == NULL)
         return err_set(e, ERR_CONFIG, "\"%.80s\" is not known, only \"%s\" is", s, o->words);
     return err_set(e, ERR_CONFIG, "\"%.80s\" is not one of %s", s, o->words);

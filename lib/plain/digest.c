@@ -4,6 +4,8 @@
 #include <openssl/hmac.h>
 #include <stdlib.h>
 
+#include "lib/base/mem.h"
+
 struct digest {
     EVP_MD_CTX *ctx;
 };
@@ -17,9 +19,8 @@ static void insist(int ok)
 
 struct digest *digest_new(void)
 {
-    struct digest *d = calloc(1, sizeof(*d));
+    struct digest *d = mem_alloc(sizeof(*d));
 
-    insist(d != NULL);
     d->ctx = EVP_MD_CTX_new();
     insist(d->ctx != NULL);
     insist(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL));

@@ -99,6 +99,7 @@ static int choose(struct keyring *r, const struct manifest_peek *says, const str
                   const struct mac_key **ret, struct err *e)
 {
     *key = NULL;
+    *ret = NULL;
     if (says->key_id[0] == '\0')
         return choose_none(r, ret, e);
     for (size_t i = 0; i <= r->old_count; i++) {
@@ -112,7 +113,7 @@ static int choose(struct keyring *r, const struct manifest_peek *says, const str
             return 0;
         }
     }
-    if (r->key == NULL && r->old_count == 0)
+    if (*ret == NULL)
         return err_set(e, ERR_KEY, "it is encrypted with the key %s, and no key was given",
                        says->key_id);
     /* the derived id depends on the salt too, and no MAC can be checked without the key */

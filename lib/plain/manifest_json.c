@@ -257,7 +257,7 @@ static int volume_from_json(const json_t *o, struct artifact_volume *ret, struct
 {
     char hex[2 * STORE_DIGEST_LEN + 1];
 
-    if (get_text(o, "name", 2 * NAME_MAX_LEN, &ret->name, e) < 0 ||
+    if (get_text(o, "name", (size_t)2 * NAME_MAX_LEN, &ret->name, e) < 0 ||
         get_size(o, "size", &ret->size, e) < 0 ||
         get_hex(o, "sha256", sizeof(hex) - 1, false, hex, e) < 0)
         return -1;
@@ -461,8 +461,7 @@ static int fill_manifest(const json_t *o, struct manifest *m, struct err *e)
         get_text(o, "host", TEXT_MAX, &m->host, e) < 0 ||
         get_text(o, "synbak", TEXT_MAX, &m->version, e) < 0 ||
         json_get_bool(o, "incomplete", &m->incomplete, e) < 0 ||
-        json_get_bool(o, "fragment", &m->fragment, e) < 0 ||
-        get_stays(o, &m->stays, e) < 0 ||
+        json_get_bool(o, "fragment", &m->fragment, e) < 0 || get_stays(o, &m->stays, e) < 0 ||
         get_word(o, "readback", readbacks, &m->readback, e) < 0)
         return -1;
     if (clock_parse_set_id(m->id, &when) < 0)

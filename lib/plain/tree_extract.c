@@ -105,9 +105,7 @@ static int extract_file(struct extraction *x, int dir, const char *name,
     if (create_file(x, dir, name, m->path, 0600, &fd, e) < 0 || copy_data(x, fd, m, e) < 0 ||
         tree_late_apply(&x->late, fd, m->path, &meta, e) < 0)
         return -1;
-    int last = fd;
-    fd = -1;
-    if (io_close(last) != 0) /* some file systems report a full disk only here */
+    if (io_close(fs_take_fd(&fd)) != 0) /* some file systems report a full disk only here */
         return err_sys(e, ERR_IO, errno, "close");
     return 0;
 }
