@@ -60,6 +60,9 @@ memstore_device_bytes=3221225472
 rgw_data={home}/rgw
 rgw_dns_name=s3.localhost
 rgw_thread_pool_size=64
+rgw_gc_obj_min_wait=1
+rgw_gc_processor_period=2
+rgw_gc_processor_max_time=2
 rgw_frontends=beast endpoint=127.0.0.1:{http} ssl_endpoint=127.0.0.1:{https} ssl_certificate={home}/tls.crt ssl_private_key={home}/tls.key
 """
 
