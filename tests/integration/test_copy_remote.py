@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Sets copied to, between and back from a real bucket and a real SSH server."""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
+
+import rgw  # noqa: E402
+from harness import check, equal, note, run_all, temp_dir, test, write_file  # noqa: E402
+from small_work import OWNER, Work  # noqa: E402
+from sshd import Sshd  # noqa: E402
+from worker_client import Worker, work  # noqa: E402
+
+KEY = "the-key-of-this-test-0123456789abcdef"
+ID = "20260101_020000"
+FORM = {"owner": OWNER, "known_id": None, "key": KEY, "key_hint": "file:/etc/synbak/key", "old_keys": [],
+        "gzip": True, "level": 1, "volume_bytes": 1 << 20, "parallel": 4, "upload_rate": []}
+
+
+def folder(name, **more):
+    return {**FORM, "destination": name, "type": "directory", "path": temp_dir(), **more}
+
+
+def bucket(name="bucket", **more):
+    server = rgw.shared()
+    return {**FORM, "destination": name, "type": "s3", "endpoint": server.endpoint, "region": "us-east-1",
+            "bucket": server.bucket(), "prefix": "host1", "style": "path", "access_key": rgw.ACCESS_KEY,
+            "secret_key": rgw.SECRET_KEY, "session_token": None, "ca_file": None, "insecure": True,
+            "storage_class": None, "encryption": None, "encryption_key_id": None, "lock_s": 0,
+            "lock_mode": "compliance", "full_readback": False, **more}
+
+
+def server(name="server", **more):
+    sshd = Sshd()
+    with open(sshd.key, encoding="utf-8") as f:
+        pem = f.read()
+    return {**FORM, "destination": name, "type": "sftp", "host": "127.0.0.1", "port": sshd.port, "user": sshd.user,
+            "path": f"{sshd.root}/backups", "private_key": pem, "passphrase": None,
+            "known_hosts": sshd.path("known_hosts"), **more}
+
+
+class Local(Work):
+    """Sets in a folder, in the form that the others have."""
+
+    def __init__(self, **more):
+        super().__init__()
+        self.more = more
+
+    def store(self):
+        return {**super().store(), **FORM, **self.more}
+
+
+def copy_job(source, target):
+    return {"verb": "copy", "from": source, "to": target, "job": "j", "id": ID}
+
+
+def copy(source, target):
+    done = work(copy_job(source, target))
+    result = work({"verb": "verify", "store": target, "job": "j", "id": ID})
+    equal((result["sets"], result["damaged"]), (1, []), target["destination"])
+    scan = work({"verb": "scan", "store": target, "jobs": [], "sweep_age_s": 0, "in_progress": []})
+    equal((scan["sets"], scan["damaged"]), ({"j": [done["set"]]}, []), target["destination"])
+    equal(work(copy_job(source, target))["sent_bytes"], 0)
+    return done
+
+
+def artifacts(place):
+    base, found = f"{place}/j/{ID}", {}
+    for where, _, names in os.walk(base):
+        for name in names:
+            if where != base:
+                with open(os.path.join(where, name), "rb") as f:
+                    found[name] = f.read()
+    return found
+
+
+@test(limit=300)
+def around_and_back_not_a_bit_changes():
+    w, back = Local(), folder("back")
+    w.make(ID, 1)
+    work({"verb": "mark", "store": w.store(), "job": "j", "id": ID, "kind": "pin", "reason": "keep", "until": None})
+    there, far = bucket(), server()
+    for source, target in ((w.store(), there), (there, far), (far, back)):
+        done = copy(source, target)
+        equal((done["reencrypted"], done["set"]["pinned"]), (False, True))
+    equal(artifacts(back["path"]), artifacts(w.place))
+    check(len(artifacts(w.place)) >= 2)
+
+
+@test(limit=300)
+def a_bucket_with_another_key_is_written_anew():
+    w, back = Local(), folder("back")
+    w.make(ID, 1)
+    there = bucket(key="another-key-of-this-test-fedcba98")
+    equal(copy(w.store(), there)["reencrypted"], True)
+    equal(copy(there, back)["reencrypted"], True)
+    with open(f"{w.dir}/text", "wb") as out:
+        work({"verb": "cat", "store": back, "job": "j", "id": ID, "source": "tree", "path": "text"}, stdout=out)
+    with open(f"{w.dir}/text", "rb") as one, open(f"{w.tree}/text", "rb") as two:
+        check(one.read() == two.read())
+
+
+@test(limit=300)
+def a_killed_upload_goes_on_and_leaves_no_parts():
+    w = Local(volume_bytes=1 << 30)
+    write_file(f"{w.tree}/noise", os.urandom(60 << 20))
+    w.make(ID, 1)
+    there = bucket(volume_bytes=1 << 30)
+    worker = Worker(copy_job(w.store(), there))
+    while worker.wait_step("copy to bucket")["done"] == 0:
+        continue
+    worker.process.kill()
+    worker.process.wait()
+    scan = work({"verb": "scan", "store": there, "jobs": [], "sweep_age_s": 0, "in_progress": []})
+    note(f"sets after the kill: {scan['sets']}")
+    equal(scan["damaged"], [])
+    copy(w.store(), there)
+    equal(rgw.shared().uploads(there["bucket"]), [])
+    back = folder("back", volume_bytes=1 << 30)
+    copy(there, back)
+    equal(artifacts(back["path"]) == artifacts(w.place), True)
+
+
+if __name__ == "__main__":
+    run_all()
