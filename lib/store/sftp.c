@@ -223,15 +223,13 @@ static int check_root(struct sftp_store *s, struct sftp_link *l, bool create, st
         rc = sftp_take_attrs(s->base.place, &call, &a, &status, e);
     sftp_call_done(&call);
     if (rc == 1 && status == FX_NO_SUCH_FILE)
-        return err_set(
-            e, ERR_NOT_FOUND,
-            "destination %s: no such folder (mount it there, or create it with mkdir -p)",
-            s->base.place);
+        return err_set(e, ERR_NOT_FOUND,
+                       "%s: no such folder (mount it there, or create it with mkdir -p)",
+                       s->base.place);
     if (rc == 1)
         return sftp_error(s->base.place, status, "open the destination", NULL, e);
     if (rc == 0 && !sftp_is_folder(&a))
-        return err_set(e, ERR_CONFIG, "destination %s: not a folder (name another path)",
-                       s->base.place);
+        return err_set(e, ERR_CONFIG, "%s: not a folder (name another path)", s->base.place);
     return rc;
 }
 

@@ -7,6 +7,8 @@
 #include "lib/store/sftp_store.h"
 #include "lib/store/walk.h"
 
+#define SFTP_CLOCK ".clock" /* no sweep takes what begins with '.' */
+
 /* Called with each entry of a folder; the name is valid until it returns. */
 typedef int entry_cb(void *arg, const char *name, const struct sftp_attrs *a, struct err *e);
 
@@ -26,14 +28,10 @@ static int take_names(struct sftp_link *l, const struct sftp_call *call, entry_c
         return sftp_wrong_answer(sftp_link_place(l), "list", e);
     for (; count > 0; count--) {
         struct sftp_attrs a;
-        size_t len, unused;
-        const char *name = (const char *)sftp_read_bytes(&r, &len);
-        (void)sftp_read_bytes(&r, &unused); /* the line that ls would print */
-        sftp_read_attrs(&r, &a);
-        if (r.bad)
+        _cleanup_free_ char *name = sftp_read_name(&r, &a);
+        if (name == NULL)
             return sftp_wrong_answer(sftp_link_place(l), "list", e);
-        _cleanup_free_ char *text = mem_strndup(name, len);
-        if (strlen(text) == len && cb(arg, text, &a, e) < 0)
+        if (cb(arg, name, &a, e) < 0)
             return -1;
     }
     return 0;
@@ -155,22 +153,66 @@ static int note_old(void *arg, const char *name, const struct sftp_attrs *a, str
     return 0;
 }
 
+/* The server's own time, by a file made now: its clock may be wrong, and what another worker is writing
+ * must not look old. Where none can be made nothing can be swept either. */
+static int server_now(struct sftp_store *s, struct sftp_link *l, int64_t *ret_s, struct err *e)
+{
+    _cleanup_free_ char *path = sftp_incoming_path(s, SFTP_CLOCK);
+    struct sftp_call call;
+    struct sftp_handle h;
+    struct sftp_attrs a;
+    uint32_t status;
+
+    sftp_link_forget(l, sftp_frame_new(FXP_REMOVE, "s", path));
+    int rc = sftp_ask(l, sftp_frame_open(path, FXF_WRITE | FXF_CREAT), &call, e);
+    if (rc == 0)
+        rc = sftp_take_handle(s->base.place, &call, &h, &status, e);
+    sftp_call_done(&call);
+    if (rc == 0) {
+        sftp_close_handle(l, &h);
+        rc = sftp_lstat(l, path, &a, &status, e);
+        sftp_link_forget(l, sftp_frame_new(FXP_REMOVE, "s", path));
+    }
+    if (rc == 1)
+        return sftp_error(s->base.place, status, "sweep", INCOMING_DIR, e);
+    *ret_s = rc == 0 ? a.modified : 0;
+    return rc;
+}
+
+static int remove_old(struct sftp_store *s, struct sftp_link *l, const struct strlist *old,
+                      size_t *ret_removed, struct err *e)
+{
+    for (size_t i = 0; i < old->count; i++) {
+        _cleanup_free_ char *path = sftp_incoming_path(s, old->items[i]);
+        uint32_t status;
+        if (sftp_ask_status(l, sftp_frame_new(FXP_REMOVE, "s", path), &status, e) < 0)
+            return -1;
+        if (status != FX_OK && status != FX_NO_SUCH_FILE)
+            return sftp_error(s->base.place, status, "sweep", old->items[i], e);
+        *ret_removed += status == FX_OK;
+    }
+    return 0;
+}
+
 /* SFTP has no locks: the age alone says that nobody is writing it. */
 static int sweep_on(struct sftp_store *s, struct sftp_link *l, int64_t age_s, size_t *ret_removed,
                     struct err *e)
 {
     _cleanup_free_ char *incoming = sftp_path(s, INCOMING_DIR);
-    struct sweeping w = {.before_s = clock_wall().us / 1000000 - age_s};
+    struct sweeping w = {.before_s = INT64_MAX};
+    int64_t now_s;
     int rc = read_folder(l, incoming, note_old, &w, INCOMING_DIR, e);
+    bool any = w.old.count > 0;
 
-    for (size_t i = 0; i < w.old.count && rc == 0; i++) {
-        _cleanup_free_ char *path = sftp_incoming_path(s, w.old.items[i]);
-        uint32_t status;
-        rc = sftp_ask_status(l, sftp_frame_new(FXP_REMOVE, "s", path), &status, e);
-        if (rc == 0 && status != FX_OK && status != FX_NO_SUCH_FILE)
-            rc = sftp_error(s->base.place, status, "sweep", w.old.items[i], e);
-        *ret_removed += rc == 0 && status == FX_OK;
-    }
+    strlist_deinit(&w.old);
+    if (rc != 0 || !any)
+        return rc < 0 ? -1 : 0;
+    if (server_now(s, l, &now_s, e) < 0)
+        return -1;
+    w = (struct sweeping){.before_s = now_s - age_s};
+    rc = read_folder(l, incoming, note_old, &w, INCOMING_DIR, e);
+    if (rc == 0)
+        rc = remove_old(s, l, &w.old, ret_removed, e);
     strlist_deinit(&w.old);
     return rc < 0 ? -1 : 0;
 }

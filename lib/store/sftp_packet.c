@@ -126,3 +126,15 @@ void sftp_read_attrs(struct sftp_reader *r, struct sftp_attrs *ret)
         (void)sftp_read_bytes(r, &unused);
     }
 }
+
+char *sftp_read_name(struct sftp_reader *r, struct sftp_attrs *ret)
+{
+    size_t len, unused;
+    const char *name = (const char *)sftp_read_bytes(r, &len);
+
+    (void)sftp_read_bytes(r, &unused);
+    sftp_read_attrs(r, ret);
+    if (r->bad || memchr(name, 0, len) != NULL)
+        return NULL;
+    return mem_strndup(name, len);
+}

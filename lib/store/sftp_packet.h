@@ -72,3 +72,7 @@ struct sftp_attrs {
 };
 
 void sftp_read_attrs(struct sftp_reader *r, struct sftp_attrs *ret);
+
+/* One entry of a NAME packet: owned, without the line that ls would print. NULL: there is no whole one,
+ * or a NUL stands in it, which no file's name has. */
+char *sftp_read_name(struct sftp_reader *r, struct sftp_attrs *ret);

@@ -6,8 +6,11 @@
 
 #include <string.h>
 
+#include "lib/base/io.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+
+enum { FIRST_PAUSE_MS = 250, LAST_PAUSE_MS = 4000 };
 
 char *sftp_path(const struct sftp_store *s, const char *name)
 {
@@ -23,6 +26,29 @@ char *sftp_incoming_path(const struct sftp_store *s, const char *temporary)
     return mem_printf("%s/%s", folder, temporary);
 }
 
+/* The first time at once or not at all; later a server that restarts is given some seconds. Those who
+ * lost it together do not come back together. Lock held. */
+static int connect_again(struct sftp_store *s, struct err *e)
+{
+    for (int64_t pause_ms = FIRST_PAUSE_MS;; pause_ms *= 2) {
+        struct err why = {0};
+        uint16_t jitter = 0;
+        if (sftp_link_open(&s->options, s->base.place, &s->link, &why) == 0) {
+            s->connected = true;
+            return 0;
+        }
+        bool again = s->connected && pause_ms <= LAST_PAUSE_MS &&
+                     (why.code == ERR_UNAVAILABLE || why.code == ERR_TIMEOUT);
+        if (!again) {
+            if (e != NULL)
+                *e = why;
+            return -1;
+        }
+        (void)io_random(&jitter, sizeof(jitter));
+        clock_sleep_ms(pause_ms + jitter * pause_ms / UINT16_MAX);
+    }
+}
+
 int sftp_use(struct sftp_store *s, struct sftp_link **ret, struct err *e)
 {
     int rc = 0;
@@ -36,7 +62,7 @@ int sftp_use(struct sftp_store *s, struct sftp_link **ret, struct err *e)
         memset(s->files, 0, sizeof(s->files));
     }
     if (s->link == NULL)
-        rc = sftp_link_open(&s->options, s->base.place, &s->link, e);
+        rc = connect_again(s, e);
     if (rc == 0)
         *ret = sftp_link_ref(s->link);
     (void)pthread_mutex_unlock(&s->lock);

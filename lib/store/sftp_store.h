@@ -41,6 +41,7 @@ struct sftp_store {
 
     pthread_mutex_t lock;               /* guards what follows */
     struct sftp_link *link;             /* a reference, or NULL */
+    bool connected;                     /* once at least */
     struct sftp_file files[SFTP_FILES]; /* of that link */
     uint64_t uses;
 };

@@ -468,6 +468,34 @@ def every_request_refused_in_turn():
 
 
 @test
+def a_server_that_restarts_is_waited_for():
+    server = Faulty()
+    tool(server, "put", "a/b/c", SIZE)
+    server.plan(at=4, mode="hold")
+    reader = harness.start([program("sftp_tool"), "check", "a/b/c", str(SIZE)], env=server.environment(),
+                           stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: server.has("reached"), "the read")
+    server.stop()
+    server.start()
+    equal(reader.communicate(timeout=100)[0], "ok\n")
+
+
+@test
+def the_sweep_goes_by_the_server_and_takes_what_is_old():
+    server = Sshd()
+    leave_remains(server)
+    folder = os.path.join(server.root, INCOMING)
+    os.utime(os.path.join(folder, f"{1:032x}"), (1, 1))
+    with open(os.path.join(folder, "was-" + "0" * 32), "w") as f:
+        f.write("aside")
+    os.utime(f.name, (1, 1))
+    equal(tool(server, "sweep", 86400), "1\n")
+    equal(incoming(server), [f"{0:032x}", f"{2:032x}", "was-" + "0" * 32])
+    equal(tool(server, "sweep", -1), "2\n")
+    equal(incoming(server), ["was-" + "0" * 32])
+
+
+@test
 def what_is_no_sftp_ends_the_connection():
     server = Faulty()
     tool(server, "put", "a/b/c", SIZE)
