@@ -7,6 +7,8 @@
 
 #include "cli/target.h"
 
+enum { JSON_MAX = 1 << 30 };
+
 const char *cli_config_file(const struct cli *c)
 {
     const char *file = args_value(c->args, "--config");
@@ -62,9 +64,30 @@ int cli_call(struct cli *c, const char *method, json_t *params, json_t **ret, st
     return e->code == ERR_NOT_FOUND ? target_advise(c, kept, e) : -1;
 }
 
+int cli_list(struct cli *c, json_t *params, json_t **ret, struct err *e)
+{
+    _cleanup_json_ json_t *kept = params, *all = json_array();
+    int rc;
+
+    for (;;) {
+        _cleanup_json_ json_t *page = NULL;
+        rc = cli_call(c, "list", json_incref(kept), &page, e);
+        if (rc < 0)
+            break;
+        (void)json_array_extend(all, json_object_get(page, "sets"));
+        const json_t *next = json_object_get(page, "next");
+        if (!json_is_object(next))
+            break;
+        (void)json_object_set_new(kept, "after", json_deep_copy(next));
+    }
+    if (rc == 0)
+        *ret = json_pack("{s:O}", "sets", all);
+    return rc;
+}
+
 bool cli_json(const struct cli *c, const json_t *value)
 {
-    struct buf out = BUF_INIT((size_t)CONTROL_REPLY_MAX * 2);
+    struct buf out = BUF_INIT(JSON_MAX);
 
     if (!c->screen.json)
         return false;

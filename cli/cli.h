@@ -28,6 +28,8 @@ int must_check cli_connect_optional(struct cli *c, struct err *e);
  * set that is not known is answered with the nearest name and how to list them. */
 int must_check cli_call(struct cli *c, const char *method, json_t *params, json_t **ret,
                         struct err *e);
+/* "list", page by page: {"sets":[SETSTATUS]}. params (taken) is an object. */
+int must_check cli_list(struct cli *c, json_t *params, json_t **ret, struct err *e);
 /* --config FILE, else the default; kept in c->config. */
 const char *cli_config_file(const struct cli *c); /* --config, $SYNBAK_CONFIG, the usual one */
 int must_check cli_load_config(struct cli *c, struct err *e);

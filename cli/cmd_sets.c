@@ -103,7 +103,7 @@ static int list_of_daemon(struct cli *c, const char *job, json_t **ret, struct e
         (void)json_object_set_new(params, "job", json_printable(job));
     if (destination != NULL)
         (void)json_object_set_new(params, "destination", json_printable(destination));
-    if (cli_call(c, "list", params, ret, e) == 0)
+    if (cli_list(c, params, ret, e) == 0)
         return 0;
     return e->code == ERR_NO_DAEMON && cli_load_config(c, NULL) == 0 ? 1 : -1;
 }

@@ -159,8 +159,8 @@ static void offer_sets(const struct wanted *w)
         return;
     }
     _cleanup_free_ char *job = mem_strndup(w->partial, (size_t)(slash - w->partial));
-    if (cli_call(w->c, "list", json_pack("{s:o}", "job", json_printable(job)), &result,
-                 &(struct err){0}) < 0)
+    if (cli_list(w->c, json_pack("{s:o}", "job", json_printable(job)), &result, &(struct err){0}) <
+        0)
         return;
     const char *last = "";
     json_array_foreach(json_object_get(result, "sets"), i, set)

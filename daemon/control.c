@@ -161,6 +161,19 @@ static size_t queued_for(const struct control *control, uid_t uid)
     return bytes;
 }
 
+/* In the place of an answer that fits in no frame. */
+static int encode_refusal(const json_t *message, struct buf *frame)
+{
+    _cleanup_json_ json_t *refusal =
+        json_pack("{s:s,s:O,s:{s:i,s:s,s:{s:s}}}", "jsonrpc", "2.0", "id",
+                  json_object_get(message, "id"), "error", "code", -32000, "message",
+                  "the answer is larger than 16 MiB: ask for less of it, as one job or destination",
+                  "data", "code", err_word(ERR_LIMIT));
+
+    frame->len = 0;
+    return refusal == NULL ? -1 : frame_encode(refusal, CONTROL_REPLY_MAX, frame, NULL);
+}
+
 static void send_message(struct client *c, json_t *message)
 {
     struct outgoing *out = mem_alloc(sizeof(*out));
@@ -170,6 +183,8 @@ static void send_message(struct client *c, json_t *message)
     out->client = c;
     out->request.data = out;
     int rc = message == NULL ? -1 : frame_encode(message, CONTROL_REPLY_MAX, &out->frame, &e);
+    if (rc < 0 && json_object_get(message, "id") != NULL)
+        rc = encode_refusal(message, &out->frame);
     json_decref(message);
     if (rc < 0 || c->closing || queued_for(c->control, c->peer.uid) + out->frame.len > QUEUED_MAX) {
         buf_wipe(&out->frame);

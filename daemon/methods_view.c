@@ -9,7 +9,7 @@
 #include "daemon/set_json.h"
 #include "daemon/status.h"
 
-enum { DUE_MAX = 100, DUE_DEFAULT = 5, LOG_MAX = 2000, LOG_DEFAULT = 100 };
+enum { DUE_MAX = 100, DUE_DEFAULT = 5, LOG_MAX = 2000, LOG_DEFAULT = 100, PAGE_SETS = 1000 };
 
 static void method_status(struct request *r)
 {
@@ -29,40 +29,92 @@ static int newer_first(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->destination, y->destination);
 }
 
+/* Where a page ends, and the next one goes on: behind this copy of a set. */
+struct page {
+    const char *job, *id, *destination; /* borrowed; job NULL: from the beginning */
+    bool full;
+};
+
+static bool is_behind(const struct set *s, const struct page *p)
+{
+    int order = strcmp(s->id, p->id);
+
+    return order < 0 || (order == 0 && strcmp(s->destination, p->destination) > 0);
+}
+
+/* page NULL: all of them. */
 static void add_sets(struct daemon *d, const struct catalog_job *known, const char *destination,
-                     const char *id, json_t *array)
+                     const char *id, struct page *page, json_t *array)
 {
     const struct set **sorted = mem_alloc((known->sets.count + 1) * sizeof(*sorted));
+    bool goes_on = page != NULL && page->job != NULL && strcmp(page->job, known->name) == 0;
     size_t count = 0;
 
     for (size_t i = 0; i < known->sets.count; i++) {
         const struct set *s = &known->sets.items[i];
         if ((destination == NULL || strcmp(destination, s->destination) == 0) &&
-            (id == NULL || strcmp(id, s->id) == 0))
+            (id == NULL || strcmp(id, s->id) == 0) && (!goes_on || is_behind(s, page)))
             sorted[count++] = s;
     }
     qsort(sorted, count, sizeof(*sorted), newer_first);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (page != NULL && json_array_size(array) == PAGE_SETS) {
+            page->full = true;
+            break;
+        }
         (void)json_array_append_new(array, set_to_status(sorted[i], known->name, d->config));
+        if (page != NULL)
+            *page = (struct page){known->name, sorted[i]->id, sorted[i]->destination, false};
+    }
     free(sorted);
+}
+
+/* Jobs are gone through in the order of their names, so that a page can go on behind one that has
+ * left meanwhile. */
+static struct catalog_job *next_job(struct daemon *d, const char *after, bool itself)
+{
+    struct catalog_job *next = NULL, *known;
+
+    for (size_t i = 0; (known = catalog_job_at(d->catalog, i)) != NULL; i++) {
+        int order = after == NULL ? 1 : strcmp(known->name, after);
+        if ((order > 0 || (itself && order == 0)) &&
+            (next == NULL || strcmp(known->name, next->name) < 0))
+            next = known;
+    }
+    return next;
+}
+
+static json_t *list_page(struct daemon *d, const char *only, const char *destination,
+                         struct page *page)
+{
+    json_t *sets = json_array();
+    struct catalog_job *known = next_job(d, page->job, true);
+
+    for (; known != NULL && !page->full; known = next_job(d, known->name, false))
+        if (only == NULL || strcmp(known->name, only) == 0)
+            add_sets(d, known, destination, NULL, page, sets);
+    return sets;
 }
 
 /* Sets of jobs that have left the configuration are listed too: they can still be restored. */
 static void method_list(struct request *r)
 {
     struct daemon *d = request_daemon(r);
-    const char *only = json_opt_string(request_params(r), "job", NULL);
-    json_t *sets = json_array();
-    struct catalog_job *known;
-
-    for (size_t i = 0; (known = catalog_job_at(d->catalog, i)) != NULL; i++)
-        if (only == NULL || strcmp(known->name, only) == 0)
-            add_sets(d, known, json_opt_string(request_params(r), "destination", NULL), NULL, sets);
+    const json_t *params = request_params(r), *after = json_object_get(params, "after");
+    const char *only = json_opt_string(params, "job", NULL);
+    struct page page = {.job = json_opt_string(after, "job", NULL),
+                        .id = json_opt_string(after, "id", ""),
+                        .destination = json_opt_string(after, "destination", "")};
+    json_t *sets = list_page(d, only, json_opt_string(params, "destination", NULL), &page);
     const struct job *job;
+
     if (only != NULL && json_array_size(sets) == 0 && method_optional_job(r, &job) < 0)
         json_decref(sets); /* answered: there is no such job */
     else
-        request_reply(r, json_pack("{s:o}", "sets", sets));
+        request_reply(r, json_pack("{s:o,s:o}", "sets", sets, "next",
+                                   page.full ? json_pack("{s:s,s:s,s:s}", "job", page.job, "id",
+                                                         page.id, "destination", page.destination)
+                                             : json_null()));
 }
 
 static void method_show(struct request *r)
@@ -76,7 +128,7 @@ static void method_show(struct request *r)
         return;
     sets = json_array();
     add_sets(d, catalog_job(d->catalog, job->name),
-             json_opt_string(request_params(r), "destination", NULL), s->id, sets);
+             json_opt_string(request_params(r), "destination", NULL), s->id, NULL, sets);
     request_reply(r, json_pack("{s:o}", "sets", sets));
 }
 

@@ -16,7 +16,8 @@
  *     level: 0 ok, 1 warning, 2 critical; jobs: [JOBSTATUS]; problems: [{level, text}];
  *     destinations: [{name, place, free_bytes, total_bytes, listed, problem or null, encrypted}];
  *     kept: [{what, bytes, command}] that restores set aside; clock_in_doubt; version; started
- * list (view) job?, destination?          sets: [SETSTATUS]
+ * list (view) job?, destination?, after?  sets: [SETSTATUS], at most 1000; next: "after" of the call
+ *     for those that follow, {job, id, destination}, or null
  * show (view) job, id                     sets: [SETSTATUS], one for each destination
  * schedule (view) job?, count             jobs: [{job, timezone, due: [{at, tiers}]}]
  * explain (view) job, id                  lines: [{destination, why}]

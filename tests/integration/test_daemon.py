@@ -9,7 +9,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from daemon_client import Client, Daemon, Refused  # noqa: E402
-from harness import check, contains, end_process, equal, lacks, long, run_all, start, test, wait_until  # noqa: E402
+from harness import (check, contains, end_process, equal, lacks, long, program, run, run_all, start,  # noqa: E402
+                     test, wait_until)
 
 OK = {"send": {"type": "result", "ok": True, "result": {}}}
 MINUTE, DAY, YEAR = 60, 86400, 365 * 86400
@@ -370,6 +371,34 @@ def retries_and_then_peace():
     d.set_clock(shift + DAY)
     equal(finished(d, 4)["outcome"], "good")
     equal(d.job()["owed"], [])
+
+
+@test
+def a_long_list_comes_in_pages():
+    d = Daemon(jobs="[job j]\nsources = out\ndestinations = local\n[job k]\nsources = out\ndestinations = local\n")
+    d.trigger(job="j")
+    one, count = d.call("list")["sets"][0], 1500
+    made = [{"id": f"20200101_{n // 3600:02}{n // 60 % 60:02}{n % 60:02}", "sequence": n + 1, "tiers": ["daily"],
+             "reason": "", "started": one["started"], "finished": one["started"], "fragment": False,
+             "incomplete": False, "pinned": False, "accepted": False, "stays": False,
+             "sources": [{"name": "out", "type": "command", "whole": True, "raw_bytes": 1, "stored_bytes": 1}]}
+            for n in range(count)]
+    d.play("scan", {"send": {"type": "result", "ok": True, "result": {
+        "marker_id": "0123456789abcdef" * 2, "sets": {"j": made, "k": made}, "damaged": [], "swept": 0,
+        "total_bytes": 1, "free_bytes": 1}}})
+    d.call("rescan")
+    first = d.call("list")
+    equal((len(first["sets"]), first["next"]["job"]), (1000, "j"))
+    seen, after = list(first["sets"]), first["next"]
+    while after:
+        page = d.call("list", after=after)
+        seen, after = seen + page["sets"], page["next"]
+    equal([(s["job"], s["id"]) for s in seen],
+          [(job, s["id"]) for job in "jk" for s in sorted(made, key=lambda s: s["id"], reverse=True)])
+    equal(d.call("list", job="k")["next"]["job"], "k")
+    equal(d.call("list", after={"job": "k", "id": made[0]["id"], "destination": "local"}), {"sets": [], "next": None})
+    told = run([program("synbakctl"), "--socket", d.socket, "list", "--json"], ok=True).stdout
+    equal(len(json.loads(told)["sets"]), 2 * count)
 
 
 @test
