@@ -154,13 +154,14 @@ static int copy_by_worker(struct cli *c, const struct target *t, json_t **ret, s
 static void print(const struct screen *s, const json_t *result)
 {
     const char *state = json_opt_string(result, "state", "copied");
+    const char *from = json_opt_string(result, "from", ""); /* none, if it lay there already */
     char size[16];
     json_t *place;
     size_t i;
 
     say(s, GREEN, "%s", str_equal(state, "there") ? "there already" : "copied");
-    say_line(s, PLAIN, ": %s/%s from %s to %s, %s sent%s", json_opt_string(result, "job", "?"),
-             json_opt_string(result, "id", "?"), json_opt_string(result, "from", "?"),
+    say_line(s, PLAIN, ": %s/%s%s%s to %s, %s sent%s", json_opt_string(result, "job", "?"),
+             json_opt_string(result, "id", "?"), from[0] != '\0' ? " from " : "", from,
              json_opt_string(result, "destination", "?"),
              str_bytes((uint64_t)json_opt_i64(result, "sent_bytes", 0), size),
              json_opt_bool(result, "reencrypted", false) ? ", in another form" : "");

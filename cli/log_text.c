@@ -39,6 +39,21 @@ static char *names_of(const json_t *list, const char *name)
     return join_strings(words, ", ");
 }
 
+/* The destinations of a run that hold its set (ok), or those that lack it, joined. Owned. */
+static char *places(const json_t *record, bool ok)
+{
+    _cleanup_json_ json_t *chosen = json_array();
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(json_object_get(record, "destinations"), i, item)
+    {
+        if (json_opt_bool(item, "ok", true) == ok)
+            (void)json_array_append(chosen, item);
+    }
+    return names_of(chosen, "destination");
+}
+
 static const char *kind(const json_t *record)
 {
     const char *k = json_opt_string(record, "kind", "backup");
@@ -69,7 +84,7 @@ static char *started(const json_t *record)
 
 static char *run_good(const json_t *record)
 {
-    _cleanup_free_ char *places = names_of(json_object_get(record, "destinations"), "destination");
+    _cleanup_free_ char *there = places(record, true), *late = places(record, false);
     const char *id = word(record, "id");
     char size[16], span[32];
 
@@ -77,8 +92,9 @@ static char *run_good(const json_t *record)
     (void)str_duration(json_opt_i64(record, "duration_s", 0), span);
     if (str_equal(word(record, "kind"), "verify"))
         return mem_printf("run %lld is good: %s verified in %s", number(record, "run"), size, span);
-    return mem_printf("run %lld is good: %s at %s, %s in %s", number(record, "run"), id,
-                      places[0] != '\0' ? places : "no destination", size, span);
+    return mem_printf("run %lld is good: %s at %s, %s in %s%s%s", number(record, "run"), id,
+                      there[0] != '\0' ? there : "no destination", size, span,
+                      late[0] != '\0' ? "; late at " : "", late);
 }
 
 static char *finished(const json_t *record)

@@ -26,6 +26,7 @@ void alarms_free(struct alarms *a)
     free(a);
 }
 
+/* The texts of a destination name it themselves. */
 static void say(struct daemon *d, const struct log_fields *fields, const char *what,
                 const struct problems *p)
 {
@@ -42,7 +43,8 @@ static void say(struct daemon *d, const struct log_fields *fields, const char *w
         log_write(d->log, LOG_LEVEL_INFO, LOG_ALARM_OVER, fields, "%s is all right again", what);
     else
         log_write(d->log, p->level == CRITICAL ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, LOG_ALARM,
-                  fields, "%s: %s", what, all.data != NULL ? (const char *)all.data : "");
+                  fields, "%s%s%s", fields->job != NULL ? what : "",
+                  fields->job != NULL ? ": " : "", all.data != NULL ? (const char *)all.data : "");
     buf_deinit(&all);
 }
 

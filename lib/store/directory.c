@@ -196,14 +196,13 @@ static const struct store_ops directory_ops = {
 int store_open_directory(const char *path, bool create, struct store **ret, struct err *e)
 {
     if (create && fs_make_dirs(AT_FDCWD, path, FOLDER_MODE, e) < 0)
-        return err_wrap(e, "destination %s", path);
+        return err_wrap(e, "%s", path);
     int root = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
     if (root < 0 && errno == ENOENT)
         return err_set(e, ERR_NOT_FOUND,
-                       "destination %s: no such directory (mount it, or create it with mkdir -p)",
-                       path);
+                       "%s: no such directory (mount it, or create it with mkdir -p)", path);
     if (root < 0 && errno == ENOTDIR)
-        return err_set(e, ERR_CONFIG, "destination %s: not a directory (name another path)", path);
+        return err_set(e, ERR_CONFIG, "%s: not a directory (name another path)", path);
     struct directory here = {.base.place = (char *)path};
     if (root < 0)
         return directory_error(&here, errno, "open the destination", NULL, e);
