@@ -40,6 +40,21 @@ static json_t *check_value(const struct cli *c, const struct strlist *errors, bo
     return value;
 }
 
+/* What can be said of a remote place without asking it: doctor asks. */
+static void print_remote(const struct screen *s, const struct destination *d)
+{
+    _cleanup_free_ char *place = destination_place(d);
+
+    if (!destination_is_remote(d))
+        return;
+    say_line(s, PLAIN, "%s: %s, %s, %s; %s", d->name, place,
+             destination_is_fed_live(d) ? "fed live" : "fed by copy",
+             d->deletes ? "retention deletes there" : "nothing is deleted there",
+             d->type == DESTINATION_S3
+                 ? "a bucket does not tell how much room it has"
+                 : "its room is what the server tells: synbakctl doctor asks it");
+}
+
 int cmd_config_check(struct cli *c, struct err *e)
 {
     struct strlist errors = {0};
@@ -61,6 +76,8 @@ int cmd_config_check(struct cli *c, struct err *e)
                  c->config->source_count, c->config->source_count == 1 ? "" : "s",
                  c->config->destination_count, c->config->destination_count == 1 ? "" : "s",
                  c->config->files.count, c->config->files.count == 1 ? "" : "s");
+        for (size_t i = 0; i < c->config->destination_count; i++)
+            print_remote(&c->screen, c->config->destinations[i]);
     }
     strlist_deinit(&errors);
     return rc;

@@ -234,7 +234,7 @@ TEST(the_samples_suggestions_are_right)
     }
     if (config_parse("synbak.conf", text.data, text.len, &c, &errors, &e) < 0)
         test_fail(__FILE__, __LINE__, "%s", errors.items[0]);
-    ASSERT_EQ(c->destination_count, 2);
+    ASSERT_EQ(c->destination_count, 3);
     ASSERT_EQ(c->source_count, 4);
     ASSERT(c->access.restore.count == 1);
     config_unref(c);
