@@ -32,14 +32,14 @@ static char kind_of(int dirfd, const struct dirent *entry)
     return S_ISDIR(st.st_mode) ? 'd' : S_ISREG(st.st_mode) ? 'f' : 0;
 }
 
-/* 1: a folder that is not ours to read or has gone. */
+/* 1: a folder that is not ours to read or has gone, or a link in its place. */
 static int open_folder(const struct directory *d, const char *path, DIR **ret, struct err *e)
 {
     _cleanup_free_ char *trimmed =
         mem_strndup(path, strlen(path) - (path[0] == '\0' ? 0 : 1)); /* without the '/' */
     _cleanup_(fs_closep) int fd = directory_open(d, trimmed, O_RDONLY | O_DIRECTORY);
 
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
         return 1;
     /* The root of a file system has one that only root reads. */
     if (fd < 0 && errno == EACCES && strcmp(trimmed, "lost+found") == 0)

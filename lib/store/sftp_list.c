@@ -7,6 +7,8 @@
 #include "lib/store/sftp_store.h"
 #include "lib/store/walk.h"
 
+enum { FOLDER_MAX = 1000 * 1000 };
+
 #define SFTP_CLOCK ".clock" /* no sweep takes what begins with '.' */
 
 /* Called with each entry of a folder; the name is valid until it returns. */
@@ -85,6 +87,8 @@ struct listing {
     struct sftp_link *link;
     struct walk *walk;
     const char *path;
+    size_t seen;  /* entries of the folder */
+    bool entered; /* the first folder; those below it were seen to be folders */
 };
 
 static int add_entry(void *arg, const char *name, const struct sftp_attrs *seen, struct err *e)
@@ -92,6 +96,9 @@ static int add_entry(void *arg, const char *name, const struct sftp_attrs *seen,
     struct listing *g = arg;
     struct sftp_attrs a = *seen;
 
+    if (++g->seen > FOLDER_MAX)
+        return err_set(e, ERR_LIMIT, "%s: list %s: more than %d entries", g->store->base.place,
+                       g->path, FOLDER_MAX);
     if ((a.has & SFTP_ATTR_MODE) == 0) { /* a server may leave out everything */
         _cleanup_free_ char *whole = mem_printf("%s%s", g->path, name);
         _cleanup_free_ char *path = sftp_path(g->store, whole);
@@ -116,7 +123,15 @@ static int walk_folder(void *arg, struct walk *w, const char *path, struct err *
     _cleanup_free_ char *name = mem_strndup(path, strlen(path) - (path[0] == '\0' ? 0 : 1));
     _cleanup_free_ char *there = sftp_path(g->store, name);
     struct listing here = {.store = g->store, .link = g->link, .walk = w, .path = path};
+    struct sftp_attrs a;
+    uint32_t status;
 
+    if (!g->entered && path[0] != '\0') { /* OPENDIR would follow a link */
+        int rc = sftp_lstat(g->link, there, &a, &status, e);
+        if (rc != 0 || !sftp_is_folder(&a))
+            return rc < 0 ? -1 : 1;
+    }
+    g->entered = true;
     return read_folder(g->link, there, add_entry, &here, path, e);
 }
 
@@ -128,6 +143,7 @@ int sftp_list(struct store *base, const char *prefix, bool fold, const char *aft
     for (int tries = 1;; tries++) {
         if (sftp_use(g.store, &g.link, e) < 0)
             return -1;
+        g.entered = false;
         int rc = walk_list(walk_folder, &g, prefix, fold, after, out, max, ret_count, e);
         bool again = rc < 0 && sftp_is_lost(g.link, tries);
         sftp_link_unref(g.link);

@@ -6,6 +6,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/store/folder.h"
+#include "lib/store/ops.h"
 
 struct walk {
     walk_read_cb *read;
@@ -124,6 +125,19 @@ static int enter(struct walk *w, const char *path, struct err *e)
     return rc;
 }
 
+/* The folder that holds all names with the prefix: "" or with '/' behind. Owned. */
+static char *folder_of(const char *prefix)
+{
+    const char *slash = strrchr(prefix, '/');
+    _cleanup_free_ char *folder =
+        slash == NULL ? NULL : mem_strndup(prefix, (size_t)(slash - prefix));
+
+    if (folder == NULL || !store_is_name(folder) || strcmp(folder, INCOMING_DIR) == 0 ||
+        str_starts(folder, INCOMING_DIR "/"))
+        return mem_strdup("");
+    return mem_printf("%s/", folder);
+}
+
 int walk_list(walk_read_cb *read, void *arg, const char *prefix, bool fold, const char *after,
               struct store_object *out, size_t max, size_t *ret_count, struct err *e)
 {
@@ -135,7 +149,9 @@ int walk_list(walk_read_cb *read, void *arg, const char *prefix, bool fold, cons
                      .out = out,
                      .max = max};
 
-    if (enter(&w, "", e) < 0)
+    _cleanup_free_ char *folder = folder_of(prefix);
+
+    if (enter(&w, folder, e) < 0)
         return -1;
     *ret_count = w.count;
     return 0;

@@ -1,7 +1,7 @@
 /* walk.h — objects that lie in folders, listed in the byte order of whole names.
  *
  * A folder sorts as its name with '/' behind, so that walking each folder in that order gives that order.
- * Each page walks again from the top, but enters only folders that can hold names behind `after`. */
+ * Each page walks again from the prefix's folder, but enters only folders that can hold names behind `after`. */
 #pragma once
 
 #include "lib/store/store.h"

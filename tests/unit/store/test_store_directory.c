@@ -424,6 +424,23 @@ TEST(shadows_of_deleted_files_are_no_objects)
     store_close(s);
 }
 
+TEST(a_link_holds_no_objects)
+{
+    struct store *s = make();
+    struct store_object o;
+    size_t n;
+
+    put(s, "a/b", "x");
+    ASSERT_EQ(symlink("a", path_of("link")), 0);
+    ASSERT_OK(store_list(s, "link/", false, "", &o, 1, &n, &e), e);
+    ASSERT_EQ(n, 0);
+    ASSERT_OK(store_list(s, ".synbak-incoming/", false, "", &o, 1, &n, &e), e);
+    ASSERT_EQ(n, 0);
+    ASSERT_OK(store_list(s, "../", false, "", &o, 1, &n, &e), e);
+    ASSERT_EQ(n, 0);
+    store_close(s);
+}
+
 TEST(short_counts_and_signals_change_nothing)
 {
     struct store *s = make();
