@@ -73,7 +73,7 @@ static void fetch(struct read_ahead *r, struct slot *s)
 static struct slot *waiting(struct read_ahead *r)
 {
     for (size_t i = 0; i < r->count; i++) {
-        struct slot *s = &r->slots[(r->head + i) % SLOTS_MAX];
+        struct slot *s = &r->slots[(r->head + i) % r->slot_max];
         if (s->state == SLOT_WAITING)
             return s;
     }
@@ -106,7 +106,7 @@ static void *thread_main(void *arg)
 static void fill(struct read_ahead *r)
 {
     while (!r->at_end && r->count < r->slot_max) {
-        struct slot *s = &r->slots[(r->head + r->count) % SLOTS_MAX];
+        struct slot *s = &r->slots[(r->head + r->count) % r->slot_max];
         r->at_end = r->next(r->arg, &s->range) != 0;
         if (r->at_end)
             return;
@@ -128,7 +128,7 @@ static void drop_head(struct read_ahead *r)
 {
     free(r->slots[r->head].range.name);
     r->slots[r->head].range.name = NULL;
-    r->head = (r->head + 1) % SLOTS_MAX;
+    r->head = (r->head + 1) % r->slot_max;
     r->count--;
 }
 

@@ -178,6 +178,24 @@ TEST(only_so_far_ahead)
     read_ahead_free(NULL);
 }
 
+/* Memory: no more buffers than ranges under way. */
+TEST(buffers_are_used_again)
+{
+    struct far_store f;
+    struct want w = {0, SIZE, 0};
+    const uint8_t *data, *seen[3] = {NULL, NULL, NULL};
+    size_t len;
+    struct err e;
+
+    far_init(&f, 3);
+    struct read_ahead *r = read_ahead_new(&f.base, LEN, next_range, &w);
+    for (size_t i = 0; read_ahead_next(r, &data, &len, &e) == 0; i++) {
+        ASSERT(i < 3 || data == seen[i % 3]);
+        seen[i % 3] = data;
+    }
+    read_ahead_free(r);
+}
+
 TEST(nothing_to_read)
 {
     struct store *s = memory_store_new();
