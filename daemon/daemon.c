@@ -39,10 +39,13 @@ struct run *daemon_find_run(const struct daemon *d, int64_t number)
 
 struct run *daemon_run_of_job(const struct daemon *d, const char *job)
 {
+    struct run *found = NULL;
+
     for (size_t i = 0; i < d->run_count; i++)
-        if (d->runs[i]->job != NULL && strcmp(d->runs[i]->job->name, job) == 0)
-            return d->runs[i];
-    return NULL;
+        if (d->runs[i]->job != NULL && strcmp(d->runs[i]->job->name, job) == 0 &&
+            (found == NULL || found->kind == RUN_VERIFY))
+            found = d->runs[i];
+    return found;
 }
 
 bool daemon_id_in_use(const struct daemon *d, const struct run *but, const char *job,

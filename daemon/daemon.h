@@ -75,6 +75,7 @@ int must_check daemon_step(struct daemon *d, struct event event, const json_t *d
 void daemon_post(struct daemon *d, json_t *record, journal_durable_cb *cb, void *arg);
 
 struct run *daemon_find_run(const struct daemon *d, int64_t number);
+/* Its verification only when nothing else of it runs. */
 struct run *daemon_run_of_job(const struct daemon *d, const char *job);
 void daemon_run_progress(struct daemon *d, struct run *r);
 void daemon_run_over(struct daemon *d, struct run *r); /* all is done but the last record */

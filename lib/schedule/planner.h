@@ -15,11 +15,13 @@
  * falls due during a run is skipped and counted only if that run carries the same tier, otherwise
  * one run follows at once; a failed or incomplete run is retried by the job's `retry` only, then
  * its tiers stay owed until the next due time; catching up after downtime is one run; manual runs
- * queue and are never skipped; one run of a job at a time; `parallel` runs at once, higher priority
- * first, then older first; a paused job starts nothing (what falls due stays owed). A suspect run
- * leaves its tiers owed without a retry, a run cancelled by a person likewise; one that a stop of
- * the daemon cut off is retried, a scheduled verification at once. Manual runs carry what is owed too, those of some sources
- * (fragment) never. Pre-restore runs go first and also while the job is paused. */
+ * queue and are never skipped; one run of a job at a time, and beside it one verification, which
+ * waits for it but never makes it wait; `parallel` runs at once, where a verification counts
+ * against another one only; higher priority first, then older first; a paused job starts nothing
+ * (what falls due stays owed). A suspect run leaves its tiers owed without a retry, a run cancelled
+ * by a person likewise; one that a stop of the daemon cut off is retried, a scheduled verification
+ * at once. Manual runs carry what is owed too, those of some sources (fragment) never. Pre-restore
+ * runs go first and also while the job is paused. */
 #pragma once
 
 #include "lib/schedule/calendar.h"

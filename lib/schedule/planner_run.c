@@ -24,7 +24,18 @@ struct planner_run *planner_run_find(const struct planner *p, int64_t number)
 struct planner_run *planner_run_running(const struct planner *p, const char *job)
 {
     for (size_t i = 0; i < p->run_count; i++)
-        if (p->runs[i].running && strcmp(p->runs[i].job, job) == 0)
+        if (p->runs[i].running && p->runs[i].kind != RUN_VERIFY && strcmp(p->runs[i].job, job) == 0)
+            return &p->runs[i];
+    return NULL;
+}
+
+/* What a queued run of the job has to wait for: backups for backups, verifications for both. */
+static const struct planner_run *run_in_the_way(const struct planner *p,
+                                                const struct planner_run *run)
+{
+    for (size_t i = 0; i < p->run_count; i++)
+        if (p->runs[i].running && strcmp(p->runs[i].job, run->job) == 0 &&
+            (p->runs[i].kind != RUN_VERIFY || run->kind == RUN_VERIFY))
             return &p->runs[i];
     return NULL;
 }
@@ -113,7 +124,7 @@ static bool may_start(const struct planner *p, const struct planner_run *run)
 {
     const struct planner_job *job = planner_job_find(p, run->job);
 
-    if (run->running || job == NULL || planner_run_running(p, run->job) != NULL)
+    if (run->running || job == NULL || run_in_the_way(p, run) != NULL)
         return false;
     return !job->paused || run->kind == RUN_PRE_RESTORE; /* restoring pauses the job itself */
 }
@@ -131,17 +142,23 @@ static bool goes_before(const struct planner *p, const struct planner_run *a,
     return x != y ? x > y : a->number < b->number;
 }
 
-static struct planner_run *choose(const struct planner *p)
+/* A verification takes a place that is free, but takes none from a backup: it can last for hours. */
+static bool has_place(const struct planner *p, const struct planner_run *run)
 {
-    struct planner_run *best = NULL;
     int running = 0;
 
     for (size_t i = 0; i < p->run_count; i++)
-        running += p->runs[i].running;
-    if (running >= p->config->parallel)
-        return NULL;
+        running += p->runs[i].running && (p->runs[i].kind != RUN_VERIFY || run->kind == RUN_VERIFY);
+    return running < p->config->parallel;
+}
+
+static struct planner_run *choose(const struct planner *p)
+{
+    struct planner_run *best = NULL;
+
     for (size_t i = 0; i < p->run_count; i++)
-        if (may_start(p, &p->runs[i]) && (best == NULL || goes_before(p, &p->runs[i], best)))
+        if (may_start(p, &p->runs[i]) && has_place(p, &p->runs[i]) &&
+            (best == NULL || goes_before(p, &p->runs[i], best)))
             best = &p->runs[i];
     return best;
 }
@@ -169,11 +186,11 @@ static void start(struct planner *p, struct planner_run *run, struct actions *ou
 
 static void describe_wait(const struct planner *p, const struct planner_run *run, char out[160])
 {
-    const struct planner_run *other = planner_run_running(p, run->job);
+    const struct planner_run *other = run_in_the_way(p, run);
     const struct planner_job *job = planner_job_find(p, run->job);
 
     for (size_t i = 0; i < p->run_count && other == NULL && !job->paused; i++)
-        if (p->runs[i].running)
+        if (p->runs[i].running && (p->runs[i].kind != RUN_VERIFY || run->kind == RUN_VERIFY))
             other = &p->runs[i];
     if (other == NULL)
         (void)snprintf(out, 160, "waits for job \"%s\" to be resumed", run->job);

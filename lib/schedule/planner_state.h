@@ -61,9 +61,10 @@ struct planner {
     struct wall last_now;
 };
 
-struct planner_job *planner_job_find(const struct planner *p, const char *name);   /* or NULL */
-struct planner_run *planner_run_find(const struct planner *p, int64_t number);     /* or NULL */
-struct planner_run *planner_run_running(const struct planner *p, const char *job); /* or NULL */
+struct planner_job *planner_job_find(const struct planner *p, const char *name); /* or NULL */
+struct planner_run *planner_run_find(const struct planner *p, int64_t number);   /* or NULL */
+/* What runs of the job, but for a verification: that makes no set and stands in nobody's way; or NULL. */
+struct planner_run *planner_run_running(const struct planner *p, const char *job);
 void planner_run_remove(struct planner *p, struct planner_run *run);
 bool planner_carries_tiers(const struct planner_run *run); /* a backup of all sources */
 

@@ -27,7 +27,7 @@ int planner_view(const struct planner *p, const char *job, struct wall now,
         const struct planner_run *run = &p->runs[i];
         if (strcmp(run->job, job) != 0)
             continue;
-        if (run->running)
+        if (run->running && (run->kind != RUN_VERIFY || ret->running == 0))
             ret->running = run->number;
         else if (ret->queued == 0)
             ret->queued = run->number;

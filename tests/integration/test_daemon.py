@@ -725,6 +725,23 @@ def verification_is_remembered():
 
 
 @test
+def a_backup_runs_beside_a_verification():
+    d = Daemon(jobs="[job j]\nsources = out\ndestinations = local\ndaily = at 02:00\nmanual = keep 1\nkeep_last = 1\n")
+    oldest = d.trigger()["id"]
+    d.play("verify", {"wait_for": f"{d.dir}/go"}, {"default": True}, times=1)
+    verification = d.call("verify", job="j", id=oldest)["run"]
+    wait_until(lambda: d.jobs_seen("verify"), "the verification to begin")
+    for _ in range(3):
+        equal(d.trigger()["outcome"], "good")
+    check(oldest in [s["id"] for s in d.call("list")["sets"]], "what is being read back is not deleted")
+    equal(d.job()["running"]["run"], verification)
+    open(f"{d.dir}/go", "w", encoding="ascii").close()
+    equal(d.call("wait", run=verification)["outcome"], "good")
+    d.trigger()
+    wait_until(lambda: oldest not in [s["id"] for s in d.call("list")["sets"]], "retention to go on")
+
+
+@test
 def a_restore_holds_what_it_reads():
     d = Daemon(jobs=KEEP_TWO)
     oldest, second = d.trigger()["id"], d.trigger()["id"]

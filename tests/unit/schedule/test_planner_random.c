@@ -1,6 +1,6 @@
 /* test_planner_random.c — storms of random events. Whatever comes, after each step:
  *
- *   one run of a job at a time, never more than `parallel`
+ *   one run of a job at a time and one verification beside it, never more than `parallel` of each
  *   a run is queued once, under a number higher than all before, and started at most once
  *   a paused job starts nothing but a pre-restore run; a stopped planner starts nothing
  *   one step queues at most two runs of a job (and the one asked for): no storm after a jump
@@ -70,12 +70,14 @@ static void make_config(struct storm *s, int which)
     }
 }
 
-static int running(const struct storm *s, const char *job)
+/* Of that job, or of all; verifications or all else. */
+static int running(const struct storm *s, const char *job, bool verifying)
 {
     int count = 0;
 
     for (int64_t i = 1; i <= s->last_number; i++)
-        count += s->runs[i].state == RUNNING && (job == NULL || strcmp(s->runs[i].job, job) == 0);
+        count += s->runs[i].state == RUNNING && (s->runs[i].kind == RUN_VERIFY) == verifying &&
+                 (job == NULL || strcmp(s->runs[i].job, job) == 0);
     return count;
 }
 
@@ -88,8 +90,12 @@ static void check_start(struct storm *s, const struct action *a, int parallel)
     ASSERT_STR(s->runs[a->run].job, a->job);
     ASSERT(!s->stopped);
     s->runs[a->run].state = RUNNING;
-    ASSERT_EQ(running(s, a->job), 1);
-    ASSERT(running(s, NULL) <= parallel);
+    ASSERT_EQ(running(s, a->job, a->run_kind == RUN_VERIFY), 1);
+    ASSERT(a->run_kind == RUN_VERIFY || running(s, NULL, false) <= parallel);
+    if (a->run_kind == RUN_VERIFY) { /* it waits for all else, and nothing waits for it */
+        ASSERT_EQ(running(s, a->job, false), 0);
+        ASSERT(running(s, NULL, false) + running(s, NULL, true) <= parallel);
+    }
     ASSERT_OK(planner_view(s->planner, a->job, s->now, &view, &e), e);
     ASSERT(!view.paused || a->run_kind == RUN_PRE_RESTORE);
     ASSERT(a->run_kind != RUN_BACKUP || a->tiers != 0);
