@@ -237,6 +237,30 @@ def a_place_that_was_away_catches_up():
 
 
 @test
+def nothing_is_copied_to_what_is_not_mounted_or_not_ours():
+    d = real()
+    equal(waited(d)["outcome"], "good")
+    os.rename(f"{d.dir}/nas", f"{d.dir}/away")
+    os.mkdir(f"{d.dir}/nas", 0o700)  # the mount point, empty
+    d.call("rescan", destination="nas")
+    made = waited(d)
+    missing = next(x for x in made["destinations"] if x["destination"] == "nas")
+    equal((missing["ok"], os.listdir(f"{d.dir}/nas")), (False, []))
+    os.rmdir(f"{d.dir}/nas")
+    other = real()  # another installation takes the place for its own
+    equal(waited(other)["outcome"], "good")
+    os.rename(f"{other.dir}/nas", f"{d.dir}/nas")
+    d.call("rescan", destination="nas")
+    contains(str(d.call("status")["problems"]), "nas")
+    equal(os.path.exists(f"{d.dir}/nas/j/{made['id']}/manifest.json"), False)
+    os.rename(f"{d.dir}/nas", f"{d.dir}/theirs")
+    os.rename(f"{d.dir}/away", f"{d.dir}/nas")
+    d.call("rescan", destination="nas")
+    wait_until(lambda: made["id"] in at(d, "nas"), "the copy")
+    equal(len(d.records("copy-failed")), 0)
+
+
+@test
 def late_is_a_warning_and_an_alarm():
     d = world(VAULT + JOB.replace("nas", "vault") + "daily = at 02:00\n", binary="synbakd-fault")
     d.play("copy", *broken("io", "the line is cut"))

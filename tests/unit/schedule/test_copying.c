@@ -147,6 +147,17 @@ TEST(what_retention_would_not_keep_is_not_owed)
     owes(w, "20261120_020000 local>nas\n20261119_020000 local>nas late\n");
 }
 
+TEST(what_is_read_now_is_not_owed_for_that)
+{
+    struct world *w = world("20261115_020000 nas daily db:100\n"
+                            "20261119_020000 local daily db:100 in-use\n"
+                            "20261120_020000 local daily db:100\n");
+
+    w->job.destination_count = 2;
+    w->job.tiers[TIER_DAILY] = (struct tier_rule){.on = true, .when = (char[]){""}, .keep = 1};
+    owes(w, "20261120_020000 local>nas\n");
+}
+
 TEST(deletion_on_hold_or_bounded_makes_nothing_owed)
 {
     struct world *w =
