@@ -158,6 +158,24 @@ def a_source_is_not_deleted_while_it_is_copied():
     wait_until(lambda: at(d, "nas") == [second] and at(d, "local") == [second], "all to settle")
 
 
+@test
+def progress_is_in_status_and_told_to_who_waits():
+    d = world()
+    d.play("copy", {"send": {"type": "progress", "step": "copy to nas", "done": 430, "total": 1000}},
+           {"wait_for": f"{d.dir}/go"}, {"default": True})
+    client = d.client()
+    asked = client.ask("wait", run=client.call("trigger", job="j")["run"], copies=True)
+    wait_until(lambda: (place(d, "nas")["copying"] or {}).get("done") == 430, "the progress")
+    equal((place(d, "nas")["copying"]["from"], place(d, "nas")["copying"]["total"]), ("local", 1000))
+    shown = harness.run([program("synbakctl"), "--socket", d.socket, "status"]).stdout
+    contains(shown, "copying to nas: 43 % of ")
+    open(f"{d.dir}/go", "w").close()
+    result = client.answer(asked)
+    equal((result["outcome"], result["destinations"][1]["copied"]), ("good", True))
+    check({"run": result["run"], "step": "copying to nas", "done": 430, "total": 1000} in client.progress,
+          str(client.progress))
+
+
 # --- what fails ---
 
 @test
