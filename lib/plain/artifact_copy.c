@@ -102,24 +102,39 @@ static int send_volume(struct artifact_copy *c, struct segment_reader *r,
     return store_put_commit(put, name, STORE_REPLACE, e);
 }
 
-static int copy_volumes(struct artifact_copy *c, const struct artifact_source *from,
-                        struct segment_reader *r, struct err *e)
+static int find_same(const struct artifact_copy *c, const struct artifact_source *from,
+                     const struct segment_reader *r, bool *same, struct err *e)
 {
-    bool skipped = false; /* r stands before what was not read */
     uint64_t before = 0;
 
     for (size_t i = 0; i < from->volume_count; i++) {
         const struct artifact_volume *v = &from->volumes[i];
         size_t count;
         const uint8_t *digests = segment_reader_digests(r, i, &count);
-        bool same = false;
-        if (lies_there(c, v) && compare_volume(c, v, digests, count, before, &same, e) < 0)
+        if (lies_there(c, v) && compare_volume(c, v, digests, count, before, &same[i], e) < 0)
             return -1;
-        if (!same && skipped) /* not without need: it throws away what was read ahead */
+        before += v->size;
+    }
+    return 0;
+}
+
+/* All is compared before anything is read: else both sides would be read ahead at once. */
+static int copy_volumes(struct artifact_copy *c, const struct artifact_source *from,
+                        struct segment_reader *r, struct err *e)
+{
+    _cleanup_free_ bool *same = mem_alloc((from->volume_count + 1) * sizeof(*same));
+    uint64_t before = 0;
+
+    if (find_same(c, from, r, same, e) < 0)
+        return -1;
+    for (size_t i = 0; i < from->volume_count; i++) {
+        const struct artifact_volume *v = &from->volumes[i];
+        size_t count;
+        const uint8_t *digests = segment_reader_digests(r, i, &count);
+        if (!same[i] && i > 0 && same[i - 1]) /* not without need: it drops what was read ahead */
             segment_reader_seek(r, i);
-        if (!same && send_volume(c, r, v, digests, before, e) < 0)
+        if (!same[i] && send_volume(c, r, v, digests, before, e) < 0)
             return -1;
-        skipped = same;
         before += v->size;
     }
     return 0;
