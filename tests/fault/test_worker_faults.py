@@ -191,6 +191,8 @@ def copy_at_every_call():
 
 @test(limit=600)
 def copy_in_another_form_at_every_call():
+    if not harness.long():
+        harness.skip("minutes; only with --long")
     copies_at_every_call("copy in another form", gzip=False)
 
 
