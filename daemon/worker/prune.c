@@ -1,13 +1,34 @@
 /* prune.c — the verb that deletes the sets which retention, in the daemon, has chosen. */
 #include "daemon/worker/destination.h"
 #include "daemon/worker/worker.h"
+#include "lib/base/clock.h"
+#include "lib/plain/marks.h"
 
-static void remove_set(struct store *s, const char *job, const char *id, json_t *removed,
+/* Retention chose by what was listed some time ago: a pin that came since counts. What cannot be
+ * read, for want of its key or because it is damaged, is deleted as chosen. */
+static int check_not_pinned(struct destination *d, const char *job, const char *id, struct err *e)
+{
+    const struct mac_key *mac;
+    struct manifest m;
+    struct marks marks;
+
+    if (destination_read(d, job, id, &m, NULL, &mac, NULL) < 0)
+        return 0;
+    manifest_deinit(&m);
+    if (marks_read(d->store, job, id, mac, &marks, e) < 0)
+        return -1;
+    bool pinned = marks.pinned && (marks.pin_until.us == 0 || marks.pin_until.us > clock_wall().us);
+    marks_deinit(&marks);
+    return pinned ? err_set(e, ERR_REFUSED, "it is pinned") : 0;
+}
+
+static void remove_set(struct destination *d, const char *job, const char *id, json_t *removed,
                        json_t *failed)
 {
     struct err why = {0};
 
-    if (manifest_delete_set(s, job, id, &why) == 0)
+    if (check_not_pinned(d, job, id, &why) == 0 &&
+        manifest_delete_set(d->store, job, id, &why) == 0)
         (void)json_array_append_new(removed, json_string(id));
     else
         (void)json_array_append_new(
@@ -28,7 +49,7 @@ static int prune_all(struct worker *w, struct destination *d, const char *name,
         if (worker_cancelled(w))
             return err_set(e, ERR_CANCELLED, "cancelled");
         worker_progress(w, "prune", i, ids->count);
-        remove_set(d->store, name, ids->items[i], removed, failed);
+        remove_set(d, name, ids->items[i], removed, failed);
     }
     return 0;
 }

@@ -211,6 +211,12 @@ def pruning_deletes_only_what_it_is_told():
     place = a_set()
     a_set(id=LATER, place=place)
     job = {"verb": "prune", "store": place, "job": "j", "ids": [ID]}
+    mark = {"verb": "mark", "store": place, "job": "j", "id": ID, "reason": "since then"}
+    work({**mark, "kind": "pin", "until": None})
+    result = work(job)  # pinned after it was chosen
+    equal((result["removed"], result["failed"][0]["id"]), ([], ID))
+    contains(result["failed"][0]["error"], "pinned")
+    work({**mark, "kind": "pin", "until": "2020-01-01T00:00:00Z"})  # over
     equal(work(job), {"removed": [ID], "failed": []})
     equal(work(job), {"removed": [ID], "failed": []}, "twice gives the same")
     check(not os.path.exists(folder(place)))
