@@ -80,6 +80,23 @@ static void make_arguments(const struct pg_load *l, struct strlist *argv)
     strlist_addf(argv, "--dbname=%s", l->login->conninfo);
 }
 
+/* An error stands in logs and pings: what PostgreSQL quotes of the rows that it could not take does
+ * not belong there. Cuts the text, in place, where that begins. */
+static bool cut_quoted_rows(char *text)
+{
+    static const char *const begins[] = {" DETAIL:", " CONTEXT:", " STATEMENT:", " Command was:"};
+    char *end = text + strlen(text), *at = strstr(text, "invalid input syntax for ");
+
+    if (at != NULL && (at = strstr(at, ": \"")) != NULL)
+        end = at;
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+        if ((at = strstr(text, begins[i])) != NULL && at < end)
+            end = at;
+    bool cut = *end != '\0';
+    *end = '\0';
+    return cut;
+}
+
 static int explain(struct child *c, const struct pg_load *l, struct err *e)
 {
     const char *words = child_stderr(c);
@@ -96,7 +113,9 @@ static int explain(struct child *c, const struct pg_load *l, struct err *e)
     e->code = pg_child_error_code(words);
     /* the advice must survive the bound on an error's text, the words may be cut */
     _cleanup_free_ char *text = mem_strdup(e->text);
-    return err_set(e, e->code, "load with %s: %.600s%s", l->program->version, text, advice);
+    bool cut = cut_quoted_rows(text);
+    return err_set(e, e->code, "load with %s: %.600s%s%s", l->program->version, text,
+                   cut ? " (the rows in question are in the server's log)" : "", advice);
 }
 
 int pg_load(const struct pg_load *l, struct err *e)

@@ -13,9 +13,9 @@ import pg
 from harness import (Failed, check, contains, equal, lacks, run, run_all, skip, start, temp_dir, test,
                      wait_until, write_file, write_program)
 from worker_client import Worker, work, work_error
+from worker_jobs import commit_job, database_source as source, folder_store, part, read_job
 
 KEY = "an example key of thirty bytes"
-OWNER = "ab" * 16
 WEIRD = ["with space", "Üml\"aut'", "a=b", "%percent", "-dash", "semi;drop", "new\nline", "globals",
          "host=evil", "ends\\"]
 shared = {}
@@ -30,21 +30,11 @@ def cluster():
 
 
 def store(path=None, name="local", **more):
-    return {"destination": name, "type": "directory", "path": path or temp_dir(), "owner": OWNER,
-            "known_id": None, "key": KEY, "key_hint": "file:/etc/synbak/key", "old_keys": [],
-            "gzip": True, "level": 1, "volume_bytes": 1 << 36, **more}
-
-
-def source(uri, **more):
-    return {"name": "database", "type": "postgresql", "uri": uri, "restore_uri": uri,
-            "databases": [], "exclude_databases": [], "exclude_tables": [],
-            "exclude_table_data": [], "schemas": [], "schema_only": False, "globals": False,
-            "format": "custom", "bin_dir": None, "lock_timeout_s": 60, **more}
+    return folder_store(path or temp_dir(), destination=name, key=KEY, **more)
 
 
 def dump_job(src, *stores, id="20261120_143000"):
-    return {"verb": "dump", "job": "synapse", "id": id, "source": src,
-            "stores": list(stores) or [store()], "threads": 2}
+    return read_job(src, list(stores) or [store()], "synapse", id)
 
 
 def plain_bytes(place, artifact, id="20261120_143000"):
@@ -344,12 +334,7 @@ def make_set(src, place, id="20261120_143000"):
     stores = [store(place)]
     result = work(dump_job(src, *stores, id=id))
     equal(result["problems"], [])
-    kept = {d["destination"]: d["artifacts"] for d in result["destinations"]}
-    done = work({"verb": "commit", "job": "synapse", "id": id, "sequence": int(id[-6:]),
-                 "tiers": ["manual"], "reason": "", "started": "2026-11-20T14:30:00Z",
-                 "fragment": False, "host": "test", "stores": stores,
-                 "sources": [{"name": src["name"], "type": src["type"], "whole": True,
-                              "problems": [], "artifacts": kept}]})
+    done = work(commit_job([part(src, result)], stores, "synapse", id, int(id[-6:])))
     equal([d["ok"] for d in done["destinations"]], [True], str(done))
 
 
@@ -580,6 +565,20 @@ def a_load_that_fails_leaves_all_as_it_was():
     equal(c.dump("synapse"), before)
     equal(databases(c), ["postgres", "synapse"])
     c.sql("select 1", "synapse")
+
+
+@test
+def rows_are_not_quoted_in_errors():
+    c, src, place = fresh()
+    c.sql("""create table zz_late (i int); insert into zz_late values (1);
+        create function loaded(text) returns bool language sql as 'select exists (select from public.zz_late)';
+        create table aa_early (t text check (loaded(t))); insert into aa_early values ('topsecret')""", "synapse")
+    make_set(src, place)
+    w = Worker(restore_job(place, src))
+    result = w.finish()
+    contains(result["error"], "violates check constraint")
+    contains(result["error"], "in the server's log")
+    lacks(str(w.messages), "topsecret")
 
 
 @test
