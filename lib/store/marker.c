@@ -35,7 +35,9 @@ int marker_parse(const void *data, size_t len, struct marker *ret, struct err *e
         json_get_i64(o, "version", 1, INT64_MAX, &version, e) < 0)
         return -1;
     if (version != 1)
-        return err_set(e, ERR_FORMAT, "version %lld is newer than this program knows",
+        return err_set(e, ERR_REFUSED,
+                       "written by a newer version of synbak (format %lld; this one knows 1): "
+                       "update synbak here",
                        (long long)version);
     if (get_hex(o, "id", ret->id, e) < 0 || get_hex(o, "owner", ret->owner, e) < 0 ||
         get_hex(o, "salt", ret->salt, e) < 0 || json_get_string(o, "created", &created, e) < 0)
@@ -54,10 +56,12 @@ int marker_read(struct store *s, struct marker *ret, struct err *e)
         return -1;
     if (rc < 0)
         e->code = ERR_FORMAT;
-    if (rc < 0 || marker_parse(text.data, text.len, ret, e) < 0)
-        return err_wrap(e, "%s: %s is damaged (remove it, then synbakctl adopt)", store_place(s),
-                        MARKER_NAME);
-    return 0;
+    if (rc == 0 && marker_parse(text.data, text.len, ret, e) == 0)
+        return 0;
+    if (e != NULL && e->code == ERR_REFUSED) /* whole, but not for us to read */
+        return err_wrap(e, "%s: %s", store_place(s), MARKER_NAME);
+    return err_wrap(e, "%s: %s is damaged (remove it, then synbakctl adopt)", store_place(s),
+                    MARKER_NAME);
 }
 
 static int marker_write(struct store *s, const struct marker *m, enum store_commit how,

@@ -98,8 +98,6 @@ TEST(what_is_no_marker_is_refused)
         "{}",
         "[1]",
         "{\"version\":1,\"id\":\"" US "\",\"owner\":\"" US "\",\"salt\":\"" US "\"}",
-        "{\"version\":2,\"id\":\"" US "\",\"owner\":\"" US "\",\"salt\":\"" US
-        "\",\"created\":\"2026-11-20T14:30:00Z\"}",
         "{\"version\":1,\"id\":\"zz112233445566778899aabbccddeeff\",\"owner\":\"" US
         "\",\"salt\":\"" US "\",\"created\":\"2026-11-20T14:30:00Z\"}",
         "{\"version\":1,\"id\":\"00\",\"owner\":\"" US "\",\"salt\":\"" US
@@ -117,4 +115,21 @@ TEST(what_is_no_marker_is_refused)
         ASSERT_ERR(marker_adopt(s, US, NULL, &m, &e), e, ERR_FORMAT);
         store_close(s);
     }
+}
+
+/* It is whole: to remove it would be the wrong advice. */
+TEST(a_newer_version_is_not_damage)
+{
+    struct store *s = memory_store_new();
+    struct marker m;
+
+    put(s, MARKER_NAME,
+        "{\"version\":2,\"id\":\"" US "\",\"owner\":\"" US "\",\"salt\":\"" US
+        "\",\"created\":\"2026-11-20T14:30:00Z\"}");
+    ASSERT_ERR(marker_read(s, &m, &e), e, ERR_REFUSED);
+    ASSERT_CONTAINS(e.text, "newer version of synbak");
+    ASSERT(strstr(e.text, "damaged") == NULL);
+    ASSERT_ERR(marker_claim(s, US, NULL, &m, &e), e, ERR_REFUSED);
+    ASSERT_ERR(marker_adopt(s, US, NULL, &m, &e), e, ERR_REFUSED);
+    store_close(s);
 }
