@@ -143,6 +143,9 @@ int main(int argc, char **argv)
     if (load_config(args.config, &config) < 0)
         return err_exit_status(ERR_CONFIG);
     if (args.check) {
+        printf("synbakd: %s is right: %zu job%s, %zu destination%s\n", config->file,
+               config->job_count, config->job_count == 1 ? "" : "s", config->destination_count,
+               config->destination_count == 1 ? "" : "s");
         config_unref(config);
         return 0;
     }

@@ -164,7 +164,11 @@ static int read_secret(const struct secret_ref *ref, bool lines, struct secret *
     if (rc < 0) {
         if (e != NULL)
             e->code = ERR_KEY;
-        (void)err_wrap(e, "%s from %s", lines ? "secret" : "key", place(ref));
+        /* what failed to open names its path already */
+        if (e == NULL || strstr(e->text, place(ref)) == NULL)
+            (void)err_wrap(e, "%s from %s", lines ? "secret" : "key", place(ref));
+        else
+            (void)err_wrap(e, "%s", lines ? "secret" : "key");
     } else {
         while (raw.len > 0 && (raw.data[raw.len - 1] == '\n' || raw.data[raw.len - 1] == '\r'))
             raw.len--;

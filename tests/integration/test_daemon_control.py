@@ -252,7 +252,8 @@ os.execv(sys.argv[2], sys.argv[2:])""", str(listener.fileno()), program("synbakd
 def arguments():
     d = Daemon(start=False)
     synbakd = program("synbakd")
-    equal(run([synbakd, "--check", "--config", d.conf]).returncode, 0)
+    done = run([synbakd, "--check", "--config", d.conf])
+    equal((done.returncode, done.stdout), (0, f"synbakd: {d.conf} is right: 1 job, 1 destination\n"))
     for bad in ("daily = at 25:00", "dayly = at 02:00"):
         d.configure(jobs=f"[job j]\nsources = out\ndestinations = local\n{bad}\n")
         done = run([synbakd, "--check", "--config", d.conf])
