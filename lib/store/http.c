@@ -210,6 +210,7 @@ static void set_up(CURL *curl, struct exchange *x, struct curl_slist *headers, c
                      (long)(req->stall_s > 0 ? req->stall_s : STALL_S));
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "synbak/" SYNBAK_VERSION);
     curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)BUFFER);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
@@ -271,6 +272,8 @@ int http_perform(struct http *h, const struct http_request *req, struct http_ans
     CURLcode code = curl_easy_perform(x.curl);
     curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &ret->status);
     give_handle(h, x.curl);
+    for (struct curl_slist *line = headers; line != NULL; line = line->next)
+        mem_wipe(line->data, strlen(line->data)); /* a session token may be among them */
     curl_slist_free_all(headers);
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && x.full))
         return 0;

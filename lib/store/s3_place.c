@@ -84,7 +84,11 @@ static int prove(struct s3 *s, const char *name, const struct s3_placing *p, str
     struct s3_reply r;
 
     int rc = s3_send(&s->service, &req, &r, e);
+    bool missing = rc < 0 && r.http.status == 404;
     s3_reply_deinit(&r);
+    if (missing)
+        return err_set(e, ERR_DAMAGED, "%s: %s: the service does not have what it said it stored",
+                       s->base.place, name);
     /* Some services (Ceph 16) forget the lock of what was put in parts. */
     return rc == 0 && s->lock_s > 0 && !proof.locked ? s3_lock(s, name, e) : rc;
 }

@@ -40,6 +40,7 @@ static const struct refusal {
     {"XMinioStorageFull", ERR_NO_SPACE, -1, NOTHING, "the service's disks are full"},
     {"InvalidStorageClass", ERR_CONFIG, -1, NOTHING,
      "the service has no such storage class (correct `storage_class`)"},
+    {"InvalidPart", ERR_DAMAGED, -1, NOTHING, "the service has lost a part that it had confirmed"},
     {"InvalidArgument", ERR_CONFIG, -1, NOTHING,
      "the service refuses an option (check storage_class, encryption and lock)"},
     {"KeyTooLongError", ERR_LIMIT, -1, NOTHING, "the name is too long for the service"},

@@ -88,6 +88,8 @@ class Bench:
         equal(self.proxy.failed, 1, f"{scenario.name}: {kind} at request {number} did not happen")
         self.proxy.fail(0, None)
         scenario.judge(direct, done, said, kind)
+        if not done:
+            note(f"{scenario.name}, {kind} at request {number} was the end: {said}")
         if not scenario.reads:
             good(direct, "sweep", 0)
             tool(direct, "delete", "o")  # the service has no room for all of them
@@ -121,8 +123,21 @@ def campaign(kinds, side_by_side):
 
 @test(limit=3600)
 def every_request_fails_in_every_way():
-    faults, survived = campaign([k for k in KINDS if k != "hang"], 2)
+    faults, survived = campaign([k for k in KINDS if k not in ("hang", "swallow")], 2)
     check(survived > faults * 3 // 4, "one fault alone should rarely be the end of a call")
+
+
+@test
+def what_is_confirmed_and_lost_is_noticed():
+    """A service that says yes to an object or to a part, with the right digest, and keeps nothing."""
+    bench, faults = Bench(rgw.shared()), 0
+    for scenario in SCENARIOS[:3]:
+        bench.requests(scenario)
+        puts = [i for i, line in enumerate(bench.proxy.log, 1) if line.startswith("PUT")]
+        for number in puts:
+            check(not bench.attempt(scenario, number, "swallow"), f"{scenario.name}: request {number} was not missed")
+            faults += 1
+    note(f"{faults} confirmations that were not true, all noticed")
 
 
 @test(limit=3600)

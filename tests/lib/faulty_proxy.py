@@ -9,7 +9,8 @@
     slowdown   503 with <Code>SlowDown</Code>       etag        done, and every ETag in the answer is another
     hang       no answer, ever                      stale       a list shows the state before all changes
     reset      the connection breaks at once        lost        done, and the connection breaks without an answer
-    cut        the service gets half of the request"""
+    cut        the service gets half of the request swallow     a PUT is confirmed with its MD5 and never done"""
+import hashlib
 import re
 import socket
 import struct
@@ -17,7 +18,8 @@ import threading
 
 from harness import defer
 
-KINDS = ("500", "slowdown", "hang", "reset", "cut", "truncated", "etag", "stale", "lost")
+KINDS = ("500", "slowdown", "hang", "reset", "cut", "truncated", "etag", "stale", "lost", "swallow")
+HARMLESS = (None, "stale", "cut", "swallow")  # for the answer
 LIMIT_S = 120
 ERROR = (b'HTTP/1.1 %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%s')
 EMPTY_LIST = (b'<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -162,6 +164,10 @@ class FaultyProxy:
             for _ in client.body(length):
                 pass
             return self._refuse(client, kind)
+        if kind == "swallow" and method == "PUT":
+            digest = hashlib.md5(b"".join(client.body(length))).hexdigest()
+            client.sock.sendall(b'HTTP/1.1 200 OK\r\nETag: "%s"\r\nContent-Length: 0\r\n\r\n' % digest.encode())
+            return True
         backend.sock.sendall(head)
         sent = 0
         for piece in client.body(length):
@@ -191,7 +197,7 @@ class FaultyProxy:
             return False
         length = 0 if method == "HEAD" else length_of(head)
         chunked = method != "HEAD" and b"transfer-encoding: chunked" in head.lower()
-        if kind in (None, "stale", "cut") and not chunked:
+        if kind in HARMLESS and not chunked:
             client.sock.sendall(head)
             for piece in backend.body(length):
                 client.sock.sendall(piece)
@@ -200,7 +206,7 @@ class FaultyProxy:
         if chunked:  # passed on with its length
             length = len(body)
             head = re.sub(rb"(?i)transfer-encoding: chunked", b"Content-Length: %d" % length, head)
-        if kind in (None, "stale", "cut"):
+        if kind in HARMLESS:
             client.sock.sendall(head + body)
             return True
         if kind == "lost":
