@@ -15,6 +15,7 @@
 struct store_piece { /* what a STORE needs beside the configuration */
     struct job_secrets secrets;
     struct rate_course rates;
+    struct err error; /* why there are none */
 };
 
 struct operation {
@@ -75,29 +76,41 @@ static void on_worker_done(void *arg, const json_t *result, const struct err *e)
 
 /* --- secrets, on the thread pool --- */
 
+/* One of several destinations that cannot be opened holds back none of the others: the worker
+ * reports it as failed. */
 static void read_secrets(void *arg)
 {
     struct operation *op = arg;
+    size_t count = op->spec.destination_count, unreadable = 0;
 
-    for (size_t i = 0; i < op->spec.destination_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct destination *dest = op->spec.destinations[i];
         struct store_piece *piece = &op->pieces[i];
-        if (job_read_secrets(dest, job_read_secret_here, &piece->secrets, &op->failed) < 0 ||
+        if (job_read_secrets(dest, job_read_secret_here, &piece->secrets, &piece->error) == 0 &&
             upload_course_in(&dest->upload_limit, op->spec.config->timezone, clock_wall(),
-                             &piece->rates, &op->failed) < 0)
-            return;
+                             &piece->rates, &piece->error) == 0)
+            continue;
+        unreadable++;
+        if (op->failed.code == ERR_NONE)
+            op->failed = piece->error;
     }
+    if (op->spec.stores == OPERATION_STORES && unreadable < count)
+        op->failed = (struct err){0};
 }
 
 static json_t *store_of(const struct operation *op, size_t i)
 {
     const struct destination *dest = op->spec.destinations[i];
 
+    const struct store_piece *piece = &op->pieces[i];
+    const bool whole = piece->error.code == ERR_NONE;
+
     return job_store(
-        dest, &op->pieces[i].secrets,
+        dest, whole ? &piece->secrets : NULL,
         &(struct job_store_context){.owner = op->daemon->owner,
                                     .known_id = catalog_known_id(op->daemon->catalog, dest->name),
-                                    .rates = &op->pieces[i].rates});
+                                    .rates = &piece->rates,
+                                    .unreadable = whole ? NULL : piece->error.text});
 }
 
 static void add_stores(struct operation *op)

@@ -28,9 +28,12 @@ static int read_keys(const json_t *o, struct destination *d, struct err *e)
 
 static int read_store(const json_t *o, struct destination *d, struct err *e)
 {
-    const char *name;
+    const char *name, *unreadable = json_opt_string(o, "unreadable", NULL);
     int64_t level, volume_bytes;
 
+    /* its null for a key does not mean that there is none */
+    if (unreadable != NULL)
+        return err_set(e, ERR_KEY, "%s", unreadable);
     if (json_get_string(o, "destination", &name, e) < 0 ||
         json_get_bool(o, "gzip", &d->gzip, e) < 0 ||
         json_get_i64(o, "level", 0, 9, &level, e) < 0 ||

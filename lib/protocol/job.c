@@ -131,6 +131,8 @@ json_t *job_store(const struct destination *d, const struct job_secrets *secrets
     set(store, "level", json_integer(d->compression_level));
     set(store, "volume_bytes", json_integer(d->volume_bytes));
     add_place(store, d, s, context->rates);
+    if (context->unreadable != NULL)
+        set(store, "unreadable", json_printable(context->unreadable));
     return store;
 }
 

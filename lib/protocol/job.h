@@ -31,6 +31,7 @@ struct job_store_context {
     const char *owner;               /* HEX32; NULL: claims nothing */
     const char *known_id;            /* what the journal remembers, or NULL */
     const struct rate_course *rates; /* upload_limit over the next days, or NULL: no bound */
+    const char *unreadable; /* why its secrets are not there: nobody may open it; or NULL */
 };
 
 /* STORE. secrets NULL: none of them goes in. */

@@ -27,6 +27,7 @@
  *                    "parallel":N,"full_readback":B,"upload_rate":RATE
  *            "sftp"  "host":S,"port":N,"user":S,"path":S,"private_key":SECRET|null (null: agent),
  *                    "passphrase":SECRET|null,"known_hosts":P,"parallel":N,"upload_rate":RATE}
+ *           "unreadable":S (optional): why its secrets are not there; it is reported as failed
  *   RATE    [{"from":SECONDS since 1970,"bytes_per_second":N (0: no bound)}..] in order; [] no bound
  *   SOURCE
  * {"name":S,"type":"postgresql","uri":S,"restore_uri":S,"databases":[..],"exclude_databases":[..],

@@ -229,6 +229,44 @@ key = none
 
 
 @test
+def credentials_that_are_gone_cost_only_their_destination():
+    p = Place()
+    d = Daemon(jobs=p.section("feed = live") + JOB, worker=program("synbak-worker"))
+    os.unlink(p.credentials)
+    result = d.trigger()
+    told = {x["destination"]: x for x in result["destinations"]}
+    equal(sets_at(d, "local"), [result["id"]])
+    equal(sets_at(d, "offsite"), [])
+    contains(json.dumps(told.get("offsite", {})) + d.log(), "credentials")
+    equal(d.stop(), 0)
+
+
+@test
+def a_key_that_is_gone_never_means_that_there_is_none():
+    folder = temp_dir()
+    os.mkdir(f"{folder}/vault", 0o700)
+    write_file(f"{folder}/key", "a-key-of-this-test-0123456789\n", 0o600)
+    d = Daemon(jobs=f"[destination offsite]\npath = {folder}/vault\nkey = file:{folder}/key\n" + JOB,
+               worker=program("synbak-worker"))
+    os.unlink(f"{folder}/key")
+    result = d.trigger()
+    equal(sets_at(d, "local"), [result["id"]])
+    equal(os.listdir(f"{folder}/vault"), [])
+    contains(d.log(), f"{folder}/key")
+    equal(d.stop(), 0)
+
+
+@test
+def config_check_says_what_goes_where():
+    p = Place()
+    conf = f"{p.dir}/conf"
+    rest = f"[source out]\ntype = command\ncommand = echo hello\n{JOB.replace('local ', '')}"
+    write_file(conf, p.section("delete = no") + rest, 0o600)
+    said = ctl(conf, "config", "check", ok=True).stdout
+    contains(said, f"offsite: s3://{p.bucket}/host1, fed by copy, nothing is deleted there")
+
+
+@test
 def a_worker_is_told_all_that_opens_a_place():
     p = Place()
     d = Daemon(jobs=p.section("upload_limit = 1M 08:00-18:00, 20M\nparallel = 2\nfeed = live\nlock = 30d") + JOB)

@@ -56,6 +56,10 @@ TEST(a_store_says_all_of_its_destination)
                              &(struct job_store_context){.owner = "aa", .known_id = "bb"});
     ASSERT(json_is_null(json_object_get(bare, "key")));
     ASSERT_STR(json_opt_string(bare, "known_id", ""), "bb");
+    ASSERT(json_object_get(bare, "unreadable") == NULL);
+    json_decref(bare);
+    bare = job_store(c->destinations[0], NULL, &(struct job_store_context){.unreadable = "gone"});
+    ASSERT_STR(json_opt_string(bare, "unreadable", ""), "gone");
     json_decref(bare);
     secret_deinit(&secrets.key);
     secret_deinit(&old);
