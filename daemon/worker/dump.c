@@ -119,7 +119,16 @@ static int check_whole(struct stream *s, struct err *e)
     const char *words = child_stderr(s->child);
     if (words[0] != '\0')
         worker_log(s->d->worker, WORKER_WARNING, "%s: %s", s->step, words);
-    return dump_stream_end(s->walk, e);
+    if (dump_stream_end(s->walk, e) < 0)
+        return -1;
+    if (s->kind == DUMP_KIND_SQL && pg_program_restricts(&s->d->pg_dump) &&
+        !dump_stream_info(s->walk)->restricted)
+        return err_set(e, ERR_SOURCE,
+                       "the SQL text has no \\restrict line, which pg_dump %s writes: without it a "
+                       "text that stops early cannot be told, and rows could be read as commands "
+                       "(is %s PostgreSQL's own program?)",
+                       s->d->pg_dump.version, s->d->pg_dump.path);
+    return 0;
 }
 
 static int run_stream(struct stream *s, const struct strlist *argv, const struct pg_login *login,

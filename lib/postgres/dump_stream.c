@@ -19,7 +19,7 @@ struct dump_stream *dump_stream_new(enum dump_kind kind)
     if (kind == DUMP_KIND_CUSTOM)
         s->custom = custom_walk_new(&s->info);
     else
-        s->text = text_walk_new(kind == DUMP_KIND_GLOBALS);
+        s->text = text_walk_new(kind == DUMP_KIND_GLOBALS, &s->info);
     return s;
 }
 

@@ -9,6 +9,7 @@
  * The stream is hostile: a server may be. Memory is bounded by what was really sent. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct dump_info { /* what the stream says of itself; "" and 0 where it does not
     uint32_t entries;   /* of the table of contents */
     uint32_t tables;    /* with data */
     uint32_t lo_blocks; /* blocks of large objects */
+    bool restricted;    /* SQL text: with \restrict and the \unrestrict that matches; at its end */
 };
 
 struct dump_stream;

@@ -14,15 +14,17 @@ enum { HEAD_MAX = 2048, TAIL_MAX = 2048, KEY_MAX = 128 };
 
 struct text_walk {
     bool globals;
+    struct dump_info *info;
     size_t head_len, tail_len;
     char head[HEAD_MAX + 1], tail[TAIL_MAX + 1];
 };
 
-struct text_walk *text_walk_new(bool globals)
+struct text_walk *text_walk_new(bool globals, struct dump_info *info)
 {
     struct text_walk *w = mem_alloc(sizeof(*w));
 
     w->globals = globals;
+    w->info = info;
     return w;
 }
 
@@ -111,6 +113,7 @@ int text_walk_end(struct text_walk *w, struct err *e)
                            "the SQL text of the globals lacks the \\unrestrict line that matches "
                            "its first lines");
     }
+    w->info->restricted = key[0] != '\0';
     return 0;
 }
 

@@ -115,16 +115,21 @@ void pg_program_deinit(struct pg_program *p)
     free(TAKE(p->version));
 }
 
-int pg_psql_is_safe(const struct pg_program *psql, struct err *e)
+bool pg_program_restricts(const struct pg_program *p)
 {
     static const struct {
         int major, minor;
     } mended[] = {{13, 22}, {14, 19}, {15, 14}, {16, 10}, {17, 6}};
-    bool safe = psql->major > 17;
+    bool does = p->major > 17;
 
     for (size_t i = 0; i < ARRAY_LEN(mended); i++)
-        safe = safe || (psql->major == mended[i].major && psql->minor >= mended[i].minor);
-    if (safe)
+        does = does || (p->major == mended[i].major && p->minor >= mended[i].minor);
+    return does;
+}
+
+int pg_psql_is_safe(const struct pg_program *psql, struct err *e)
+{
+    if (pg_program_restricts(psql))
         return 0;
     return err_set(e, ERR_SOURCE,
                    "%s is version %s, in which a dump can run commands on this machine: update "

@@ -1,6 +1,8 @@
 /* tools.h — PostgreSQL's own programs: where they are, and whether they are good enough. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "lib/base/err.h"
 
 enum pg_tool { PG_DUMP, PG_DUMPALL, PG_RESTORE, PG_PSQL };
@@ -21,6 +23,8 @@ void pg_program_deinit(struct pg_program *p); /* NULL-safe on members */
 
 /* SQL text from a dump may hold psql commands that a hostile server put there. Since 13.22, 14.19,
  * 15.14, 16.10 and 17.6 psql and pg_dump close that hole; an older psql is ERR_SOURCE. */
+/* Since the minor versions of August 2025 pg_dump writes \restrict into SQL text, and psql obeys it. */
+bool pg_program_restricts(const struct pg_program *p);
 int must_check pg_psql_is_safe(const struct pg_program *psql, struct err *e);
 
 /* "15.20", "17beta1", "9.6.24" behind "(PostgreSQL) ". For tests. */

@@ -30,7 +30,7 @@ def cluster():
 
 
 def store(path=None, name="local", **more):
-    return folder_store(path or temp_dir(), destination=name, key=KEY, **more)
+    return folder_store(path or temp_dir(), **{"destination": name, "key": KEY, **more})
 
 
 def dump_job(src, *stores, id="20261120_143000"):
@@ -293,6 +293,16 @@ def pg_dump_that_lies():
         refused(source(c.uri("synapse"), bin_dir=fake_tools(script)), "source", *parts)
     refused(source(c.uri("synapse"), format="plain",
                    bin_dir=fake_tools('"$REAL" "$@" | head -c 100000')), "source", "stops early")
+
+
+@test
+def sql_text_that_lacks_its_restriction():
+    c, place = cluster(), temp_dir()
+    plain = {"format": "plain", "bin_dir": fake_tools('"$REAL" "$@" | grep -v restrict')}
+    refused(source(c.uri("synapse"), **plain), "source", "\\restrict line", "15.20")
+    older = fake_tools('"$REAL" "$@" | grep -v restrict', version="15.13")  # writes none
+    result = work(dump_job(source(c.uri("synapse"), **{**plain, "bin_dir": older}), store(place)))
+    equal(result["problems"], [])
 
 
 @test
