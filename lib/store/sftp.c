@@ -18,7 +18,7 @@ static int find_object(struct sftp_store *s, struct sftp_link *l, const char *na
                        struct sftp_attrs *ret, struct err *e)
 {
     _cleanup_free_ char *path = sftp_path(s, name);
-    uint32_t status;
+    uint32_t status = FX_OK;
     int rc = sftp_lstat(l, path, ret, &status, e);
 
     if (rc == 1 && status == FX_NO_SUCH_FILE) {
@@ -35,7 +35,7 @@ static int find_object(struct sftp_store *s, struct sftp_link *l, const char *na
 static int sftp_stat(struct store *base, const char *name, struct store_object *ret, struct err *e)
 {
     struct sftp_store *s = sftp_of(base);
-    struct sftp_attrs a;
+    struct sftp_attrs a = {0};
 
     for (int tries = 1;; tries++) {
         struct sftp_link *l;
@@ -73,8 +73,8 @@ static void prune_folders(struct sftp_store *s, struct sftp_link *l, const char 
 static int delete_on(struct sftp_store *s, struct sftp_link *l, const char *name, struct err *e)
 {
     _cleanup_free_ char *path = sftp_path(s, name);
-    struct sftp_attrs a;
-    uint32_t status;
+    struct sftp_attrs a = {0};
+    uint32_t status = FX_OK;
     int rc = find_object(s, l, name, &a, e);
 
     if (rc != 0)
@@ -105,7 +105,7 @@ static int sftp_delete(struct store *base, const char *name, struct err *e)
 int sftp_space_on(struct sftp_link *l, const char *path, struct store_space *ret,
                   bool *ret_read_only, struct err *e)
 {
-    struct sftp_call call;
+    struct sftp_call call = {0};
 
     *ret = (struct store_space){0};
     if (ret_read_only != NULL)
@@ -212,9 +212,9 @@ static void make_root(struct sftp_store *s, struct sftp_link *l)
 
 static int check_root(struct sftp_store *s, struct sftp_link *l, bool create, struct err *e)
 {
-    struct sftp_call call;
-    struct sftp_attrs a;
-    uint32_t status;
+    struct sftp_call call = {0};
+    struct sftp_attrs a = {0};
+    uint32_t status = FX_OK;
 
     if (create)
         make_root(s, l);

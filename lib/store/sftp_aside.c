@@ -31,7 +31,7 @@ static int ask_rename(struct sftp_link *l, const char *from, const char *to, uin
 int sftp_bring_back(struct sftp_store *s, struct sftp_link *l, const char *name, struct err *e)
 {
     _cleanup_free_ char *aside = aside_path(s, name), *path = sftp_path(s, name);
-    uint32_t status;
+    uint32_t status = FX_OK;
 
     if (sftp_link_extensions(l)->posix_rename)
         return 0;

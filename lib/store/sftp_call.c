@@ -25,7 +25,7 @@ uint32_t sftp_status(const struct sftp_call *call)
 
 int sftp_ask_status(struct sftp_link *l, struct sftp_frame *f, uint32_t *ret_status, struct err *e)
 {
-    struct sftp_call call;
+    struct sftp_call call = {0};
     int rc = sftp_ask(l, f, &call, e);
 
     if (rc == 0) {
@@ -102,7 +102,7 @@ int sftp_take_attrs(const char *place, const struct sftp_call *call, struct sftp
 int sftp_lstat(struct sftp_link *l, const char *path, struct sftp_attrs *ret, uint32_t *ret_status,
                struct err *e)
 {
-    struct sftp_call call;
+    struct sftp_call call = {0};
     int rc = sftp_ask(l, sftp_frame_new(FXP_LSTAT, "s", path), &call, e);
 
     if (rc == 0)

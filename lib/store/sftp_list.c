@@ -1,4 +1,5 @@
 /* sftp_list.c — the folders of a server for walk.h, and the sweeping of what never became an object. */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -8,8 +9,6 @@
 #include "lib/store/walk.h"
 
 enum { FOLDER_MAX = 1000 * 1000 };
-
-#define SFTP_CLOCK ".clock" /* no sweep takes what begins with '.' */
 
 /* Called with each entry of a folder; the name is valid until it returns. */
 typedef int entry_cb(void *arg, const char *name, const struct sftp_attrs *a, struct err *e);
@@ -29,7 +28,7 @@ static int take_names(struct sftp_link *l, const struct sftp_call *call, entry_c
     if (call->type != FXP_NAME || count == 0)
         return sftp_wrong_answer(sftp_link_place(l), "list", e);
     for (; count > 0; count--) {
-        struct sftp_attrs a;
+        struct sftp_attrs a = {0};
         _cleanup_free_ char *name = sftp_read_name(&r, &a);
         if (name == NULL)
             return sftp_wrong_answer(sftp_link_place(l), "list", e);
@@ -43,7 +42,7 @@ static int take_names(struct sftp_link *l, const struct sftp_call *call, entry_c
 static int read_handle(struct sftp_link *l, const struct sftp_handle *h, entry_cb *cb, void *arg,
                        const char *shown, struct err *e)
 {
-    struct sftp_call calls[2];
+    struct sftp_call calls[2] = {0};
     int rc;
 
     for (size_t i = 0; i < 2; i++)
@@ -65,9 +64,9 @@ static int read_handle(struct sftp_link *l, const struct sftp_handle *h, entry_c
 static int read_folder(struct sftp_link *l, const char *path, entry_cb *cb, void *arg,
                        const char *shown, struct err *e)
 {
-    struct sftp_call call;
-    struct sftp_handle h;
-    uint32_t status;
+    struct sftp_call call = {0};
+    struct sftp_handle h = {0};
+    uint32_t status = FX_OK;
     int rc = sftp_ask(l, sftp_frame_new(FXP_OPENDIR, "s", path), &call, e);
 
     if (rc == 0)
@@ -102,7 +101,7 @@ static int add_entry(void *arg, const char *name, const struct sftp_attrs *seen,
     if ((a.has & SFTP_ATTR_MODE) == 0) { /* a server may leave out everything */
         _cleanup_free_ char *whole = mem_printf("%s%s", g->path, name);
         _cleanup_free_ char *path = sftp_path(g->store, whole);
-        uint32_t status;
+        uint32_t status = FX_OK;
         int rc = sftp_lstat(g->link, path, &a, &status, e);
         if (rc != 0)
             return rc < 0 ? -1 : 0; /* deleted since */
@@ -123,8 +122,8 @@ static int walk_folder(void *arg, struct walk *w, const char *path, struct err *
     _cleanup_free_ char *name = mem_strndup(path, strlen(path) - (path[0] == '\0' ? 0 : 1));
     _cleanup_free_ char *there = sftp_path(g->store, name);
     struct listing here = {.store = g->store, .link = g->link, .walk = w, .path = path};
-    struct sftp_attrs a;
-    uint32_t status;
+    struct sftp_attrs a = {0};
+    uint32_t status = FX_OK;
 
     if (!g->entered && path[0] != '\0') { /* OPENDIR would follow a link */
         int rc = sftp_lstat(g->link, there, &a, &status, e);
@@ -173,14 +172,16 @@ static int note_old(void *arg, const char *name, const struct sftp_attrs *a, str
  * must not look old. Where none can be made nothing can be swept either. */
 static int server_now(struct sftp_store *s, struct sftp_link *l, int64_t *ret_s, struct err *e)
 {
-    _cleanup_free_ char *path = sftp_incoming_path(s, SFTP_CLOCK);
-    struct sftp_call call;
-    struct sftp_handle h;
-    struct sftp_attrs a;
-    uint32_t status;
+    char temporary[33];
+    struct sftp_call call = {0};
+    struct sftp_handle h = {0};
+    struct sftp_attrs a = {0};
+    uint32_t status = FX_OK;
 
-    sftp_link_forget(l, sftp_frame_new(FXP_REMOVE, "s", path));
-    int rc = sftp_ask(l, sftp_frame_open(path, FXF_WRITE | FXF_CREAT), &call, e);
+    if (folder_temporary_name(temporary) != 0)
+        return err_sys(e, ERR_IO, errno, "%s: sweep", s->base.place);
+    _cleanup_free_ char *path = sftp_incoming_path(s, temporary);
+    int rc = sftp_ask(l, sftp_frame_open(path, FXF_WRITE | FXF_CREAT | FXF_EXCL), &call, e);
     if (rc == 0)
         rc = sftp_take_handle(s->base.place, &call, &h, &status, e);
     sftp_call_done(&call);
@@ -200,7 +201,7 @@ static int remove_old(struct sftp_store *s, struct sftp_link *l, const struct st
 {
     for (size_t i = 0; i < old->count; i++) {
         _cleanup_free_ char *path = sftp_incoming_path(s, old->items[i]);
-        uint32_t status;
+        uint32_t status = FX_OK;
         if (sftp_ask_status(l, sftp_frame_new(FXP_REMOVE, "s", path), &status, e) < 0)
             return -1;
         if (status != FX_OK && status != FX_NO_SUCH_FILE)
@@ -216,7 +217,7 @@ static int sweep_on(struct sftp_store *s, struct sftp_link *l, int64_t age_s, si
 {
     _cleanup_free_ char *incoming = sftp_path(s, INCOMING_DIR);
     struct sweeping w = {.before_s = INT64_MAX};
-    int64_t now_s;
+    int64_t now_s = 0;
     int rc = read_folder(l, incoming, note_old, &w, INCOMING_DIR, e);
     bool any = w.old.count > 0;
 

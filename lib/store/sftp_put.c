@@ -85,7 +85,7 @@ static int refused(struct sftp_put *p, uint32_t status, const char *doing, const
 
 static int fsync_file(struct sftp_put *p, const char *name, struct err *e)
 {
-    uint32_t status;
+    uint32_t status = FX_OK;
 
     if (!sftp_link_extensions(p->link)->fsync)
         return 0;
@@ -111,8 +111,8 @@ static int read_written(void *arg, uint64_t offset, void *data, size_t len, size
                         struct err *e)
 {
     struct sftp_put *p = arg;
-    struct sftp_call call;
-    uint32_t status;
+    struct sftp_call call = {0};
+    uint32_t status = FX_OK;
     int rc = 0;
 
     if (p->reader.len == 0) {
@@ -145,7 +145,7 @@ int sftp_put_begin(struct store *s, const char *name, enum store_begin how, stru
     struct sftp_put *p = mem_alloc(sizeof(*p));
     struct sftp_call call = {0};
     char temporary[33];
-    uint32_t status;
+    uint32_t status = FX_OK;
     int rc;
 
     *p = (struct sftp_put){.base.store = s, .store = sftp_of(s), .renamed = true};
@@ -257,8 +257,8 @@ int sftp_put_seal(struct store_put *base, uint64_t offset, size_t len,
 /* 1: there is something of that name. */
 static int stands(struct sftp_put *p, const char *path, struct err *e)
 {
-    struct sftp_attrs a;
-    uint32_t status;
+    struct sftp_attrs a = {0};
+    uint32_t status = FX_OK;
     int rc = sftp_lstat(p->link, path, &a, &status, e);
 
     return rc < 0 ? -1 : rc == 0;
@@ -358,7 +358,7 @@ void sftp_put_free(struct store_put *base)
 {
     struct sftp_put *p = put_of(base);
     struct err unused;
-    uint32_t status;
+    uint32_t status = FX_OK;
 
     readback_free(p->readback);
     for (; p->under_way > 0; p->under_way--) {

@@ -137,8 +137,8 @@ static int open_object(struct sftp_store *s, struct sftp_link *l, const char *na
 {
     _cleanup_free_ char *path = sftp_path(s, name);
     struct sftp_call look, open;
-    struct sftp_attrs a;
-    uint32_t looked, opened;
+    struct sftp_attrs a = {0};
+    uint32_t looked = FX_OK, opened = FX_OK;
 
     sftp_link_send(l, sftp_frame_new(FXP_LSTAT, "s", path), &look);
     int rc = sftp_ask(l, sftp_frame_open(path, FXF_READ), &open, e);
@@ -198,8 +198,8 @@ static int get_on(struct sftp_store *s, struct sftp_link *l, const char *name, u
                   void *data, size_t len, size_t *ret_len, struct err *e)
 {
     struct sftp_file *f = borrow_file(s, l, name);
-    struct sftp_handle fresh;
-    uint32_t status;
+    struct sftp_handle fresh = {0};
+    uint32_t status = FX_OK;
     int rc = f != NULL ? 0 : open_object(s, l, name, &fresh, e);
 
     if (rc == 1) {

@@ -44,6 +44,9 @@ class Faulty(Sshd):
         with open(os.path.join(self.plans, "plan.json"), "w") as f:
             json.dump(plan, f)
 
+    def works(self):
+        return any(name.startswith("alive-") for name in os.listdir(self.plans))
+
     def has(self, name):
         return os.path.exists(os.path.join(self.plans, name))
 
@@ -416,6 +419,7 @@ def the_client_is_killed_at_every_step_of_a_change():
         states, total = case.scene(server)
         for at in steps(total):
             case.prepare(server)
+            wait_until(lambda: not server.works(), "the last session's end")
             server.plan(hide=case.hidden, at=at, mode="hold")
             client = subprocess.Popen([program("sftp_tool"), *map(str, case.arguments)],
                                       env=server.environment(), stdout=subprocess.DEVNULL)
@@ -423,7 +427,7 @@ def the_client_is_killed_at_every_step_of_a_change():
             client.send_signal(signal.SIGKILL)
             client.wait()
             open(os.path.join(server.plans, "go"), "w").close()
-            wait_until(lambda: not server.sessions(), "the end of the session")
+            wait_until(lambda: not server.works(), "the end of what it had asked for")
             settled(server, case, states, f"{case.name}, killed at packet {at} of {total}")
             tried += 1
     note(f"{tried} deaths of the client")

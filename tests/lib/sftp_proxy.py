@@ -13,6 +13,7 @@ FOLDER/plan.json says what to do, read anew by each connection:
                   garbage it is answered with what is no SFTP
     types       count packets of these types only
 
+FOLDER/alive-PID stands while a connection's server works: sshd forgets it when the client goes.
 FOLDER/count tells how many packets were counted in the longest connection so far."""
 import json
 import os
@@ -58,6 +59,8 @@ class Proxy:
             self.plan = json.load(f)
         self.server = subprocess.Popen([SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.count = 0
+        self.alive = self.path(f"alive-{os.getpid()}")
+        open(self.alive, "w").close()
         self.kept = None  # the request whose answer is lost
 
     def path(self, name):
@@ -81,10 +84,14 @@ class Proxy:
                     packet = hide(packet, self.plan.get("hide", []))
                 elif packet[5:9] == self.kept:
                     self.cut()
-                write_all(packet)
+                try:
+                    write_all(packet)
+                except OSError:
+                    pass  # the client has gone; what it asked for is done all the same
 
     def cut(self):
         os.kill(self.server.pid, signal.SIGKILL)
+        os.unlink(self.alive)
         parent = os.getppid()
         with open(f"/proc/{parent}/comm") as f:
             if f.read().strip().startswith("sshd"):
@@ -143,6 +150,8 @@ class Proxy:
                 self.request(packet)
         self.note()
         self.server.stdin.close()
+        self.server.wait()
+        os.unlink(self.alive)
         answering.join()
 
 
