@@ -117,6 +117,7 @@ static int rewind_body(void *arg, curl_off_t offset, int origin)
     if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > x->req->body_len)
         return CURL_SEEKFUNC_CANTSEEK;
     x->sent = (size_t)offset;
+    x->answer->resent = true;
     return CURL_SEEKFUNC_OK;
 }
 

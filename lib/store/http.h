@@ -40,6 +40,8 @@ struct http_answer {
     struct buf body;    /* at most HTTP_BODY_MAX */
     struct buf headers; /* of the answer, one a line */
     size_t into_len;    /* bytes that went into `into` */
+    /* libcurl found the kept connection dead and sent the body again: the first may have arrived */
+    bool resent;
 };
 
 /* 0: there is an answer, whatever its status. -1: there is none, or not all of it; *ret_transient says

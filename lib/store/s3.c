@@ -11,6 +11,8 @@
 
 enum { PARALLEL_MAX = 16 };
 
+static const int64_t LOCK_MAX_S = INT64_C(100) * 365 * 86400;
+
 char *s3_key(const struct s3 *s, const char *name)
 {
     return s3_name_to_key(s->prefix, name);
@@ -38,23 +40,27 @@ bool s3_etag_is_opaque(const struct s3_reply *r)
     return own != NULL || (how != NULL && str_starts(how, "aws:kms"));
 }
 
-/* The answer to a HEAD has no body: whether the object is missing or the whole bucket, and why it was
- * refused, a GET says. */
-static int why_refused(struct s3 *s, const char *name, struct err *e)
+/* The first byte of an object: unlike the answer to a HEAD, a refusal of this has a reason in it, by which
+ * a missing object is told from a missing bucket. 1: it is there. 0: it is not. */
+static int look(struct s3 *s, const char *name, struct err *e)
 {
     _cleanup_free_ char *key = s3_key(s, name), *what = mem_printf("look for %s", name);
-    struct s3_request req = {.method = "GET", .key = key, .what = what};
+    char byte;
+    struct s3_request req = {
+        .method = "GET", .key = key, .what = what, .into = &byte, .into_len = sizeof(byte)};
     struct s3_reply r;
+    struct err why = {0};
 
     s3_pairs_set(&req.headers, "range", "bytes=0-0");
-    int rc = s3_send(&s->service, &req, &r, e);
-    long status = r.http.status;
+    int rc = s3_send(&s->service, &req, &r, &why);
+    bool there = rc == 0 || r.http.status == 416 || /* it is empty, or in an archive */
+                 strcmp(r.error.code, "InvalidObjectState") == 0;
     s3_reply_deinit(&r);
-    /* It has come meanwhile, which whoever asks must not take for an absence. */
-    if (rc == 0 || status == 416)
-        return err_set(e, ERR_UNAVAILABLE, "%s: look for %s: the service contradicts itself",
-                       s->base.place, name);
-    return -1;
+    if (there)
+        return 1;
+    if (e != NULL)
+        *e = why;
+    return why.code == ERR_NOT_FOUND ? 0 : -1;
 }
 
 static int accept_head(void *arg, const struct s3_reply *r, struct err *e)
@@ -71,9 +77,9 @@ static int accept_head(void *arg, const struct s3_reply *r, struct err *e)
     return 0;
 }
 
-int s3_head(struct s3 *s, const char *name, struct store_object *ret, char etag[S3_ETAG_MAX],
-            struct err *e)
+static int s3_stat(struct store *base, const char *name, struct store_object *ret, struct err *e)
 {
+    struct s3 *s = s3_of(base);
     _cleanup_free_ char *key = s3_key(s, name), *what = mem_printf("look for %s", name);
     struct s3_request req = {
         .method = "HEAD", .key = key, .what = what, .accept = accept_head, .arg = ret};
@@ -82,39 +88,25 @@ int s3_head(struct s3 *s, const char *name, struct store_object *ret, char etag[
     int rc = s3_send(&s->service, &req, &r, e);
     if (rc == 0) {
         int64_t modified = http_answer_time(&r.http, "last-modified");
-        _cleanup_free_ char *found = s3_reply_etag(&r);
         (void)snprintf(ret->name, sizeof(ret->name), "%s", name);
         ret->modified.us = modified > 0 ? modified * 1000000 : 0;
-        (void)snprintf(etag, S3_ETAG_MAX, "%s",
-                       found != NULL && !s3_etag_is_opaque(&r) ? found : "");
     }
     bool refused = rc < 0 && r.http.status >= 400 && r.http.status <= 499;
     s3_reply_deinit(&r);
-    return refused ? why_refused(s, name, e) : rc;
+    if (!refused)
+        return rc;
+    /* It may have come meanwhile, which whoever asks must not take for an absence. */
+    return look(s, name, e) == 1
+               ? err_set(e, ERR_UNAVAILABLE, "%s: look for %s: the service contradicts itself",
+                         s->base.place, name)
+               : -1;
 }
 
 int s3_refuse_existing(struct s3 *s, const char *name, struct err *e)
 {
-    struct store_object o;
-    char etag[S3_ETAG_MAX];
-    struct err why = {0};
+    int there = atomic_load(&s->conditional_seen) ? 0 : look(s, name, e);
 
-    if (atomic_load(&s->conditional_seen))
-        return 0;
-    if (s3_head(s, name, &o, etag, &why) == 0)
-        return s3_exists(s, name, e);
-    if (why.code == ERR_NOT_FOUND)
-        return 0;
-    if (e != NULL)
-        *e = why;
-    return -1;
-}
-
-static int s3_stat(struct store *base, const char *name, struct store_object *ret, struct err *e)
-{
-    char etag[S3_ETAG_MAX];
-
-    return s3_head(s3_of(base), name, ret, etag, e);
+    return there == 1 ? s3_exists(s, name, e) : there;
 }
 
 struct range {
@@ -278,6 +270,8 @@ static int check_options(const struct s3_options *o, struct err *e)
     if (o->access_key == NULL || o->access_key->len == 0 || o->secret_key == NULL ||
         o->secret_key->len == 0)
         return err_set(e, ERR_CONFIG, "the credentials are missing");
+    if (o->lock_s < 0 || o->lock_s > LOCK_MAX_S)
+        return err_set(e, ERR_CONFIG, "`lock` is longer than a hundred years");
     return 0;
 }
 
@@ -313,6 +307,11 @@ static int set_endpoint(struct s3_service *v, const struct s3_options *o, struct
     return 0;
 }
 
+static char *copy_text(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? mem_strdup(text) : NULL;
+}
+
 int store_open_s3(const struct s3_options *o, struct store **ret, struct err *e)
 {
     const char *prefix = o->prefix != NULL ? o->prefix : "";
@@ -330,9 +329,9 @@ int store_open_s3(const struct s3_options *o, struct store **ret, struct err *e)
     s->base.ops = &s->ops;
     s->base.place = mem_printf("s3://%s%s%s", o->bucket, prefix[0] != '\0' ? "/" : "", prefix);
     s->prefix = mem_printf("%s%s", prefix, prefix[0] != '\0' ? "/" : "");
-    s->storage_class = mem_strdup(o->storage_class);
-    s->encryption = mem_strdup(o->encryption);
-    s->encryption_key_id = mem_strdup(o->encryption_key_id);
+    s->storage_class = copy_text(o->storage_class);
+    s->encryption = copy_text(o->encryption);
+    s->encryption_key_id = copy_text(o->encryption_key_id);
     s->lock_s = o->lock_s;
     s->lock_governance = o->lock_governance;
     s->full_readback = o->full_readback;

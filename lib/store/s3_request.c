@@ -119,6 +119,7 @@ static int try_all(const struct s3_service *s, const struct s3_request *req, con
         bool transient;
         http_answer_deinit(&r->http);
         int rc = send_once(s, req, sha256, &r->http, &transient, e);
+        r->doubtful = r->doubtful || r->http.resent;
         rc = rc == 0 ? judge(s, req, r, e) : transient ? 1 : -1;
         if (rc <= 0)
             return rc;

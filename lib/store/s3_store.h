@@ -33,9 +33,6 @@ enum { S3_ETAG_MAX = 64 };
 
 /* The key of an object, owned. */
 char *s3_key(const struct s3 *s, const char *name);
-/* HEAD, with the ETag ("" if none). ERR_NOT_FOUND only when the bucket is there. */
-int must_check s3_head(struct s3 *s, const char *name, struct store_object *ret,
-                       char etag[S3_ETAG_MAX], struct err *e);
 /* What every object gets: storage class, encryption, lock. */
 void s3_object_headers(const struct s3 *s, struct s3_pairs *headers);
 /* Is the ETag of this answer no MD5, because a key service encrypts the object? */

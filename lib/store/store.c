@@ -169,14 +169,15 @@ int store_get(struct store *s, const char *name, uint64_t offset, void *data, si
 
 int store_get_bytes(struct store *s, const char *name, struct buf *out, struct err *e)
 {
-    enum { STEP = 64 * 1024 };
+    /* From a far store a second round trip costs more than room for a few MiB. */
+    const size_t step = store_get_parallel(s) > 1 ? 4 * 1024 * 1024 : 64 * 1024;
     uint64_t offset = 0;
     size_t got;
 
     do {
         /* One byte past the bound may be asked for: only so is "too large" told from "just fits".
          */
-        size_t room = out->max - out->len < STEP ? out->max - out->len : STEP;
+        size_t room = out->max - out->len < step ? out->max - out->len : step;
         uint8_t spill;
         if (buf_reserve(out, room, e) < 0)
             return -1;
