@@ -5,7 +5,8 @@ import subprocess
 
 from measure import Side, compare, report, shell
 from harness import ROOT, _undo, _of_file, note, temp_dir, write_file
-from jobs import Place, database_source
+from jobs import Place
+from worker_jobs import database_source
 from pg import Cluster
 
 EVENTS = int(os.environ.get("SYNBAK_BENCH_EVENTS", "400000"))

@@ -6,7 +6,8 @@ import subprocess
 
 from measure import Side, compare, report, shell
 from harness import ROOT, _undo, _of_file, note, temp_dir, write_file
-from jobs import Place, files_source
+from jobs import Place
+from worker_jobs import files_source
 
 FILES = os.environ.get("SYNBAK_BENCH_FILES", "20000")
 BYTES = os.environ.get("SYNBAK_BENCH_BYTES", "2G")

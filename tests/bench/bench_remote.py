@@ -8,7 +8,8 @@ import sys
 
 from measure import Side, compare, report
 from harness import ROOT, _undo, _of_file, _of_test, note, start, temp_dir, wait_until, write_file
-from jobs import Place, files_source
+from jobs import Place
+from worker_jobs import files_source
 import rgw
 
 FILES = os.environ.get("SYNBAK_BENCH_FILES", "2000")

@@ -7,8 +7,7 @@ import time
 from harness import Failed
 from measure import peak_memory
 from worker_client import Worker
-
-OWNER = "0" * 31 + "1"
+from worker_jobs import commit_job, folder_store, part, read_job
 
 
 class Place:
@@ -20,9 +19,7 @@ class Place:
         self.number = 0
 
     def store(self):
-        return {"destination": "local", "type": "directory", "path": self.folder, "owner": OWNER,
-                "known_id": None, "key": self.key, "key_hint": "none" if self.key is None else "file:/etc/synbak/key",
-                "old_keys": [], "gzip": True, "level": 2, "volume_bytes": self.volume_bytes}
+        return folder_store(self.folder, key=self.key, level=2, volume_bytes=self.volume_bytes)
 
     def empty(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -51,14 +48,8 @@ class Place:
     def backup(self, verb, source, threads=2):
         self.number += 1
         identity = f"20260101_{self.number // 3600:02}{self.number // 60 % 60:02}{self.number % 60:02}"
-        job = {"job": "bench", "id": identity, "stores": [self.store()]}
-        read = self.work({**job, "verb": verb, "source": source, "threads": threads})
-        commit = {**job, "verb": "commit", "sequence": self.number, "tiers": ["manual"], "reason": "bench",
-                  "started": "2026-01-01T00:00:00Z", "fragment": False, "host": "bench",
-                  "sources": [{"name": source["name"], "type": source["type"], "whole": read["whole"],
-                               "problems": read["problems"],
-                               "artifacts": {d["destination"]: d["artifacts"] for d in read["destinations"]}}]}
-        self.work(commit)
+        read = self.work(read_job(source, [self.store()], "bench", identity, threads))
+        self.work(commit_job([part(source, read)], [self.store()], "bench", identity, self.number))
         return identity
 
     def stored(self, identity, suffix):
@@ -72,14 +63,3 @@ class Place:
                           "sources": [], "configured": sources, "safety_copy": "none", "replace": False,
                           "stop": [], "start": [], "check": [], "state_dir": None, "run": "bench",
                           "yes": True, "database": None, "target": None, **how})
-
-
-def database_source(uri, dump_format="custom"):
-    return {"name": "database", "type": "postgresql", "uri": uri, "restore_uri": uri, "databases": [],
-            "exclude_databases": [], "exclude_tables": [], "exclude_table_data": [], "schemas": [],
-            "schema_only": False, "globals": False, "format": dump_format, "bin_dir": None, "lock_timeout_s": 60}
-
-
-def files_source(path):
-    return {"name": "media", "type": "files", "path": path, "include": [], "exclude": [],
-            "one_file_system": True, "xattrs": True, "allow_empty": False, "had_files": False}

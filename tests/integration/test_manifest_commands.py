@@ -8,36 +8,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import pg
+import tree_world
 from harness import check, contains, equal, lacks, run, run_all, temp_dir, test, write_file
 from tree_world import KEY, command, files, new_tree, picture, same, store
 from worker_client import work
+from worker_jobs import database_source as database
 
 ID = "20261120_143000"
 
 
-def database(uri, name="database", **more):
-    return {"name": name, "type": "postgresql", "uri": uri, "restore_uri": uri, "databases": [],
-            "exclude_databases": [], "exclude_tables": [], "exclude_table_data": [], "schemas": [],
-            "schema_only": False, "globals": False, "format": "custom", "bin_dir": None,
-            "lock_timeout_s": 60, **more}
-
-
-VERBS = {"files": "archive", "command": "command", "postgresql": "dump"}
-
-
 def back_up(place, *sources):
     """Read, commit; the folder of the set."""
-    parts = []
-    for source in sources:
-        r = work({"verb": VERBS[source["type"]], "job": "j", "id": ID, "source": source,
-                  "stores": [place], "threads": 2})
-        equal(r["whole"], True, str(r))
-        parts.append({"name": source["name"], "type": source["type"], "whole": True,
-                      "problems": [], "artifacts": {"local": r["destinations"][0]["artifacts"]}})
-    done = work({"verb": "commit", "job": "j", "id": ID, "sequence": 1, "tiers": ["manual"],
-                 "reason": "a test", "started": "2026-11-20T14:30:00Z", "fragment": False,
-                 "host": "here", "stores": [place], "sources": parts})
-    equal(done["destinations"][0]["ok"], True, str(done))
+    for result in tree_world.back_up(place, *sources, id=ID).values():
+        equal(result["whole"], True, str(result))
     return os.path.join(place["path"], "j", ID)
 
 

@@ -7,11 +7,11 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from harness import check, equal, program, run, run_all, temp_dir, test, wait_until  # noqa: E402
 from worker_client import Worker  # noqa: E402
+from worker_jobs import folder_store  # noqa: E402
 
 
 def store(place):
-    return {"destination": "local", "type": "directory", "path": place, "owner": "ab" * 16, "known_id": None, "key": None,
-            "key_hint": "none", "old_keys": [], "gzip": True, "level": 1, "volume_bytes": 1 << 30}
+    return folder_store(place, volume_bytes=1 << 30)
 
 
 @test

@@ -7,6 +7,7 @@ import struct
 
 from harness import Failed, equal, temp_dir
 from worker_client import work
+from worker_jobs import command_source as command, commit_job, files_source as files, folder_store, part, read_job  # noqa: F401
 
 KEY = "an example key of thirty bytes"
 OWNER = "cd" * 16
@@ -14,41 +15,18 @@ ID = "20261120_143000"
 
 
 def store(path, **more):
-    return {"destination": "local", "type": "directory", "path": path, "owner": OWNER,
-            "known_id": None, "key": None, "key_hint": "file:/etc/synbak/key", "old_keys": [],
-            "gzip": True, "level": 1, "volume_bytes": 1 << 36, **more}
-
-
-def files(path, name="media", **more):
-    return {"name": name, "type": "files", "path": path, "include": [], "exclude": [],
-            "one_file_system": True, "xattrs": True, "allow_empty": False, "had_files": False,
-            **more}
-
-
-def command(name, argv, restore=()):
-    return {"name": name, "type": "command", "command": list(argv),
-            "restore_command": list(restore)}
-
-
-VERBS = {"files": "archive", "command": "command"}
+    return folder_store(path, **{"owner": OWNER, "key_hint": "file:/etc/synbak/key", **more})
 
 
 def archive_job(place, source, id=ID, job="j"):
-    return {"verb": VERBS[source["type"]], "job": job, "id": id, "source": source,
-            "stores": [place], "threads": 2}
+    return read_job(source, [place], job, id)
 
 
 def back_up(place, *sources, id=ID, sequence=1, job="j"):
-    """Archive and commit; the results of the sources by name."""
-    results, parts, artifacts = {}, [], {}
-    for source in sources:
-        r = results[source["name"]] = work(archive_job(place, source, id, job))
-        parts.append({"name": source["name"], "type": source["type"], "whole": r["whole"],
-                      "problems": r["problems"],
-                      "artifacts": {"local": r["destinations"][0]["artifacts"]}})
-    done = work({"verb": "commit", "job": job, "id": id, "sequence": sequence, "tiers": ["manual"],
-                 "reason": "a test", "started": "2026-11-20T14:30:00Z", "fragment": False,
-                 "host": "here", "stores": [place], "sources": parts})
+    """Read and commit; the results of the sources by name."""
+    results = {source["name"]: work(archive_job(place, source, id, job)) for source in sources}
+    parts = [part(source, results[source["name"]]) for source in sources]
+    done = work(commit_job(parts, [place], job, id, sequence))
     equal(done["destinations"][0]["ok"], True, str(done))
     return results
 

@@ -3,8 +3,7 @@ import os
 
 from harness import equal, temp_dir, write_file
 from worker_client import work
-
-OWNER = "ab" * 16
+from worker_jobs import OWNER, commit_job, files_source, folder_store, part, read_job  # noqa: F401
 
 
 class Work:
@@ -19,22 +18,16 @@ class Work:
         write_file(f"{self.tree}/text", "a line\n" * 1000)
 
     def store(self):
-        return {"destination": "local", "type": "directory", "path": self.place, "owner": OWNER, "known_id": None,
-                "key": None, "key_hint": "none", "old_keys": [], "gzip": True, "level": 1, "volume_bytes": 1 << 20}
+        return folder_store(self.place, volume_bytes=1 << 20)
 
     def source(self):
-        return {"name": "tree", "type": "files", "path": self.tree, "include": [], "exclude": [],
-                "one_file_system": True, "xattrs": True, "allow_empty": False, "had_files": False}
+        return files_source(self.tree, "tree")
 
     def archive_job(self, identity):
-        return {"verb": "archive", "job": "j", "id": identity, "source": self.source(), "stores": [self.store()],
-                "threads": 1}
+        return read_job(self.source(), [self.store()], "j", identity, threads=1)
 
     def commit_job(self, identity, read, sequence):
-        return {"verb": "commit", "job": "j", "id": identity, "sequence": sequence, "tiers": ["daily"], "reason": "test",
-                "started": "2026-01-01T00:00:00Z", "fragment": False, "host": "h", "stores": [self.store()],
-                "sources": [{"name": "tree", "type": "files", "whole": read["whole"], "problems": read["problems"],
-                             "artifacts": {d["destination"]: d["artifacts"] for d in read["destinations"]}}]}
+        return commit_job([part(self.source(), read)], [self.store()], "j", identity, sequence)
 
     def make(self, identity, sequence, **options):
         read = work(self.archive_job(identity), **options)
