@@ -15,6 +15,8 @@ struct world {
 
 static char *const names[PLACES] = {(char[]){"local"}, (char[]){"nas"}, (char[]){"vault"}};
 
+static char job_name[] = "a", usual_time[] = "";
+
 /* Three destinations, all of them listed: a disk, a slow mount, a bucket. */
 static struct world *world(const char *sets)
 {
@@ -28,7 +30,7 @@ static struct world *world(const char *sets)
         w.places[i] = (struct copy_place){.known = true, .listed = true};
     }
     w.destinations[2].type = DESTINATION_S3;
-    w.job = (struct job){.name = (char[]){"a"},
+    w.job = (struct job){.name = job_name,
                          .destinations = w.list,
                          .destination_count = PLACES,
                          .keep_last = KEEP_UNSET,
@@ -143,7 +145,7 @@ TEST(what_retention_would_not_keep_is_not_owed)
               "20261119_020000 local daily db:100\n20261120_020000 local daily db:100\n");
 
     w->job.destination_count = 2;
-    w->job.tiers[TIER_DAILY] = (struct tier_rule){.on = true, .when = (char[]){""}, .keep = 2};
+    w->job.tiers[TIER_DAILY] = (struct tier_rule){.on = true, .when = usual_time, .keep = 2};
     owes(w, "20261120_020000 local>nas\n20261119_020000 local>nas late\n");
 }
 
@@ -154,7 +156,7 @@ TEST(what_is_read_now_is_not_owed_for_that)
                             "20261120_020000 local daily db:100\n");
 
     w->job.destination_count = 2;
-    w->job.tiers[TIER_DAILY] = (struct tier_rule){.on = true, .when = (char[]){""}, .keep = 1};
+    w->job.tiers[TIER_DAILY] = (struct tier_rule){.on = true, .when = usual_time, .keep = 1};
     owes(w, "20261120_020000 local>nas\n");
 }
 
@@ -166,7 +168,7 @@ TEST(deletion_on_hold_or_bounded_makes_nothing_owed)
 
     w->job.destination_count = 2;
     w->job.max_delete = 1;
-    w->job.tiers[TIER_DAILY] = (struct tier_rule){.on = true, .when = (char[]){""}, .keep = 1};
+    w->job.tiers[TIER_DAILY] = (struct tier_rule){.on = true, .when = usual_time, .keep = 1};
     owes(w, "20261120_020000 local>nas\n");
 }
 

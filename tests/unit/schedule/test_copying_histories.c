@@ -40,9 +40,11 @@ struct history {
 static char *const names[PLACES] = {(char[]){"local"}, (char[]){"nas"}, (char[]){"vault"}};
 static char *const source_names[SOURCES] = {(char[]){"db"}, (char[]){"media"}};
 
+static char job_name[] = "a";
+
 static void random_job(struct history *h)
 {
-    h->job = (struct job){.name = (char[]){"a"},
+    h->job = (struct job){.name = job_name,
                           .destinations = h->list,
                           .destination_count = PLACES,
                           .keep_last = rnd(4) == 0 ? (int)rnd(4) : KEEP_UNSET,

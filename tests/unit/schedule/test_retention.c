@@ -3,9 +3,11 @@
 #include "lib/schedule/retention.h"
 #include "tests/unit/schedule/sets.h"
 
+static char job_name[] = "a", usual_time[] = "";
+
 static struct job job_with(void)
 {
-    return (struct job){.name = (char[]){"a"},
+    return (struct job){.name = job_name,
                         .keep_last = KEEP_UNSET,
                         .keep_manual = KEEP_FOREVER,
                         .max_delete = 10,
@@ -14,7 +16,7 @@ static struct job job_with(void)
 
 static void keep(struct job *job, int tier, int n)
 {
-    job->tiers[tier] = (struct tier_rule){.on = true, .when = (char[]){""}, .keep = n};
+    job->tiers[tier] = (struct tier_rule){.on = true, .when = usual_time, .keep = n};
 }
 
 static struct retention_input input(const struct job *job, const struct sets *sets)

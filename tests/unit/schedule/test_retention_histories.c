@@ -36,9 +36,11 @@ struct history {
 
 static char *const source_names[SOURCES] = {(char[]){"db"}, (char[]){"media"}, (char[]){"keys"}};
 
+static char job_name[] = "a";
+
 static void random_job(struct history *h)
 {
-    h->job = (struct job){.name = (char[]){"a"},
+    h->job = (struct job){.name = job_name,
                           .keep_last = rnd(4) == 0 ? (int)rnd(4) : KEEP_UNSET,
                           .keep_within_s = rnd(4) == 0 ? (int64_t)rnd(30) * DAY : 0,
                           .keep_manual = rnd(3) == 0 ? (int)rnd(3) : KEEP_FOREVER,

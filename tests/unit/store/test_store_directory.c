@@ -313,7 +313,7 @@ TEST(a_real_file_system_fills_up_and_turns_read_only)
     char old[4] = "";
     size_t n;
 
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", test_dir(), "tmpfs", 0, "size=512k,mode=700") != 0) {
         test_note("not allowed to mount: not tested");
         return;
@@ -324,7 +324,7 @@ TEST(a_real_file_system_fills_up_and_turns_read_only)
     ASSERT_CONTAINS(e.text, "free some space");
     ASSERT_EQ(object_count(s), 1);
     put(s, "job/2/b", "the space is free again");
-    ASSERT_EQ(mount(NULL, test_dir(), NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    ASSERT_EQ(mount("none", test_dir(), "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), 0);
     ASSERT_ERR(store_put_bytes(s, "job/3/c", "x", 1, STORE_REPLACE, &e), e, ERR_IO);
     ASSERT_CONTAINS(e.text, "read-only");
     ASSERT_ERR(store_delete(s, "job/1/old", &e), e, ERR_IO);
