@@ -93,6 +93,9 @@ static void leave(pthread_mutex_t **lock)
     (void)pthread_mutex_unlock(*lock);
 }
 
+/* Until the end of the scope. */
+#define HOLD(store) _cleanup_(leave) __attribute__((unused)) pthread_mutex_t *lock_ = enter(store)
+
 /* At the start of every call. */
 static int arrive(struct store *s, struct err *e)
 {
@@ -141,7 +144,7 @@ static int memory_put_write(struct store_put *put, const void *data, size_t len,
 {
     while (atomic_load(&memory_of(put->store)->faults.hold_puts))
         (void)usleep(1000);
-    _cleanup_(leave) pthread_mutex_t *lock = enter(put->store);
+    HOLD(put->store);
     struct memory_put *p = (struct memory_put *)put;
 
     if (arrive(put->store, e) < 0)
@@ -155,7 +158,7 @@ static int memory_put_write(struct store_put *put, const void *data, size_t len,
 static int memory_put_seal(struct store_put *put, uint64_t offset, size_t len,
                            const uint8_t sha256[STORE_DIGEST_LEN], struct err *e)
 {
-    _cleanup_(leave) pthread_mutex_t *lock = enter(put->store);
+    HOLD(put->store);
     struct memory_put *p = (struct memory_put *)put;
     uint8_t found[SHA256_DIGEST_LENGTH];
 
@@ -183,7 +186,7 @@ static void insert(struct catalog *c, struct object o)
 static int memory_put_commit(struct store_put *put, const char *name, enum store_commit how,
                              struct err *e)
 {
-    _cleanup_(leave) pthread_mutex_t *lock = enter(put->store);
+    HOLD(put->store);
     struct memory_put *p = (struct memory_put *)put;
     struct memory_store *m = memory_of(put->store);
 
@@ -225,7 +228,7 @@ static int not_found(struct store *s, const char *name, struct err *e)
 static int memory_get(struct store *s, const char *name, uint64_t offset, void *data, size_t len,
                       size_t *ret_len, struct err *e)
 {
-    _cleanup_(leave) pthread_mutex_t *lock = enter(s);
+    HOLD(s);
 
     if (arrive(s, e) < 0)
         return -1;
@@ -242,7 +245,7 @@ static int memory_get(struct store *s, const char *name, uint64_t offset, void *
 static int memory_list(struct store *s, const char *prefix, bool fold, const char *after,
                        struct store_object *out, size_t max, size_t *ret_count, struct err *e)
 {
-    _cleanup_(leave) pthread_mutex_t *lock = enter(s);
+    HOLD(s);
 
     struct memory_store *m = memory_of(s);
     const struct catalog *c = m->faults.stale_lists ? &m->before : &m->now;
@@ -269,7 +272,7 @@ static int memory_list(struct store *s, const char *prefix, bool fold, const cha
 
 static int memory_stat(struct store *s, const char *name, struct store_object *ret, struct err *e)
 {
-    _cleanup_(leave) pthread_mutex_t *lock = enter(s);
+    HOLD(s);
 
     if (arrive(s, e) < 0)
         return -1;
@@ -283,7 +286,7 @@ static int memory_stat(struct store *s, const char *name, struct store_object *r
 
 static int memory_delete(struct store *s, const char *name, struct err *e)
 {
-    _cleanup_(leave) pthread_mutex_t *lock = enter(s);
+    HOLD(s);
 
     struct memory_store *m = memory_of(s);
 
