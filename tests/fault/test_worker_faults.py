@@ -14,7 +14,7 @@ from harness import Failed, check, equal, note, run_all, test  # noqa: E402
 from small_work import Work  # noqa: E402
 from worker_client import Worker, work  # noqa: E402
 
-SHORT_STEPS = 20  # how many N of a campaign the short form tries
+SHORT_STEPS = 10  # how many N of a campaign the short form tries
 
 
 def environment(fault):
