@@ -182,6 +182,12 @@ static int claim_unmarked(struct store *s, const char *owner, struct marker *ret
     return -1;
 }
 
+/* What lies in a bucket or on a server is named by an address. */
+static bool is_mounted_here(const struct store *s)
+{
+    return store_place(s)[0] == '/';
+}
+
 int marker_claim(struct store *s, const char *owner, const char *known_id, struct marker *ret,
                  struct err *e)
 {
@@ -189,19 +195,21 @@ int marker_claim(struct store *s, const char *owner, const char *known_id, struc
 
     if (marker_read(s, ret, &why) == 0) {
         if (known_id != NULL && strcmp(ret->id, known_id) != 0)
-            return err_set(
-                e, ERR_NOT_MOUNTED,
-                "%s holds another destination than before (%.8s… instead of %.8s…): "
-                "mount the right one; if the change is meant: synbakctl adopt DESTINATION",
-                store_place(s), ret->id, known_id);
+            return err_set(e, ERR_NOT_MOUNTED,
+                           "%s holds another destination than before (%.8s… instead of %.8s…): "
+                           "%s; if the change is meant: synbakctl adopt DESTINATION",
+                           store_place(s), ret->id, known_id,
+                           is_mounted_here(s) ? "mount the right one" : "name the right one");
         return check_owner(s, ret, owner, e);
     }
     if (why.code == ERR_NOT_FOUND && known_id != NULL)
-        return err_set(
-            e, ERR_NOT_MOUNTED,
-            "%s has lost its %s: it is probably not mounted (mount it; if its content is "
-            "gone for good: synbakctl adopt DESTINATION)",
-            store_place(s), MARKER_NAME);
+        return err_set(e, ERR_NOT_MOUNTED,
+                       "%s has lost its %s: it is probably %s; if its content is gone for good: "
+                       "synbakctl adopt "
+                       "DESTINATION)",
+                       store_place(s), MARKER_NAME,
+                       is_mounted_here(s) ? "not mounted (mount it"
+                                          : "another place than before (correct the destination");
     if (why.code == ERR_NOT_FOUND)
         return claim_unmarked(s, owner, ret, e);
     if (e != NULL)

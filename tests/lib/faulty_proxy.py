@@ -4,6 +4,9 @@
     proxy.fail(3, "lost")                  what happens to the third request from now on
     proxy.endpoint                         instead of the service's own
     proxy.log                              "METHOD PATH?QUERY" of each request, in order
+    proxy.before("PUT", 2, action)         called once, before the second such request is passed on; or a fault's
+                                           name: what happens to that one
+    proxy.old_lists = True                 every list is stale, until told otherwise
 
     500        a refusal without doing it           truncated   done, and half of the answer arrives
     slowdown   503 with <Code>SlowDown</Code>       etag        done, and every ETag in the answer is another
@@ -94,6 +97,7 @@ class FaultyProxy:
     def __init__(self, port):
         self.backend, self.faults, self.log = ("127.0.0.1", port), {}, []
         self.received, self.failed = 0, 0  # bytes of bodies passed on; faults that happened
+        self.old_lists, self.awaited = False, []  # awaited: [part of a line, how many more, action]
         self.lock, self.streams = threading.Lock(), set()
         self.server = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.server.getsockname()[1]
@@ -108,6 +112,25 @@ class FaultyProxy:
             self.log.clear()
             self.faults = {number: kind} if kind else {}
             self.failed = 0
+
+    def before(self, part, count, action):
+        """Once, at the count-th request from now on whose line contains part."""
+        with self.lock:
+            self.awaited.append([part, count, action])
+
+    def _act(self, line):
+        """What was awaited happens; the fault of this request, or None. Lock held: no other one overtakes it."""
+        kind = None
+        for entry in [a for a in self.awaited if a[0] in line]:
+            entry[1] -= 1
+            if entry[1] > 0:
+                continue
+            self.awaited.remove(entry)
+            if callable(entry[2]):
+                entry[2]()
+            else:
+                kind = entry[2]
+        return kind
 
     def stop(self):
         try:
@@ -154,8 +177,10 @@ class FaultyProxy:
         method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
         with self.lock:
             self.log.append(f"{method} {target}")
-            kind = self.faults.pop(len(self.log), None)
+            kind = self._act(self.log[-1]) or self.faults.pop(len(self.log), None)
             self.failed += kind is not None
+            if self.old_lists and "list-type=2" in target:
+                kind = "stale"
         length = length_of(head)
         if kind == "reset":
             client.close(reset=True)
