@@ -22,18 +22,27 @@ static void judge(struct cli *c, const json_t *by_job)
     }
 }
 
-int bare_scan(struct cli *c, const json_t *store, const char *job, json_t **ret, struct err *e)
+/* What lies there of one job, or of all for NULL; of one set, or of all for NULL. */
+static int scan_place(struct cli *c, const json_t *store, const char *job, const char *id,
+                      json_t **ret, struct err *e)
 {
-    _cleanup_json_ json_t *jobs = json_array();
+    _cleanup_json_ json_t *jobs = json_array(), *ids = json_array();
 
     if (job != NULL)
         (void)json_array_append_new(jobs, json_printable(job));
+    if (id != NULL)
+        (void)json_array_append_new(ids, json_printable(id));
     const struct worker_run run = {.screen = &c->screen,
                                    .quiet = true,
-                                   .job = json_pack("{s:s, s:O, s:O, s:[], s:i}", "verb", "scan",
-                                                    "store", store, "jobs", jobs, "in_progress",
-                                                    "sweep_age_s", 0)};
-    if (worker_run(&run, ret, e) < 0)
+                                   .job = json_pack("{s:s, s:O, s:O, s:O, s:[], s:i}", "verb",
+                                                    "scan", "store", store, "jobs", jobs, "ids",
+                                                    ids, "in_progress", "sweep_age_s", 0)};
+    return worker_run(&run, ret, e);
+}
+
+int bare_scan(struct cli *c, const json_t *store, const char *job, json_t **ret, struct err *e)
+{
+    if (scan_place(c, store, job, NULL, ret, e) < 0)
         return -1;
     judge(c, json_object_get(*ret, "sets"));
     return 0;
@@ -148,38 +157,44 @@ static int check_damaged(const json_t *scan, json_t *by_job, const char *job, co
                    json_opt_string(found, "error", "it does not open"));
 }
 
+int bare_reach(struct cli *c, const json_t *store, const char *job, const char *id, struct err *e)
+{
+    _cleanup_json_ json_t *scan = NULL;
+    json_t *by_job, *set;
+    size_t i;
+
+    if (scan_place(c, store, job, id, &scan, e) < 0 ||
+        json_get_object(scan, "sets", &by_job, e) < 0 ||
+        check_damaged(scan, by_job, job, id, e) < 0)
+        return -1;
+    json_array_foreach(json_object_get(by_job, job), i,
+                       set) if (str_equal(json_opt_string(set, "id", NULL), id)) return 0;
+    return err_set(e, ERR_NOT_FOUND, "%s/%s is not there", job, id);
+}
+
+/* A far place answers for one set at once and for all of them slowly: the others are looked at only for
+ * what must be chosen from them, or to say which one is near. */
 int bare_find(struct cli *c, const json_t *store, const char *job, const char *id, char **ret_job,
               char **ret_id, struct err *e)
 {
     _cleanup_json_ json_t *scan = NULL;
     json_t *by_job;
-    const char *found_job = NULL, *found_id = NULL;
+    const char *found_job = job, *found_id = id;
+    struct err why = {.code = ERR_NOT_FOUND};
 
-    if (bare_scan(c, store, job, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
-        check_damaged(scan, by_job, job, id, e) < 0 || choose_job(by_job, job, &found_job, e) < 0 ||
-        choose_set(found_job, json_object_get(by_job, found_job), id, &found_id, e) < 0)
+    if (job != NULL && strcmp(id, "latest") != 0 && bare_reach(c, store, job, id, &why) == 0)
+        why.code = ERR_NONE;
+    if (why.code != ERR_NONE && why.code != ERR_NOT_FOUND)
+        return err_set(e, why.code, "%s", why.text);
+    if (why.code == ERR_NOT_FOUND &&
+        (bare_scan(c, store, job, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
+         check_damaged(scan, by_job, job, id, e) < 0 ||
+         choose_job(by_job, job, &found_job, e) < 0 ||
+         choose_set(found_job, json_object_get(by_job, found_job), id, &found_id, e) < 0))
         return -1;
     *ret_job = mem_strdup(found_job);
     *ret_id = mem_strdup(found_id);
     return 0;
-}
-
-int bare_reach(struct cli *c, const json_t *store, const char *job, const char *id, struct err *e)
-{
-    _cleanup_json_ json_t *scan = NULL;
-    const struct worker_run run = {.screen = &c->screen,
-                                   .quiet = true,
-                                   .job = json_pack("{s:s, s:O, s:[s], s:[s], s:[], s:i}", "verb",
-                                                    "scan", "store", store, "jobs", job, "ids", id,
-                                                    "in_progress", "sweep_age_s", 0)};
-    json_t *by_job;
-
-    if (worker_run(&run, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
-        check_damaged(scan, by_job, job, id, e) < 0)
-        return -1;
-    if (json_array_size(json_object_get(by_job, job)) > 0)
-        return 0;
-    return err_set(e, ERR_NOT_FOUND, "%s/%s is not there", job, id);
 }
 
 /* A SET of the scan as a SETSTATUS of the daemon's. What only the daemon knows is left out. */

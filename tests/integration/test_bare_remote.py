@@ -8,6 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rgw  # noqa: E402
+from faulty_proxy import FaultyProxy  # noqa: E402
 from harness import check, contains, equal, lacks, program, run, run_all, temp_dir, test, write_file  # noqa: E402
 from small_work import Work  # noqa: E402
 from sshd import Sshd  # noqa: E402
@@ -103,6 +104,19 @@ def looks_around(w):
 @test(limit=240)
 def everything_comes_back_from_a_bucket():
     looks_around(Bucket())
+
+
+@test(limit=120)
+def a_set_that_is_named_costs_no_look_at_the_others():
+    w = Bucket()
+    w.make(FIRST, 1)
+    w.make(SECOND, 2)
+    proxy = FaultyProxy(w.server.port)
+    w.options = tuple(proxy.endpoint if o == w.server.endpoint else o for o in w.options)
+    contains(w.there("verify", f"j/{FIRST}").stdout, "verified: 1 set")
+    check(any(f"{FIRST}/manifest.json" in line for line in proxy.log))
+    lacks(" ".join(line for line in proxy.log if line.startswith("GET")), f"{SECOND}/manifest.json")
+    contains(w.there("verify", "j/20260102_020001", ok=False).stderr, f"the nearest is {SECOND}")
 
 
 @test(limit=240)
