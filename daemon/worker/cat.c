@@ -205,7 +205,7 @@ int verb_cat(struct worker *w, const json_t *job, json_t **ret_result, struct er
 {
     struct cat c = {.worker = w};
 
-    if (set_reader_open(job, &c.set, e) < 0)
+    if (set_reader_open(w, job, &c.set, e) < 0)
         return -1;
     int rc =
         choose(&c, json_opt_string(job, "source", NULL), json_opt_string(job, "path", NULL), e);

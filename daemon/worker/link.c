@@ -217,6 +217,11 @@ bool worker_cancelled(const struct worker *w)
     return atomic_load(&w->asked_to_stop) || (atomic_load(&w->gone) && !atomic_load(&w->outlives));
 }
 
+bool worker_is_stopped(void *worker)
+{
+    return worker_cancelled(worker);
+}
+
 void worker_outlive(struct worker *w)
 {
     atomic_store(&w->outlives, true);

@@ -122,7 +122,7 @@ int verb_ls(struct worker *w, const json_t *job, json_t **ret_result, struct err
     struct listing l = {.worker = w, .below = json_opt_string(job, "path", NULL)};
     struct set_reader set;
 
-    if (set_reader_open(job, &set, e) < 0)
+    if (set_reader_open(w, job, &set, e) < 0)
         return -1;
     l.entries = json_array();
     int rc = list_set(&l, &set, json_opt_string(job, "source", NULL), e);

@@ -343,7 +343,8 @@ static int change_and_start(struct restore *r, struct err *e)
 
 static int restore(struct restore *r, const json_t *job, struct err *e)
 {
-    if (restore_plan_read(job, &r->plan, e) < 0 || set_reader_open(job, &r->set, e) < 0 ||
+    if (restore_plan_read(job, &r->plan, e) < 0 ||
+        set_reader_open(r->worker, job, &r->set, e) < 0 ||
         restore_plan_make(&r->plan, r->worker, &r->set.manifest, e) < 0 ||
         check_safety_copy(r, e) < 0)
         return -1;
@@ -351,6 +352,8 @@ static int restore(struct restore *r, const json_t *job, struct err *e)
     if (confirm(r, e) < 0)
         return -1;
     worker_outlive(r->worker);
+    if (r->plan.replaces) /* what was taken away must come back, however slowly */
+        store_stop_reads(r->set.from.store, NULL, NULL);
     if (r->plan.replaces && verify_all(r, e) < 0)
         return -1;
     return change_and_start(r, e);

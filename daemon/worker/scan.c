@@ -123,7 +123,8 @@ static int scan_sets(struct scan *s, const char *job, struct set_fetch *fetch, s
         if ((committed ? scan_set(s, job, set, list, e) : sweep_set(s, job, set->entry, e)) < 0)
             return -1;
     }
-    return 0;
+    /* marks that could not be read are no news of a scan that was stopped */
+    return worker_cancelled(s->worker) ? err_set(e, ERR_CANCELLED, "cancelled") : 0;
 }
 
 /* Where only some sets are asked for, the others cost no request. */
@@ -166,7 +167,10 @@ static int read_job(const json_t *job, struct scan *s, struct err *e)
     for (size_t i = 0; i < s->jobs.count; i++)
         if (!str_is_name(s->jobs.items[i]))
             return err_set(e, ERR_FORMAT, "\"jobs\" has something that is no name");
-    return destination_open(store, &s->destination, e);
+    if (destination_open(store, &s->destination, e) < 0)
+        return -1;
+    store_stop_reads(s->destination.store, worker_is_stopped, s->worker);
+    return 0;
 }
 
 /* Without an owner nobody claims anything: synbakctl looks, on a machine that need not be the one

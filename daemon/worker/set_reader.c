@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-int set_reader_open(const json_t *job, struct set_reader *ret, struct err *e)
+int set_reader_open(struct worker *w, const json_t *job, struct set_reader *ret, struct err *e)
 {
     *ret = (struct set_reader){0};
     if (destination_open_set(job, &ret->from, &ret->job, &ret->id, e) < 0)
         return -1;
+    store_stop_reads(ret->from.store, worker_is_stopped, w);
     ret->prefix = mem_printf("%s/%s", ret->job, ret->id);
     if (keyring_read(ret->from.ring, ret->from.store, ret->job, ret->id, NULL, &ret->manifest,
                      &ret->key, NULL, e) == 0)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/worker/destination.h"
+#include "daemon/worker/worker.h"
 
 struct set_reader {
     struct destination from;
@@ -11,8 +12,10 @@ struct set_reader {
     const struct secret *key; /* opens its artifacts; borrowed from `from`; NULL: none */
 };
 
-/* From a job with "store" and "job","id", or with "file". */
-int must_check set_reader_open(const json_t *job, struct set_reader *ret, struct err *e);
+/* From a job with "store" and "job","id", or with "file". What is read from it ends soon once the worker
+ * is cancelled. */
+int must_check set_reader_open(struct worker *w, const json_t *job, struct set_reader *ret,
+                               struct err *e);
 struct artifact_source set_reader_source(struct set_reader *r, const struct manifest_artifact *a);
 void set_reader_close(struct set_reader *r); /* safe on a zeroed one */
 

@@ -23,6 +23,8 @@ int must_check worker_ask(struct worker *w, const char *text, json_t *replaced, 
 /* The other side asked us to stop, or is gone: clean up and return ERR_CANCELLED. Long loops ask
  * at least once a second of work. */
 bool worker_cancelled(const struct worker *w);
+/* For store_stop_reads: the same of a struct worker *. */
+bool worker_is_stopped(void *worker);
 /* From here on the work is done whether or not anybody is there to see its end: a confirmed restore
  * must not stop half-way because a terminal hung up. "cancel" still counts. */
 void worker_outlive(struct worker *w);

@@ -166,7 +166,8 @@ static int look_for_stop(void *arg, curl_off_t to_get, curl_off_t got, curl_off_
     (void)got;
     (void)to_send;
     (void)sent;
-    return atomic_load(x->req->stop) ? 1 : 0;
+    return (x->req->stop != NULL && atomic_load(x->req->stop)) ||
+           (x->req->stopped != NULL && x->req->stopped(x->req->stopped_arg));
 }
 
 static void set_method(CURL *curl, struct exchange *x)
@@ -218,7 +219,7 @@ static void set_up(CURL *curl, struct exchange *x, struct curl_slist *headers, c
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
-    if (req->stop != NULL) {
+    if (req->stop != NULL || req->stopped != NULL) {
         curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
         curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_for_stop);
         curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);

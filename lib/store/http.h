@@ -31,6 +31,8 @@ struct http_request {
     size_t into_len;
     int stall_s;             /* give up after so long without a byte either way; 0: 30 */
     const atomic_bool *stop; /* give up within a second once it is set (ERR_CANCELLED); or NULL */
+    bool (*stopped)(void *arg); /* likewise, once it is true; or NULL */
+    void *stopped_arg;
 };
 
 enum { HTTP_BODY_MAX = 8 * 1024 * 1024 };

@@ -26,8 +26,9 @@ struct store_ops {
     int (*space)(struct store *s, struct store_space *ret, struct err *e);
     int (*sweep)(struct store *s, int64_t age_s, size_t *ret_removed, struct err *e);
     int (*point)(struct store *s, const char *name, const char *target, struct err *e);
-    int get_parallel;     /* 0 counts as 1 */
-    const char *readback; /* NULL counts as "read" */
+    int get_parallel;                                                    /* 0 counts as 1 */
+    const char *readback;                                                /* NULL counts as "read" */
+    void (*stop_reads)(struct store *s, store_stop_cb *stop, void *arg); /* NULL: it is near */
     char *(*local_path)(struct store *s, const char *name);
 };
 

@@ -226,6 +226,14 @@ static void s3_close(struct store *base)
     free(s);
 }
 
+static void s3_stop_reads(struct store *base, store_stop_cb *stop, void *arg)
+{
+    struct s3 *s = s3_of(base);
+
+    s->service.stop_reads = stop;
+    s->service.stop_arg = arg;
+}
+
 static const struct store_ops s3_ops = {
     .close = s3_close,
     .put_begin = s3_put_begin,
@@ -239,6 +247,7 @@ static const struct store_ops s3_ops = {
     .delete = s3_delete,
     .space = s3_space,
     .sweep = s3_sweep,
+    .stop_reads = s3_stop_reads,
     .point = s3_point,
     .local_path = s3_local_path,
 };

@@ -14,7 +14,7 @@
 #include "lib/store/s3_refusal.h"
 #include "lib/store/s3_sign.h"
 
-enum { TRIES = 8, PAUSE_FIRST_MS = 200, PAUSE_MAX_MS = 10000, PATIENCE_S = 110 };
+enum { TRIES = 8, PAUSE_FIRST_MS = 200, PAUSE_MAX_MS = 10000, PATIENCE_S = 110, LOOK_MS = 500 };
 
 static void sha256_hex(const void *data, size_t len, char out[65])
 {
@@ -56,6 +56,17 @@ static char *path_of(const struct s3_service *s, const struct s3_request *req)
                       key != NULL ? key : "");
 }
 
+static bool is_read(const struct s3_request *req)
+{
+    return strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0;
+}
+
+static bool is_stopped(const struct s3_service *s, const struct s3_request *req)
+{
+    return (req->stop != NULL && atomic_load(req->stop)) ||
+           (is_read(req) && s->stop_reads != NULL && s->stop_reads(s->stop_arg));
+}
+
 static int send_once(const struct s3_service *s, const struct s3_request *req, const char *sha256,
                      struct http_answer *ret, bool *ret_transient, struct err *e)
 {
@@ -79,7 +90,9 @@ static int send_once(const struct s3_service *s, const struct s3_request *req, c
                                                  .into = req->into,
                                                  .into_len = req->into_len,
                                                  .stall_s = req->stall_s,
-                                                 .stop = req->stop},
+                                                 .stop = req->stop,
+                                                 .stopped = is_read(req) ? s->stop_reads : NULL,
+                                                 .stopped_arg = s->stop_arg},
                           ret, ret_transient, e);
     strlist_deinit(&lines);
     s3_pairs_deinit(&headers);
@@ -110,6 +123,18 @@ static int64_t pause_ms(int tries)
     return most / 2 + most / 2 * random / UINT16_MAX;
 }
 
+/* False: nobody waits for it any more. */
+static bool pause_unless_stopped(const struct s3_service *s, const struct s3_request *req,
+                                 int64_t ms)
+{
+    for (int64_t left = ms; left > 0; left -= LOOK_MS) {
+        if (is_stopped(s, req))
+            return false;
+        clock_sleep_ms(left < LOOK_MS ? left : LOOK_MS);
+    }
+    return !is_stopped(s, req);
+}
+
 static int try_all(const struct s3_service *s, const struct s3_request *req, const char *sha256,
                    struct s3_reply *r, struct err *e)
 {
@@ -126,10 +151,10 @@ static int try_all(const struct s3_service *s, const struct s3_request *req, con
         r->doubtful = true;
         int64_t pause = pause_ms(tries);
         if (tries == (req->tries > 0 ? req->tries : TRIES) ||
-            (req->stop != NULL && atomic_load(req->stop)) ||
             clock_mono().us - begin.us + pause * 1000 > PATIENCE_S * 1000000LL)
             return -1;
-        clock_sleep_ms(pause);
+        if (!pause_unless_stopped(s, req, pause))
+            return err_set(e, ERR_CANCELLED, "cancelled");
     }
 }
 

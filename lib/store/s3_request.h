@@ -8,6 +8,7 @@
 #include "lib/store/http.h"
 #include "lib/store/s3_pairs.h"
 #include "lib/store/s3_xml.h"
+#include "lib/store/store.h"
 
 struct s3_service {
     struct http *http; /* owned, as all of these but the secrets */
@@ -17,6 +18,8 @@ struct s3_service {
     char *bucket, *region;
     char *place;                                                  /* for messages */
     const struct secret *access_key, *secret_key, *session_token; /* the last may be NULL */
+    store_stop_cb *stop_reads;                                    /* as in store.h, or NULL */
+    void *stop_arg;
 };
 
 struct s3_reply;

@@ -180,6 +180,18 @@ static void sftp_close(struct store *base)
     free(s);
 }
 
+static void sftp_stop_reads(struct store *base, store_stop_cb *stop, void *arg)
+{
+    struct sftp_store *s = sftp_of(base);
+
+    (void)pthread_mutex_lock(&s->lock);
+    s->stop_reads = stop;
+    s->stop_arg = arg;
+    if (s->link != NULL)
+        sftp_link_stop_when(s->link, stop, arg);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 static const struct store_ops sftp_ops = {
     .close = sftp_close,
     .put_begin = sftp_put_begin,
@@ -193,6 +205,7 @@ static const struct store_ops sftp_ops = {
     .delete = sftp_delete,
     .space = sftp_space,
     .sweep = sftp_sweep,
+    .stop_reads = sftp_stop_reads,
     .point = sftp_point,
     .local_path = sftp_local_path,
 };

@@ -39,6 +39,8 @@ struct sftp_link {
     struct sftp_call *calls, **calls_end;
     uint32_t next_id;
     struct mono heard;
+    store_stop_cb *stop_when; /* or NULL */
+    void *stop_arg;
 
     uint8_t head[LENGTH_LEN]; /* of the packet that is coming in */
     uint8_t *in;
@@ -225,7 +227,9 @@ static void check_silence(struct sftp_link *l)
 {
     int next;
 
-    if (clock_mono().us - l->heard.us > SFTP_ANSWER_MS * 1000LL)
+    if (l->stop_when != NULL && l->stop_when(l->stop_arg))
+        fail(l, ERR_CANCELLED, "cancelled");
+    else if (clock_mono().us - l->heard.us > SFTP_ANSWER_MS * 1000LL)
         fail(l, ERR_TIMEOUT,
              "the server has not answered for a minute (it is overloaded or cut off)");
     else if (l->stuck == FREE)
@@ -425,6 +429,14 @@ int sftp_link_open(const struct sftp_options *o, const char *place, struct sftp_
         pthread_create(&l->keeper, NULL, keep, l) == 0; /* without one only idleness is worse */
     *ret = l;
     return 0;
+}
+
+void sftp_link_stop_when(struct sftp_link *l, store_stop_cb *stop, void *arg)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    l->stop_when = stop;
+    l->stop_arg = arg;
+    (void)pthread_mutex_unlock(&l->lock);
 }
 
 struct sftp_link *sftp_link_ref(struct sftp_link *l)

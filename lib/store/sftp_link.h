@@ -33,6 +33,8 @@ int must_check sftp_link_open(const struct sftp_options *o, const char *place,
                               struct sftp_link **ret, struct err *e);
 struct sftp_link *sftp_link_ref(struct sftp_link *l);
 void sftp_link_unref(struct sftp_link *l); /* the last one closes; NULL-safe */
+/* Fail with ERR_CANCELLED while something is awaited and stop(arg) is true; NULL: never. */
+void sftp_link_stop_when(struct sftp_link *l, store_stop_cb *stop, void *arg);
 bool sftp_link_has_failed(struct sftp_link *l);
 const struct sftp_extensions *sftp_link_extensions(const struct sftp_link *l);
 const char *sftp_link_place(const struct sftp_link *l);

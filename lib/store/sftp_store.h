@@ -44,6 +44,8 @@ struct sftp_store {
     bool connected;                     /* once at least */
     struct sftp_file files[SFTP_FILES]; /* of that link */
     uint64_t uses;
+    store_stop_cb *stop_reads; /* as in store.h, or NULL */
+    void *stop_arg;
 };
 
 static inline struct sftp_store *sftp_of(struct store *s)

@@ -48,6 +48,12 @@ const char *store_place(const struct store *s)
     return s->place;
 }
 
+void store_stop_reads(struct store *s, store_stop_cb *stop, void *arg)
+{
+    if (s->ops->stop_reads != NULL)
+        s->ops->stop_reads(s, stop, arg);
+}
+
 int store_put_begin(struct store *s, const char *name, enum store_begin how, struct store_put **ret,
                     struct err *e)
 {

@@ -39,6 +39,13 @@ int must_check store_open_directory(const char *path, bool create, struct store 
 void store_close(struct store *s);
 const char *store_place(const struct store *s); /* for messages: "/var/backups/synbak" */
 
+/* Reads of a far store, under way or later, end with ERR_CANCELLED within seconds once stop(arg) is
+ * true, instead of waiting for a server that is dead. NULL: they wait. What else is under way there may
+ * end with them, so this is for work that reads. A store that is near takes no notice. Called
+ * while nobody reads; stop is called by any thread. */
+typedef bool store_stop_cb(void *arg);
+void store_stop_reads(struct store *s, store_stop_cb *stop, void *arg);
+
 /* Put, streamed, length unknown.
  *
  *   begin -> (write* seal)* -> commit | abort

@@ -7,7 +7,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import rgw  # noqa: E402
-from harness import check, equal, note, run_all, temp_dir, test, write_file  # noqa: E402
+from faulty_proxy import FaultyProxy  # noqa: E402
+from harness import check, equal, note, run_all, temp_dir, test, wait_until, write_file  # noqa: E402
 from small_work import OWNER, Work  # noqa: E402
 from sshd import Sshd  # noqa: E402
 from worker_client import Worker, work  # noqa: E402
@@ -120,6 +121,29 @@ def a_killed_upload_goes_on_and_leaves_no_parts():
     back = folder("back", volume_bytes=1 << 30)
     copy(there, back)
     equal(artifacts(back["path"]) == artifacts(w.place), True)
+
+
+def made_in_a_bucket():
+    proxy = FaultyProxy(rgw.shared().port)
+    w, there = Local(), bucket(endpoint=proxy.endpoint)
+    w.make(ID, 1)
+    work(copy_job(w.store(), there))
+    return w, there, proxy
+
+
+@test
+def nobody_waits_for_a_dead_server_once_cancelled():
+    """It would end by a timeout, after minutes, and say so."""
+    w, there, proxy = made_in_a_bucket()
+    proxy.dead = True
+    for job in ({"verb": "scan", "store": there, "jobs": ["j"], "in_progress": [], "sweep_age_s": 0},
+                {"verb": "verify", "store": there, "job": "j", "id": ID},
+                {"verb": "cat", "store": there, "job": "j", "id": ID, "source": "tree", "path": "text"},
+                copy_job(there, folder("back"))):
+        worker, asked = Worker(job), len(proxy.log)
+        wait_until(lambda: len(proxy.log) > asked, "a request that gets no answer")
+        worker.cancel()
+        equal(worker.finish()["code"], "cancelled", job["verb"])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
     proxy.before("PUT", 2, action)         called once, before the second such request is passed on; or a fault's
                                            name: what happens to that one
     proxy.old_lists = True                 every list is stale, until told otherwise
+    proxy.dead = True                      no request gets an answer, until told otherwise
 
     500        a refusal without doing it           truncated   done, and half of the answer arrives
     slowdown   503 with <Code>SlowDown</Code>       etag        done, and every ETag in the answer is another
@@ -97,7 +98,7 @@ class FaultyProxy:
     def __init__(self, port):
         self.backend, self.faults, self.log = ("127.0.0.1", port), {}, []
         self.received, self.failed = 0, 0  # bytes of bodies passed on; faults that happened
-        self.old_lists, self.awaited = False, []  # awaited: [part of a line, how many more, action]
+        self.old_lists, self.dead, self.awaited = False, False, []  # awaited: [part of a line, how many more, action]
         self.lock, self.streams = threading.Lock(), set()
         self.server = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.server.getsockname()[1]
@@ -179,6 +180,8 @@ class FaultyProxy:
             self.log.append(f"{method} {target}")
             kind = self._act(self.log[-1]) or self.faults.pop(len(self.log), None)
             self.failed += kind is not None
+            if self.dead:
+                kind = "hang"
             if self.old_lists and "list-type=2" in target:
                 kind = "stale"
         length = length_of(head)
