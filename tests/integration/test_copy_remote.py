@@ -123,6 +123,28 @@ def a_killed_upload_goes_on_and_leaves_no_parts():
     equal(artifacts(back["path"]) == artifacts(w.place), True)
 
 
+@test
+def a_killed_upload_is_swept_by_a_scan():
+    """What the daemon asks for daily, with a day for the age."""
+    w = Local(volume_bytes=1 << 30)
+    write_file(f"{w.tree}/noise", os.urandom(60 << 20))
+    w.make(ID, 1)
+    proxy = FaultyProxy(rgw.shared().port)
+    there = bucket(volume_bytes=1 << 30, endpoint=proxy.endpoint, parallel=1)
+    worker = Worker(copy_job(w.store(), there))
+    proxy.before("partNumber=3", 1, worker.process.kill)
+    worker.process.wait()
+    equal(len(rgw.shared().uploads(there["bucket"])), 1)
+
+    def swept(age_s):
+        scan = work({"verb": "scan", "store": there, "jobs": [], "sweep_age_s": age_s, "in_progress": []})
+        equal((scan["sets"], scan["damaged"]), ({}, []))
+        return len(rgw.shared().uploads(there["bucket"])) == 0
+
+    check(not swept(86400), "an upload of today was taken away")
+    wait_until(lambda: swept(1), "the sweep")
+
+
 def made_in_a_bucket():
     proxy = FaultyProxy(rgw.shared().port)
     w, there = Local(), bucket(endpoint=proxy.endpoint)

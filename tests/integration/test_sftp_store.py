@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import harness
 from harness import (check, contains, equal, lacks, long, note, program, run, run_all, temp_dir, test,
                      wait_until)
+from worker_client import Worker
 from sshd import Sshd
 
 PROXY = os.path.join(harness.ROOT, "tests", "lib", "sftp_proxy.py")
@@ -482,6 +483,23 @@ def a_server_that_restarts_is_waited_for():
     server.stop()
     server.start()
     equal(reader.communicate(timeout=100)[0], "ok\n")
+
+
+@test
+def nobody_waits_for_a_dead_server_once_cancelled():
+    server = Faulty()
+    tool(server, "put", "j/20260101_020000/manifest.json", 100)
+    with open(server.key, encoding="utf-8") as f:
+        pem = f.read()
+    store = {"destination": "far", "type": "sftp", "host": "127.0.0.1", "port": server.port, "user": server.user,
+             "path": server.root, "private_key": pem, "passphrase": None, "known_hosts": server.path("known_hosts"),
+             "parallel": 4, "upload_rate": [], "owner": None, "known_id": None, "key": None, "key_hint": "",
+             "old_keys": [], "gzip": True, "level": 1, "volume_bytes": 1 << 20}
+    server.plan(at=4, mode="hold")
+    worker = Worker({"verb": "scan", "store": store, "jobs": ["j"], "in_progress": [], "sweep_age_s": 0})
+    wait_until(lambda: server.has("reached"), "the read")
+    worker.cancel()
+    equal(worker.finish()["code"], "cancelled")
 
 
 @test
