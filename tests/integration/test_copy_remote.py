@@ -8,7 +8,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import rgw  # noqa: E402
 from faulty_proxy import FaultyProxy  # noqa: E402
-from harness import check, equal, note, run_all, temp_dir, test, wait_until, write_file  # noqa: E402
+from harness import RELEASE, check, equal, note, run_all, skip, temp_dir, test, wait_until, write_file  # noqa: E402
 from small_work import OWNER, Work  # noqa: E402
 from sshd import Sshd  # noqa: E402
 from worker_client import Worker, work  # noqa: E402
@@ -143,6 +143,42 @@ def a_killed_upload_is_swept_by_a_scan():
 
     check(not swept(86400), "an upload of today was taken away")
     wait_until(lambda: swept(1), "the sweep")
+
+
+PEAK = """import os, sys
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(pid, 0)
+with open(sys.argv[1], "w") as f:
+    f.write(str(used.ru_maxrss))
+os._exit(os.waitstatus_to_exitcode(status))"""
+
+
+def peak_mib(job, binary, **more):
+    """Do it, and how much memory the worker had at most."""
+    said = f"{temp_dir()}/peak"
+    work(job, wrap=(sys.executable, "-c", PEAK, said), binary=binary, **more)
+    with open(said, encoding="ascii") as f:
+        return int(f.read()) / 1024
+
+
+@test(limit=300)
+def memory_is_bounded():
+    """Of what a user would install: sanitizers take their own."""
+    binary = f"{RELEASE}/bin/synbak-worker"
+    with open(binary, "rb") as f:
+        if b"__asan_init" in f.read():
+            skip("SYNBAK_RELEASE names no build without sanitizers")
+    big = {"volume_bytes": 1 << 30}
+    w, there = Local(**big), bucket(key="another-key-of-this-test-fedcba98", **big)
+    write_file(f"{w.tree}/noise", os.urandom(200 << 20))
+    w.make(ID, 1)
+    with open(f"{w.dir}/out", "wb") as out:
+        peaks = {"copy": peak_mib(copy_job(w.store(), there), binary),
+                 "read": peak_mib({"verb": "cat", "store": there, "job": "j", "id": ID, "source": "tree",
+                                   "path": "noise"}, binary, stdout=out)}
+    equal(os.path.getsize(out.name), 200 << 20)
+    note(", ".join(f"{name} {mib:.0f} MiB" for name, mib in peaks.items()))
+    check(max(peaks.values()) <= 128, str(peaks))
 
 
 def made_in_a_bucket():

@@ -495,7 +495,7 @@ def nobody_waits_for_a_dead_server_once_cancelled():
              "path": server.root, "private_key": pem, "passphrase": None, "known_hosts": server.path("known_hosts"),
              "parallel": 4, "upload_rate": [], "owner": None, "known_id": None, "key": None, "key_hint": "",
              "old_keys": [], "gzip": True, "level": 1, "volume_bytes": 1 << 20}
-    server.plan(at=4, mode="hold")
+    server.plan(at=4, mode="hold", always=True)
     worker = Worker({"verb": "scan", "store": store, "jobs": ["j"], "in_progress": [], "sweep_age_s": 0})
     wait_until(lambda: server.has("reached"), "the read")
     worker.cancel()
