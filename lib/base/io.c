@@ -67,6 +67,11 @@ int io_sync_range(int fd, off_t offset, off_t len)
                                SYNC_FILE_RANGE_WAIT_AFTER);
 }
 
+int io_write_behind(int fd, off_t offset, off_t len)
+{
+    return sync_file_range(fd, offset, len, SYNC_FILE_RANGE_WRITE);
+}
+
 int io_fadvise(int fd, off_t offset, off_t len, int advice)
 {
     return posix_fadvise(fd, offset, len, advice);

@@ -30,6 +30,7 @@ int io_fsync(int fd);                                                  /* (C) */
 int io_fdatasync(int fd);                                              /* (C) */
 int io_syncfs(int fd);                                                 /* (C) */
 int io_sync_range(int fd, off_t offset, off_t len); /* write out and wait; no durability promise */
+int io_write_behind(int fd, off_t offset, off_t len);        /* begin to write out, do not wait */
 int io_fadvise(int fd, off_t offset, off_t len, int advice); /* posix_fadvise's result */
 int io_truncate(int fd, off_t len);                          /* (C) */
 int io_rename(int olddir, const char *oldpath, int newdir, const char *newpath,

@@ -70,9 +70,21 @@ static int write_at(int fd, const uint8_t *data, size_t len, int64_t offset, str
     return 0;
 }
 
+/* What is written goes to the disk while more comes, or all of it would wait for the end, when it has
+ * to be there. A failure shows in the syncfs. */
+static void write_behind(int fd, int64_t *from, int64_t to)
+{
+    enum { WRITE_BEHIND = 8 << 20 };
+
+    if (to - *from < WRITE_BEHIND)
+        return;
+    (void)io_write_behind(fd, *from, to - *from);
+    *from = to;
+}
+
 static int copy_data(struct extraction *x, int fd, const struct tree_untar_member *m, struct err *e)
 {
-    int64_t end = 0, offset;
+    int64_t end = 0, behind = 0, offset;
     const void *data;
     size_t len;
     int rc;
@@ -84,6 +96,7 @@ static int copy_data(struct extraction *x, int fd, const struct tree_untar_membe
             return -1;
         if (len > 0)
             end = offset + (int64_t)len;
+        write_behind(fd, &behind, end);
         x->result->bytes += len;
         if (x->spec->progress != NULL &&
             x->spec->progress(x->spec->arg, m->path, x->result->bytes, e) < 0)
