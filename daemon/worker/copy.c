@@ -167,13 +167,29 @@ static int bring(struct copy *c, json_t **ret_result, struct err *e)
     return 0;
 }
 
+/* Between two far stores, what is read ahead and what is being sent lie in memory at the same time:
+ * each side gets less of it. */
+static void share_memory(json_t *from, json_t *to)
+{
+    enum { READS = 1, SENDS = 2 };
+
+    if (json_object_get(from, "parallel") == NULL || json_object_get(to, "parallel") == NULL)
+        return; /* one of them is a folder */
+    if (json_opt_i64(from, "parallel", 1) > READS)
+        (void)json_object_set_new(from, "parallel", json_integer(READS));
+    if (json_opt_i64(to, "parallel", 1) > SENDS)
+        (void)json_object_set_new(to, "parallel", json_integer(SENDS));
+}
+
 static int open_both(const json_t *job, struct copy *c, struct err *e)
 {
     json_t *from, *to;
 
     if (json_get_string(job, "job", &c->job, e) < 0 || json_get_string(job, "id", &c->id, e) < 0 ||
-        json_get_object(job, "from", &from, e) < 0 || json_get_object(job, "to", &to, e) < 0 ||
-        destination_open(from, &c->from, e) < 0 || destination_open(to, &c->to, e) < 0)
+        json_get_object(job, "from", &from, e) < 0 || json_get_object(job, "to", &to, e) < 0)
+        return -1;
+    share_memory(from, to);
+    if (destination_open(from, &c->from, e) < 0 || destination_open(to, &c->to, e) < 0)
         return -1;
     store_stop_reads(c->from.store, worker_is_stopped, c->worker);
     c->step = mem_printf("copy to %s", c->to.name);

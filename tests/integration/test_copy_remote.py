@@ -174,6 +174,8 @@ def memory_is_bounded():
     w.make(ID, 1)
     with open(f"{w.dir}/out", "wb") as out:
         peaks = {"copy": peak_mib(copy_job(w.store(), there), binary),
+                 "from bucket to bucket": peak_mib(copy_job(there, bucket(**big)), binary),
+                 "the same bytes": peak_mib(copy_job(there, bucket(key="another-key-of-this-test-fedcba98", **big)), binary),
                  "read": peak_mib({"verb": "cat", "store": there, "job": "j", "id": ID, "source": "tree",
                                    "path": "noise"}, binary, stdout=out)}
     equal(os.path.getsize(out.name), 200 << 20)
