@@ -1,13 +1,16 @@
 /* doctor_rights.c — what a worker finds when it looks at the sources and destinations: roles
  * without rights, missing pg_dump, trees that cannot be read. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/doctor.h"
 #include "cli/place.h"
 #include "cli/worker_run.h"
+#include "lib/base/io.h"
 #include "lib/protocol/job.h"
 
 static void take_findings(json_t *findings, const json_t *result)
@@ -66,6 +69,8 @@ void doctor_rights(struct cli *c, json_t *findings)
     check_caller(findings);
     for (size_t i = 0; i < c->config->source_count; i++) {
         const struct source *s = c->config->sources[i];
+        if (s->type == SOURCE_FILES && s->path != NULL && access(s->path, F_OK) != 0)
+            continue; /* doctor_tools has said why */
         if (s->type == SOURCE_FILES || (other && s->type == SOURCE_POSTGRESQL))
             (void)json_array_append_new(ours, part_of(s, "restore"));
         if (s->type != SOURCE_FILES)
@@ -74,6 +79,9 @@ void doctor_rights(struct cli *c, json_t *findings)
     for (size_t i = 0; i < c->config->destination_count; i++) {
         const struct destination *d = c->config->destinations[i];
         json_t *store = NULL;
+        struct stat st;
+        if (d->type == DESTINATION_DIRECTORY && io_stat(AT_FDCWD, d->path, &st, 0) != 0)
+            continue; /* doctor_destinations has said why */
         if (place_store_of(c, d, &store, NULL) < 0)
             continue; /* doctor_keys has said why */
         (void)json_object_set_new(store, "deletes", json_boolean(d->deletes));

@@ -102,7 +102,9 @@ def configurations_that_others_may_change_or_read():
 def destinations_that_are_not_there_or_inside_a_source():
     c = Clinic()
     os.rmdir(f"{c.dir}/backups2")
-    c.doctor('destination "second"', "No such file")
+    found = c.doctor('destination "second"', "No such file")
+    equal(len([f for f in found if "/backups2" in f]), 1, found)
+    check("/backups2" not in json.dumps(c.got()), "the worker was asked about the missing folder too")
     text = open(c.config, encoding="utf-8").read()
     os.mkdir(f"{c.dir}/media/inner")
     write_file(c.config, text.replace("/backups2", "/media/inner"), 0o600)
@@ -110,7 +112,9 @@ def destinations_that_are_not_there_or_inside_a_source():
     c.configure()
     os.rmdir(f"{c.dir}/media/inner")
     os.rmdir(f"{c.dir}/media")
-    c.doctor('source "media"')
+    found = c.doctor('source "media"')
+    equal(len([f for f in found if 'source "media"' in f]), 1, found)
+    check(not any(s["name"] == "media" for s in c.got()[-1].get("sources", [])), "the worker was asked about the missing source too")
 
 
 @test
