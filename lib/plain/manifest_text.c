@@ -85,14 +85,17 @@ static int how_to_begin(const struct manifest *m, const char *secret_hint, struc
     _cleanup_free_ char *key = str_shell_quote(file ? secret_hint + 5 : "/path/of/the/key");
     _cleanup_free_ char *hint = str_printable(secret_hint, strlen(secret_hint));
 
-    if (buf_printf(out, e,
-                   "\nTo restore by hand, in a shell, in this folder, as an administrator of the "
-                   "server\n(PGHOST, PGPORT and PGUSER say which):\n\n"
-                   "  # are all files what was written?\n"
-                   "  sha256sum -c SHA256SUMS\n\n"
-                   "  # where files go\n"
-                   "  TARGET=\"$HOME/restored\"\n"
-                   "  mkdir -m 0700 \"$TARGET\"\n\n") < 0)
+    if (buf_printf(
+            out, e,
+            "\nTo restore by hand, in a shell, in this folder, as an administrator of the "
+            "server\n(PGHOST, PGPORT and PGUSER say which). If it lies in a bucket or on another "
+            "machine, fetch all\nof it first, with aws s3 cp --recursive, rclone copy or sftp "
+            "get -r:\n\n"
+            "  # are all files what was written?\n"
+            "  sha256sum -c SHA256SUMS\n\n"
+            "  # where files go\n"
+            "  TARGET=\"$HOME/restored\"\n"
+            "  mkdir -m 0700 \"$TARGET\"\n\n") < 0)
         return -1;
     if (m->key_id[0] == '\0')
         return buf_printf(out, e, "This set is neither encrypted nor authenticated.\n\n");
