@@ -28,8 +28,7 @@ static size_t number(char **argv, const char *key, size_t fallback)
     return fallback;
 }
 
-/* Every 8 bytes differ from all others, and objects from each other. */
-static void make_bytes(const char *name, uint64_t offset, uint8_t *out, size_t len)
+void store_tool_bytes(const char *name, uint64_t offset, uint8_t *out, size_t len)
 {
     uint64_t seed = 1469598103934665603u;
 
@@ -50,11 +49,12 @@ static int put(struct store *s, char **argv, bool commit, struct err *e)
     uint8_t digest[STORE_DIGEST_LEN];
     struct store_put *p;
 
-    if (store_put_begin(s, has(argv, "unnamed") ? NULL : name, STORE_AFRESH, &p, e) < 0)
+    if (store_put_begin(s, has(argv, "unnamed") ? NULL : name,
+                        has(argv, "resume") ? STORE_RESUME : STORE_AFRESH, &p, e) < 0)
         return -1;
     for (uint64_t at = 0; at < size;) {
         size_t len = size - at < seal ? (size_t)(size - at) : seal;
-        make_bytes(name, at, data, len);
+        store_tool_bytes(name, at, data, len);
         (void)SHA256(data, len, digest);
         if (store_put_write(p, data, len, e) < 0 || store_put_seal(p, digest, e) < 0) {
             store_put_abort(p);
@@ -84,7 +84,7 @@ static int check_ranges(struct checking *c, uint8_t *data, uint8_t *want, struct
 
     for (uint64_t at = c->first; at < c->size || at == 0; at += c->step) {
         size_t len = c->size - at < MIB ? (size_t)(c->size - at) : MIB;
-        make_bytes(c->name, at, want, len);
+        store_tool_bytes(c->name, at, want, len);
         if (store_get(c->store, c->name, at, data, MIB, &got, e) < 0)
             return -1;
         if (got != len || memcmp(data, want, len) != 0)
