@@ -5,7 +5,7 @@
  * fails, nothing is committed); files that cannot be read or keep changing (the source is not
  * whole, the rest is kept); all destinations gone. */
 #include "daemon/worker/outputs.h"
-#include "lib/plain/tree_read.h"
+#include "lib/tree/tree_read.h"
 
 struct archive {
     struct worker *worker;

@@ -11,8 +11,8 @@
 #include "daemon/worker/worker.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
-#include "lib/plain/tree_read.h"
-#include "lib/plain/tree_untar.h"
+#include "lib/tree/tree_read.h"
+#include "lib/tree/tree_untar.h"
 
 enum { CHUNK = 1 << 20 };
 

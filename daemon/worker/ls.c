@@ -6,7 +6,7 @@
 #include "daemon/worker/set_reader.h"
 #include "daemon/worker/worker.h"
 #include "lib/base/clock.h"
-#include "lib/plain/tree_untar.h"
+#include "lib/tree/tree_untar.h"
 
 enum { ENTRIES_MAX = 50000, TEXT_MAX = 8 << 20 };
 

@@ -96,7 +96,7 @@ void restore_database_free(struct restore_database *d);
 int must_check restore_database_undo(struct worker *w, const json_t *record, const json_t *source,
                                      const char *uri, struct restore_kept *ret_kept, struct err *e);
 
-/* --- file trees: daemon/worker/restore_tree.c over lib/plain/tree_*.h; the same life --- */
+/* --- file trees: daemon/worker/restore_tree.c over lib/tree/tree_*.h; the same life --- */
 struct restore_tree;
 int must_check restore_tree_plan(const struct restore_request *q, struct restore_step *step,
                                  struct restore_tree **ret, struct err *e);

@@ -6,7 +6,7 @@
 
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
-#include "lib/plain/tree_swap.h"
+#include "lib/tree/tree_swap.h"
 
 void restore_kept_deinit(struct restore_kept *k)
 {

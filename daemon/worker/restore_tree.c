@@ -1,5 +1,5 @@
 /* restore_tree.c — a file tree, or a single file, back to a folder: extracted into a staging
- * folder inside the target, then exchanged entry by entry (lib/plain/tree_swap.h).
+ * folder inside the target, then exchanged entry by entry (lib/tree/tree_swap.h).
  *
  * The happy path is: undo what an earlier, cut-off restore left; look what is there; make the
  * target and its staging folder; extract; plan the steps and write them down; make them. Into a
@@ -12,8 +12,8 @@
 #include "daemon/worker/restore_item.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
-#include "lib/plain/tree_extract.h"
-#include "lib/plain/tree_swap.h"
+#include "lib/tree/tree_extract.h"
+#include "lib/tree/tree_swap.h"
 
 struct restore_tree {
     struct worker *worker;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/fs.h"
-#include "lib/plain/tree_extract.h"
+#include "lib/tree/tree_extract.h"
 
 struct input {
     const uint8_t *data;

@@ -14,10 +14,11 @@ ARROWS = {
     "lib/protocol": ["lib/base", "lib/config"],
     "lib/journal": ["lib/base"],
     "lib/store": ["lib/base"],
-    "lib/plain": ["lib/base", "lib/store"],
+    "lib/tree": ["lib/base"],
+    "lib/plain": ["lib/base", "lib/store", "lib/tree"],
     "lib/postgres": ["lib/base"],
     "daemon": ["lib/base", "lib/config", "lib/schedule", "lib/protocol", "lib/journal"],
-    "daemon/worker": ["lib/base", "lib/protocol", "lib/store", "lib/plain", "lib/postgres"],
+    "daemon/worker": ["lib/base", "lib/protocol", "lib/store", "lib/plain", "lib/tree", "lib/postgres"],
     "cli": ["lib/base", "lib/config", "lib/protocol", "lib/schedule"],
 }
 # header -> the only places that may include it
@@ -27,7 +28,7 @@ HOMES = {
     r"libpq-fe\.h|libpq/.*": r"lib/postgres/.*",
     r"curl/.*": r"daemon/worker/ping\.c|lib/store/http\.c",
     r"expat\.h": r"lib/store/s3_xml\.c",
-    r"archive(_entry)?\.h": r"lib/plain/tree_.*|lib/plain/tar_.*|daemon/worker/(export|ls|cat).*",
+    r"archive(_entry)?\.h": r"lib/tree/tree_.*|lib/plain/tar_.*|daemon/worker/(export|ls|cat).*",
     r"zlib\.h|isa-l.*|igzip.*": r"lib/plain/.*",
     r"openssl/.*": r"lib/(plain|store|journal|base)/.*|daemon/owner\.c",
 }

@@ -2,7 +2,7 @@
  * refused with the member named, or what comes of it is harmless; the canary never changes. */
 #include <sys/wait.h>
 
-#include "lib/plain/tree_untar.h"
+#include "lib/tree/tree_untar.h"
 #include "tests/unit/tree/tree_help.h"
 
 struct raw { /* one member, as raw as it gets */

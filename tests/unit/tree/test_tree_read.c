@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "lib/plain/tree_untar.h"
+#include "lib/tree/tree_untar.h"
 #include "tests/lib/seam.h"
 #include "tests/unit/tree/tree_help.h"
 

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 
 #include "lib/base/fs.h"
-#include "lib/plain/tree_swap.h"
+#include "lib/tree/tree_swap.h"
 #include "tests/lib/seam.h"
 #include "tests/unit/tree/tree_help.h"
 

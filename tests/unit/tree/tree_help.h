@@ -13,8 +13,8 @@
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-#include "lib/plain/tree_extract.h"
-#include "lib/plain/tree_read.h"
+#include "lib/tree/tree_extract.h"
+#include "lib/tree/tree_read.h"
 #include "tests/lib/test.h"
 
 struct help { /* one reading: the stream, and what was said */

@@ -1,4 +1,4 @@
-#include "lib/plain/tree_rename.h"
+#include "lib/tree/tree_rename.h"
 
 #include <errno.h>
 #include <fcntl.h>

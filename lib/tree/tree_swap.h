@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-#include "lib/plain/tree_rules.h"
+#include "lib/tree/tree_rules.h"
 
 struct tree_swap;
 

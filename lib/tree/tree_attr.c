@@ -1,6 +1,6 @@
 /* The kernel's form of an ACL is the value of system.posix_acl_access or _default: a version (2),
  * then entries of tag, permission and id, all little-endian, ordered by tag. */
-#include "lib/plain/tree_attr.h"
+#include "lib/tree/tree_attr.h"
 
 #include <archive.h>
 #include <endian.h>

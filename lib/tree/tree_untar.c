@@ -1,4 +1,4 @@
-#include "lib/plain/tree_untar.h"
+#include "lib/tree/tree_untar.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -6,7 +6,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-#include "lib/plain/tar_names.h"
+#include "lib/tree/tar_names.h"
 
 enum { BLOCK = 256 << 10, NAME_PART_MAX = 255, NAME_SHOWN = 120, PATH_BYTES_MAX = 1 << 20 };
 

@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-#include "lib/plain/tree_rules.h"
-#include "lib/plain/tree_tar.h"
+#include "lib/tree/tree_rules.h"
+#include "lib/tree/tree_tar.h"
 
 enum { TREE_WHOLE_MAX = 8 << 20, TREE_DEPTH_MAX = 2000 };
 

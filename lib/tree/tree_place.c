@@ -1,4 +1,4 @@
-#include "lib/plain/tree_place.h"
+#include "lib/tree/tree_place.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "lib/plain/tree_rules.h"
+#include "lib/tree/tree_rules.h"
 
 #include <string.h>
 

@@ -3,9 +3,9 @@
  * (later members still go into them). Private to tree_extract.c. */
 #pragma once
 
-#include "lib/plain/tree_attr.h"
-#include "lib/plain/tree_extract.h"
-#include "lib/plain/tree_place.h"
+#include "lib/tree/tree_attr.h"
+#include "lib/tree/tree_extract.h"
+#include "lib/tree/tree_place.h"
 
 struct tree_meta {
     mode_t mode;

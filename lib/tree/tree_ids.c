@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/plain/tree_attr.h"
+#include "lib/tree/tree_attr.h"
 
 enum { NSS_BUFFER = 16384 };
 

@@ -1,4 +1,4 @@
-#include "lib/plain/tree_exchange.h"
+#include "lib/tree/tree_exchange.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +8,8 @@
 
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
-#include "lib/plain/tree_place.h"
-#include "lib/plain/tree_rename.h"
+#include "lib/tree/tree_place.h"
+#include "lib/tree/tree_rename.h"
 
 struct sides {
     struct tree_place target, fresh;

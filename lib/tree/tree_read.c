@@ -1,4 +1,4 @@
-#include "lib/plain/tree_read.h"
+#include "lib/tree/tree_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
-#include "lib/plain/tree_walk.h"
+#include "lib/tree/tree_walk.h"
 
 /* One folder on the way down. Folders that are only passed through are emitted late, when
  * something below them is. */

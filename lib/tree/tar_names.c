@@ -1,4 +1,4 @@
-#include "lib/plain/tar_names.h"
+#include "lib/tree/tar_names.h"
 
 #include <string.h>
 

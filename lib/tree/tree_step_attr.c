@@ -5,7 +5,7 @@
 
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
-#include "lib/plain/tree_steps.h"
+#include "lib/tree/tree_steps.h"
 
 enum { NAMES_MAX = 65536, VALUE_MAX = 65536, NAME_LEN_MAX = 255 };
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/plain/tree_untar.h"
+#include "lib/tree/tree_untar.h"
 
 struct tree_extract_spec {
     int root;        /* the folder; borrowed */

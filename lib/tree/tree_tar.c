@@ -1,4 +1,4 @@
-#include "lib/plain/tree_tar.h"
+#include "lib/tree/tree_tar.h"
 
 #include <archive.h>
 #include <locale.h>
@@ -6,7 +6,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-#include "lib/plain/tree_attr.h"
+#include "lib/tree/tree_attr.h"
 
 enum { BLOCK = 256 << 10 };
 

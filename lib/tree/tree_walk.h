@@ -2,7 +2,7 @@
  * regular files (tree_file.c). Private to the two. */
 #pragma once
 
-#include "lib/plain/tree_read.h"
+#include "lib/tree/tree_read.h"
 
 struct tree_walk {
     const struct tree_read_spec *spec;

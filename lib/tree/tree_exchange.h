@@ -1,7 +1,7 @@
 /* tree_exchange.h — make the steps of a plan, forwards or back. Private to tree_swap*.c. */
 #pragma once
 
-#include "lib/plain/tree_steps.h"
+#include "lib/tree/tree_steps.h"
 
 /* target, fresh: descriptors of the two sides; staging: of the folder that holds fresh, where things
  * lie for a moment on file systems that cannot exchange; borrowed. ERR_IO or ERR_REFUSED name the

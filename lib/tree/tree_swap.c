@@ -1,4 +1,4 @@
-#include "lib/plain/tree_swap.h"
+#include "lib/tree/tree_swap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,9 +11,9 @@
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
-#include "lib/plain/tree_compare.h"
-#include "lib/plain/tree_exchange.h"
-#include "lib/plain/tree_rename.h"
+#include "lib/tree/tree_compare.h"
+#include "lib/tree/tree_exchange.h"
+#include "lib/tree/tree_rename.h"
 
 #ifndef OVERLAYFS_SUPER_MAGIC
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630

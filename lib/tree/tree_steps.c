@@ -1,11 +1,11 @@
-#include "lib/plain/tree_steps.h"
+#include "lib/tree/tree_steps.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
-#include "lib/plain/tree_untar.h"
+#include "lib/tree/tree_untar.h"
 
 enum { PLAN_MAX = 256 << 20, VERSION = 1 };
 

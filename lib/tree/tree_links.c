@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
-#include "lib/plain/tree_walk.h"
+#include "lib/tree/tree_walk.h"
 
 struct link {
     dev_t device;

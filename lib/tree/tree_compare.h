@@ -2,8 +2,8 @@
  * other. Private to tree_swap.c. */
 #pragma once
 
-#include "lib/plain/tree_steps.h"
-#include "lib/plain/tree_swap.h"
+#include "lib/tree/tree_steps.h"
+#include "lib/tree/tree_swap.h"
 
 /* target, fresh: descriptors of the two sides; borrowed. ERR_REFUSED names what cannot be
  * exchanged. */

@@ -1,4 +1,4 @@
-#include "lib/plain/tree_compare.h"
+#include "lib/tree/tree_compare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,7 +6,7 @@
 
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
-#include "lib/plain/tree_place.h"
+#include "lib/tree/tree_place.h"
 
 struct comparison {
     const struct tree_swap_spec *spec;

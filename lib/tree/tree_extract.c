@@ -1,4 +1,4 @@
-#include "lib/plain/tree_extract.h"
+#include "lib/tree/tree_extract.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -9,7 +9,7 @@
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
-#include "lib/plain/tree_late.h"
+#include "lib/tree/tree_late.h"
 
 struct extraction {
     const struct tree_extract_spec *spec;

@@ -9,7 +9,7 @@
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
-#include "lib/plain/tree_walk.h"
+#include "lib/tree/tree_walk.h"
 
 enum { ATTEMPTS = 3, PIECE = 1 << 20, EXTENTS_MAX = 1 << 20 };
 

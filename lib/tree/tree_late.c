@@ -1,4 +1,4 @@
-#include "lib/plain/tree_late.h"
+#include "lib/tree/tree_late.h"
 
 #include <errno.h>
 #include <fcntl.h>
