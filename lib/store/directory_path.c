@@ -42,9 +42,17 @@ static const char *advice(int errnum)
     }
 }
 
+/* ERR_IO says that the medium fails. That nobody lets us look is another matter. */
 static enum err_code code_of(int errnum)
 {
     switch (errnum) {
+    case EACCES:
+    case EPERM:
+        return ERR_DENIED;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return ERR_LIMIT;
     case ESTALE:
     case ENOTCONN:
     case ENODEV:

@@ -107,7 +107,7 @@ static int explain_status(const struct s3_reply *r, struct err *e)
                         : status == 507                ? ERR_NO_SPACE
                         : status >= 500 || status == 429 || status == 408 || status < 300
                             ? ERR_UNAVAILABLE
-                            : ERR_IO;
+                            : ERR_REFUSED; /* it says nothing about the bytes that lie there */
 
     (void)err_set(e, err, "the service answered %ld%s%s%s%s", status, coded ? " " : "", code,
                   message[0] != '\0' ? ": " : "", message);

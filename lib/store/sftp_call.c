@@ -52,13 +52,13 @@ int sftp_error(const char *place, uint32_t status, const char *doing, const char
     case FX_NO_SUCH_FILE:
         return err_sys(e, ERR_IO, ENOENT, "%s: %s%s%s", place, doing, blank, shown);
     case FX_PERMISSION_DENIED:
-        return err_set(e, ERR_IO,
+        return err_set(e, ERR_DENIED,
                        "%s: %s%s%s: the server denies it (the folder must belong to the user that "
                        "logs in, and its file system be writable: see chown(1) and mount(8) there)",
                        place, doing, blank, shown);
     case FX_OP_UNSUPPORTED:
-        return err_set(e, ERR_IO, "%s: %s%s%s: the server does not know how", place, doing, blank,
-                       shown);
+        return err_set(e, ERR_REFUSED, "%s: %s%s%s: the server does not know how", place, doing,
+                       blank, shown);
     default:
         return err_set(e, ERR_IO,
                        "%s: %s%s%s: the server failed, and SFTP does not say why, status %u (its "

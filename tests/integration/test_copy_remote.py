@@ -192,6 +192,29 @@ def made_in_a_bucket():
 
 
 @test
+def what_may_not_be_read_is_not_called_damaged():
+    """A refusal says nothing about the bytes that lie there."""
+    w, there, proxy = made_in_a_bucket()
+    said = []
+    for job in ({"verb": "scan", "store": there, "jobs": ["j"], "in_progress": [], "sweep_age_s": 0},
+                {"verb": "verify", "store": there, "job": "j", "id": ID}):
+        proxy.fail(0, None)
+        work(job)
+        for number in range(1, len(proxy.log) + 1):
+            proxy.fail(number, "barred")
+            message = Worker(job).finish()
+            equal(proxy.failed, 1)
+            said.append(message.get("code", "none"))
+            where = f"{job['verb']}, {proxy.log[number - 1]}: {message}"
+            if message["ok"]:  # it asked again, or could do without
+                equal(message["result"]["damaged"], [], where)
+            else:  # "unavailable": asked once more for the reason, the service gave an answer
+                check(message["code"] in ("refused", "unavailable"), where)
+    note(f"{len(said)} requests barred, {said.count('refused')} times the end")
+    check(said.count("refused") >= 3)
+
+
+@test
 def nobody_waits_for_a_dead_server_once_cancelled():
     """It would end by a timeout, after minutes, and say so."""
     w, there, proxy = made_in_a_bucket()

@@ -13,7 +13,8 @@
     slowdown   503 with <Code>SlowDown</Code>       etag        done, and every ETag in the answer is another
     hang       no answer, ever                      stale       a list shows the state before all changes
     reset      the connection breaks at once        lost        done, and the connection breaks without an answer
-    cut        the service gets half of the request swallow     a PUT is confirmed with its MD5 and never done"""
+    cut        the service gets half of the request swallow     a PUT is confirmed with its MD5 and never done
+    barred     a refusal that nobody knows, for good"""
 import hashlib
 import re
 import socket
@@ -188,7 +189,7 @@ class FaultyProxy:
         if kind == "reset":
             client.close(reset=True)
             return False
-        if kind in ("500", "slowdown", "hang") or (kind == "stale" and "list-type=2" in target):
+        if kind in ("500", "slowdown", "hang", "barred") or (kind == "stale" and "list-type=2" in target):
             for _ in client.body(length):
                 pass
             return self._refuse(client, kind)
@@ -215,6 +216,7 @@ class FaultyProxy:
             return False
         status, body = {"500": (b"500 Internal Server Error", b"<Error><Code>InternalError</Code></Error>"),
                         "slowdown": (b"503 Slow Down", b"<Error><Code>SlowDown</Code></Error>"),
+                        "barred": (b"423 Locked", b"<Error><Code>UnderInvestigation</Code></Error>"),
                         "stale": (b"200 OK", EMPTY_LIST)}[kind]
         client.sock.sendall(ERROR % (status, len(body), body))
         return True

@@ -47,7 +47,8 @@ TEST(codes_that_nobody_knows)
     expect(501, "NotImplemented", -1, ERR_UNAVAILABLE, "501 NotImplemented");
     expect(507, "", -1, ERR_NO_SPACE, "507");
     expect(404, "", -1, ERR_NOT_FOUND, "404");
-    expect(418, "Teapot", -1, ERR_IO, "418 Teapot");
+    expect(418, "Teapot", -1, ERR_REFUSED, "418 Teapot");
+    expect(423, "", -1, ERR_REFUSED, "answered 423");
     ASSERT_EQ(explain(400, "", "Odd", "line\nline"), -1);
     ASSERT_CONTAINS(e.text, "400 Odd: line\\x0aline");
 }

@@ -277,7 +277,7 @@ TEST(errors_say_what_to_do)
     ASSERT_CONTAINS(e.text, "remount");
     seam_deny(NULL, 0);
     seam_deny("mkdir", EACCES);
-    ASSERT_ERR(store_put_bytes(s, "x", "x", 1, STORE_REPLACE, &e), e, ERR_IO);
+    ASSERT_ERR(store_put_bytes(s, "x", "x", 1, STORE_REPLACE, &e), e, ERR_DENIED);
     ASSERT_CONTAINS(e.text, "chown");
     seam_deny(NULL, 0);
     seam_deny("pread", ESTALE);
