@@ -33,6 +33,7 @@ synbak_module(journal synbak_base PkgConfig::CRYPTO)
 synbak_module(store synbak_base PkgConfig::CRYPTO PkgConfig::LIBCURL PkgConfig::EXPAT PkgConfig::LIBSSH2)
 synbak_module(tree synbak_base PkgConfig::LIBARCHIVE)
 synbak_module(plain synbak_tree synbak_store synbak_base PkgConfig::CRYPTO PkgConfig::ZLIB PkgConfig::LIBARCHIVE ${ISAL})
+synbak_module(repository synbak_tree synbak_store synbak_base PkgConfig::CRYPTO PkgConfig::LIBZSTD)
 synbak_module(postgres synbak_base PkgConfig::LIBPQ)
 
 # synbak_program(NAME SEAM FOLDER [libraries...])
@@ -47,7 +48,7 @@ endfunction()
 
 set(SYNBAKD_LIBS synbak_schedule synbak_journal synbak_protocol synbak_config synbak_base
                  PkgConfig::LIBUV PkgConfig::LIBSYSTEMD)
-set(WORKER_LIBS synbak_plain synbak_tree synbak_postgres synbak_store synbak_protocol synbak_base
+set(WORKER_LIBS synbak_plain synbak_repository synbak_tree synbak_postgres synbak_store synbak_protocol synbak_base
                 PkgConfig::LIBCURL)
 set(SYNBAKCTL_LIBS synbak_schedule synbak_protocol synbak_config synbak_base)
 

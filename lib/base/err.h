@@ -23,6 +23,7 @@
     X(ERR_FORMAT, 1, "format")           /* input does not parse */                                \
     X(ERR_SOURCE, 1, "source")           /* a source cannot be read, or is not whole */            \
     X(ERR_UNAVAILABLE, 1, "unavailable") /* server or destination away: worth a retry */           \
+    X(ERR_TAMPERED, 1, "tampered")       /* what was there is gone or rolled back */                \
     X(ERR_FOREIGN, 1, "foreign")         /* the destination belongs to someone else */             \
     X(ERR_NOT_MOUNTED, 1, "not-mounted") /* a known destination lost its marker */                 \
     X(ERR_TIMEOUT, 1, "timeout")         /* no progress, or longer than allowed */                 \

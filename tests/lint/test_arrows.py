@@ -16,9 +16,10 @@ ARROWS = {
     "lib/store": ["lib/base"],
     "lib/tree": ["lib/base"],
     "lib/plain": ["lib/base", "lib/store", "lib/tree"],
+    "lib/repository": ["lib/base", "lib/store", "lib/tree"],
     "lib/postgres": ["lib/base"],
     "daemon": ["lib/base", "lib/config", "lib/schedule", "lib/protocol", "lib/journal"],
-    "daemon/worker": ["lib/base", "lib/protocol", "lib/store", "lib/plain", "lib/tree", "lib/postgres"],
+    "daemon/worker": ["lib/base", "lib/protocol", "lib/store", "lib/plain", "lib/repository", "lib/tree", "lib/postgres"],
     "cli": ["lib/base", "lib/config", "lib/protocol", "lib/schedule"],
 }
 # header -> the only places that may include it
@@ -30,7 +31,8 @@ HOMES = {
     r"expat\.h": r"lib/store/s3_xml\.c",
     r"archive(_entry)?\.h": r"lib/tree/tree_.*|lib/plain/tar_.*|daemon/worker/(export|ls|cat).*",
     r"zlib\.h|isa-l.*|igzip.*": r"lib/plain/.*",
-    r"openssl/.*": r"lib/(plain|store|journal|base)/.*|daemon/owner\.c",
+    r"zstd\.h": r"lib/repository/chunk.*",
+    r"openssl/.*": r"lib/(plain|repository|store|journal|base)/.*|daemon/owner\.c",
 }
 
 

@@ -1,0 +1,61 @@
+/* add.h — adding to a repository: plain bytes in, a list out, packs and index segments at every
+ * replica. What is there already costs a lookup.
+ *
+ *   open -> (begin, write... | visit..., end)* -> finish | abort
+ *
+ * Chunks are hashed, looked up, compressed, decoded again, encrypted and packed by threads of its own, in
+ * order; at most 48 MiB of memory. Nothing that is added exists for readers before a log record names a
+ * set (repository.h). One thread calls. */
+#pragma once
+
+#include "lib/repository/list.h"
+#include "lib/repository/repository.h"
+#include "lib/tree/tree_read.h"
+
+struct adder;
+struct adder_replica {
+    struct store *store; /* borrowed */
+    bool failed;         /* dropped out; error says why */
+    struct err error;
+};
+/* replicas: all hold the same repository; owned by the caller, looked at after each call. The first that
+ * is alive and near is where bases of deltas are read back. Fails when none is left.
+ * index: opened with what is on trash excluded; borrowed. */
+int must_check adder_open(struct adder **ret, struct repository *r, struct index *index,
+                          struct adder_replica *replicas, size_t replica_count, int threads,
+                          struct err *e);
+
+struct added {              /* one artifact */
+    struct chunk_ref *list; /* owned; its list stream's chunks */
+    size_t list_count;
+    uint64_t raw_bytes; /* of content */
+    uint64_t entries;
+    uint64_t new_bytes; /* that packs grew by, its list included */
+};
+void added_deinit(struct added *a);
+
+/* A stream. `previous`: the list stream of this source as last committed, in a file (tracking.h), for
+ * predecessors; or NULL. `copy`: a file that gets the new list stream's bytes, or -1. */
+int must_check adder_stream_begin(struct adder *a, int previous, int copy, struct err *e);
+int must_check adder_write(struct adder *a, const void *data, size_t len, struct err *e);
+/* A tree: the visitor for tree_read, or for whoever plays one (tar to entries). Its `known` asks
+ * the caller's: `find` gives the entry of last time for an unchanged file, content included, or
+ * returns 1; it is used only if all its chunks are still there. previous_of: the same path of last time,
+ * changed or not, for predecessors. */
+struct adder_tree {
+    void *arg;
+    int (*find)(void *arg, const char *path, const struct stat *st, const struct list_entry **ret,
+                struct err *e);
+    int (*progress)(void *arg, const char *path, uint64_t bytes, struct err *e);
+    void (*problem)(void *arg, const char *text);
+    void (*note)(void *arg, const char *text);
+};
+int must_check adder_tree_begin(struct adder *a, const struct adder_tree *t, int copy,
+                                struct tree_visitor *ret, struct err *e);
+int must_check adder_end(struct adder *a, struct added *ret, struct err *e);
+/* A chunk on its own (a set's manifest). */
+int must_check adder_chunk(struct adder *a, enum chunk_kind kind, const void *data, size_t len,
+                           struct chunk_ref *ret, struct err *e);
+/* The last packs, then the index segments, durable at every replica still alive. Frees. */
+int must_check adder_finish(struct adder *a, uint64_t *ret_new_bytes, struct err *e);
+void adder_abort(struct adder *a); /* NULL-safe; what was put stays as garbage for the pruner */

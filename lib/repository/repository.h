@@ -1,0 +1,67 @@
+/* repository.h — a repository at one store, opened: its keys, its logs, the sets that exist
+ * (docs/repository-format.md). Blocks. */
+#pragma once
+
+#include "lib/base/secret.h"
+#include "lib/repository/index.h"
+#include "lib/repository/log.h"
+
+struct repository_spec {
+    struct store *store;         /* borrowed */
+    const struct secret *secret; /* borrowed: opens a slot */
+    const char
+        *cache_dir; /* state_dir/repositories; a folder for each repository below it; NULL: none */
+    const char *known_id;                               /* HEX32 that it must be, or NULL */
+    const struct log_head *known_writer, *known_pruner; /* remembered heads, or NULL */
+};
+
+struct repository {
+    struct store *store;
+    struct keys *keys;           /* owned */
+    char id[33];                 /* HEX32 */
+    char slot[33];               /* that opened it */
+    char *cache_dir;             /* owned; of this repository; NULL */
+    struct log *writer, *pruner; /* owned */
+};
+
+/* Is there one? 0: yes, its id; 1: no. */
+int must_check repository_probe(struct store *s, char ret_id[33], struct err *e);
+/* A new one: repository.json, the operation slot, both logs begun by `who`. Safe to do again after a
+ * crash at any point: what is there is used. ERR_EXISTS when a repository was made there meanwhile
+ * by another. */
+int must_check repository_create(const struct repository_spec *spec, const struct log_author *who,
+                                 struct repository **ret, struct err *e);
+/* ERR_NOT_FOUND: none there; ERR_KEY; ERR_TAMPERED; ERR_FORMAT: a newer version. */
+int must_check repository_open(const struct repository_spec *spec, struct repository **ret,
+                               struct err *e);
+void repository_close(struct repository *r); /* NULL-safe */
+
+struct repository_set {
+    uint64_t number; /* of its record in the writer's log */
+    const char *job, *id;
+    int64_t sequence;
+    struct chunk_ref manifest;
+    const json_t *describe;
+    /* marks: the newest of each kind */
+    bool pinned, accepted;
+    const char *pin_reason;
+    struct wall pin_until; /* 0: without end */
+};
+/* The sets that exist, oldest first. Owned array (free); what it points to is the repository's. */
+int must_check repository_sets(const struct repository *r, struct repository_set **ret,
+                               size_t *ret_count, struct err *e);
+/* ERR_NOT_FOUND. */
+int must_check repository_find_set(const struct repository *r, const char *job, const char *id,
+                                   struct repository_set *ret, struct err *e);
+/* What is on the newest trash list. Owned (free). Since when, and what, counts for the pruner. */
+struct repository_trash {
+    struct pack_name pack; /* or a segment's */
+    bool segment;
+    struct wall since;
+};
+int must_check repository_trash(const struct repository *r, struct repository_trash **ret,
+                                size_t *ret_count, struct err *e);
+/* A new trash list and the record that names it. */
+int must_check repository_put_trash(struct repository *r, const struct log_author *who,
+                                    const struct repository_trash *items, size_t count,
+                                    struct err *e);
