@@ -5,7 +5,7 @@
  * fails, nothing is committed); files that cannot be read or keep changing (the source is not
  * whole, the rest is kept); all destinations gone. */
 #include "daemon/worker/outputs.h"
-#include "lib/tree/tree_read.h"
+#include "lib/tree/tree_archive.h"
 
 struct archive {
     struct worker *worker;
@@ -62,7 +62,7 @@ static int archive_tree(struct archive *a, const struct tree_read_spec *spec,
 
     if (outputs_begin(a->outputs, file, &a->writer, e) < 0)
         return -1;
-    if (tree_read(spec, &events, &result, e) < 0) {
+    if (tree_archive(spec, &events, &result, e) < 0) {
         artifact_abort(TAKE(a->writer));
         return -1;
     }

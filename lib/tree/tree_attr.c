@@ -4,7 +4,6 @@
 
 #include <archive.h>
 #include <endian.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +13,7 @@
 static const char acl_access[] = "system.posix_acl_access";
 static const char acl_default[] = "system.posix_acl_default";
 
-enum { NAMES_MAX = 65536, VALUE_MAX = 65536, ACL_VERSION = 2, ACL_ENTRIES_MAX = 1024 };
+enum { ACL_VERSION = 2, ACL_ENTRIES_MAX = 1024 };
 
 struct acl_entry {
     uint16_t tag, perm;
@@ -59,41 +58,17 @@ static void acl_to_entry(struct archive_entry *entry, int type, const uint8_t *v
     }
 }
 
-static int read_one(int fd, const char *name, uint8_t *value, struct archive_entry *entry,
-                    struct err *e)
+void tree_attr_to_entry(const struct tree_attrs *attrs, struct archive_entry *entry)
 {
-    ssize_t len = io_getxattr(fd, name, value, VALUE_MAX);
-
-    if (len < 0 && (errno == ENODATA || errno == EACCES || errno == EPERM || errno == ENOTSUP))
-        return 0; /* gone meanwhile, or shown in the list but not for us (trusted.*) */
-    if (len < 0)
-        return err_sys(e, ERR_IO, errno, "read attribute %s", name);
-    if (strcmp(name, acl_access) == 0)
-        acl_to_entry(entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, value, (size_t)len);
-    else if (strcmp(name, acl_default) == 0)
-        acl_to_entry(entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, value, (size_t)len);
-    else
-        archive_entry_xattr_add_entry(entry, name, value, (size_t)len);
-    return 0;
-}
-
-int tree_attr_read(int fd, struct archive_entry *entry, struct err *e)
-{
-    char first[1024];
-    ssize_t len = io_listxattr(fd, first, sizeof(first));
-
-    if (len == 0 || (len < 0 && (errno == ENOTSUP || errno == EPERM)))
-        return 0;
-    if (len < 0 && errno != ERANGE)
-        return err_sys(e, ERR_IO, errno, "list attributes");
-    _cleanup_free_ char *names = mem_alloc(NAMES_MAX);
-    _cleanup_free_ uint8_t *value = mem_alloc(VALUE_MAX);
-    if ((len = io_listxattr(fd, names, NAMES_MAX)) < 0)
-        return err_sys(e, ERR_IO, errno, "list attributes");
-    for (const char *name = names; name < names + len; name += strlen(name) + 1)
-        if (read_one(fd, name, value, entry, e) < 0)
-            return -1;
-    return 0;
+    for (size_t i = 0; i < attrs->count; i++) {
+        const struct tree_attr *a = &attrs->items[i];
+        if (strcmp(a->name, acl_access) == 0)
+            acl_to_entry(entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, a->value, a->len);
+        else if (strcmp(a->name, acl_default) == 0)
+            acl_to_entry(entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, a->value, a->len);
+        else
+            archive_entry_xattr_add_entry(entry, a->name, a->value, a->len);
+    }
 }
 
 static int compare_entries(const void *a, const void *b)

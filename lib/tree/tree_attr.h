@@ -1,14 +1,14 @@
-/* tree_attr.h — extended attributes and POSIX ACLs between an open file and an archive entry. */
+/* tree_attr.h — extended attributes and POSIX ACLs to and from an archive entry. */
 #pragma once
 
 #include <archive_entry.h>
 
 #include "lib/base/err.h"
 #include "lib/base/str.h"
+#include "lib/tree/tree_attrs.h"
 
-/* Add what fd has to the entry. What cannot be read (the file system has none) is no error;
- * anything else is ERR_IO. */
-int must_check tree_attr_read(int fd, struct archive_entry *entry, struct err *e);
+/* Add the attributes to the entry, ACLs as such. */
+void tree_attr_to_entry(const struct tree_attrs *attrs, struct archive_entry *entry);
 
 /* Put the entry's attributes and ACLs on fd. privileged: also those that give rights
  * (security.*, trusted.*). What the file system or the rights do not allow is added to `lost`

@@ -65,22 +65,27 @@ static bool is_same_state(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static struct tree_member member_of(const struct tree_walk *w, int fd, const struct stat *st,
-                                    const struct extents *x)
+static int tell_member(struct tree_walk *w, int fd, const struct stat *st, const struct extents *x,
+                       bool again, struct err *e)
 {
-    return (struct tree_member){
+    const struct tree_member m = {
         .path = w->path,
         .st = *st,
-        .attributes_fd = w->spec->attributes ? fd : -1,
+        .again = again,
+        .attrs = tree_walk_attrs(w, fd),
         .extents = x->sparse ? x->items : NULL,
         .extent_count = x->sparse ? x->count : 0,
     };
+
+    if (!again)
+        w->result->files++;
+    return w->visitor->member(w->visitor->arg, &m, e);
 }
 
 static int tell_progress(struct tree_walk *w, size_t bytes, struct err *e)
 {
     w->result->bytes += bytes;
-    return w->events->progress(w->events->arg, w->path, w->result->bytes, e);
+    return w->visitor->progress(w->visitor->arg, w->path, w->result->bytes, e);
 }
 
 /* 0: the content is in the buffer, and *after says how the file was then. 1: it could not be read,
@@ -126,7 +131,7 @@ static int stream_run(struct tree_walk *w, int fd, int64_t offset, int64_t lengt
             memset(w->buffer + got, 0, want - got);
         }
         if (tell_progress(w, fd >= 0 ? want : 0, e) < 0 ||
-            tree_tar_data(w->tar, w->buffer, want, e) < 0)
+            w->visitor->data(w->visitor->arg, w->buffer, want, e) < 0)
             return -1;
         offset += (int64_t)want;
         length -= (int64_t)want;
@@ -134,15 +139,14 @@ static int stream_run(struct tree_walk *w, int fd, int64_t offset, int64_t lengt
     return 0;
 }
 
-static int stream_member(struct tree_walk *w, int fd, const struct stat *st, int *lost,
+static int stream_member(struct tree_walk *w, int fd, const struct stat *st, bool again, int *lost,
                          struct err *e)
 {
     _cleanup_(extents_deinit) struct extents x = {0};
     int64_t at = 0;
 
     extents_find(&x, fd, st);
-    struct tree_member m = member_of(w, fd, st, &x);
-    if (tree_tar_member(w->tar, &m, e) < 0)
+    if (tell_member(w, fd, st, &x, again, e) < 0)
         return -1;
     if (!x.sparse)
         return stream_run(w, fd, 0, st->st_size, lost, e);
@@ -155,59 +159,64 @@ static int stream_member(struct tree_walk *w, int fd, const struct stat *st, int
     return stream_run(w, -1, at, st->st_size - at, lost, e);
 }
 
-static int emit_large(struct tree_walk *w, int fd, const struct stat *first, struct err *e)
-{
-    struct stat st = *first, after;
+/* One state of a file, and how it was afterwards. */
+struct attempt {
+    struct stat st, after;
+    bool again; /* a state of it has been told */
+    bool last;
+};
 
-    w->result->files++;
+enum { SETTLED, CHANGED }; /* what an attempt returns beside -1 */
+
+static int attempt_large(struct tree_walk *w, int fd, struct attempt *a, struct err *e)
+{
+    int lost = 0;
+
     (void)io_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        int lost = 0;
-        if (stream_member(w, fd, &st, &lost, e) < 0)
-            return -1;
-        if (lost > 0) {
-            tree_walk_problem(w, "part of it is zeros, it cannot be read: %s", strerror(lost));
-            return 0;
-        }
-        if (io_fstat(fd, &after) != 0) {
-            tree_walk_failed(w, "stat", errno);
-            return 0;
-        }
-        if (lost == 0 && is_same_state(&st, &after))
-            return 0;
-        st = after;
+    if (stream_member(w, fd, &a->st, a->again, &lost, e) < 0)
+        return -1;
+    a->again = true;
+    if (lost > 0) {
+        tree_walk_problem(w, "part of it is zeros, it cannot be read: %s", strerror(lost));
+        return SETTLED;
     }
-    tree_walk_problem(w, "it kept changing while it was read");
-    return 0;
+    if (io_fstat(fd, &a->after) != 0) {
+        tree_walk_failed(w, "stat", errno);
+        return SETTLED;
+    }
+    return lost == 0 && is_same_state(&a->st, &a->after) ? SETTLED : CHANGED;
 }
 
-static int emit_small(struct tree_walk *w, int fd, const struct stat *first, struct err *e)
+static int attempt_small(struct tree_walk *w, int fd, struct attempt *a, struct err *e)
 {
     _cleanup_(extents_deinit) struct extents x = {0};
-    struct stat st, next = *first;
-    bool same = false;
 
-    for (int attempt = 0; !same && attempt < ATTEMPTS; attempt++) {
-        st = next;
-        if (st.st_size > TREE_WHOLE_MAX)
-            return emit_large(w, fd, &st, e);
-        extents_deinit(&x);
-        extents_find(&x, fd, &st);
-        int rc = read_whole(w, fd, &st, &next, e);
-        if (rc != 0)
-            return rc < 0 ? -1 : 0;
-        same = is_same_state(&st, &next);
-    }
-    if (!same)
-        tree_walk_problem(w, "it kept changing while it was read");
-    struct tree_member m = member_of(w, fd, &st, &x);
-    w->result->files++;
-    if (tree_tar_member(w->tar, &m, e) < 0)
+    extents_find(&x, fd, &a->st);
+    int rc = read_whole(w, fd, &a->st, &a->after, e);
+    if (rc != 0)
+        return rc < 0 ? -1 : SETTLED;
+    bool same = is_same_state(&a->st, &a->after);
+    if (!same && !a->last)
+        return CHANGED;
+    if (tell_member(w, fd, &a->st, &x, a->again, e) < 0 ||
+        (a->st.st_size > 0 &&
+         w->visitor->data(w->visitor->arg, w->buffer, (size_t)a->st.st_size, e) < 0))
         return -1;
-    return tree_tar_data(w->tar, w->buffer, (size_t)st.st_size, e);
+    return same ? SETTLED : CHANGED;
 }
 
 int tree_file_emit(struct tree_walk *w, int fd, const struct stat *st, struct err *e)
 {
-    return st->st_size <= TREE_WHOLE_MAX ? emit_small(w, fd, st, e) : emit_large(w, fd, st, e);
+    struct attempt a = {.st = *st};
+
+    for (int i = 0; i < ATTEMPTS; i++) {
+        a.last = i == ATTEMPTS - 1;
+        int rc = a.st.st_size <= TREE_WHOLE_MAX ? attempt_small(w, fd, &a, e)
+                                                : attempt_large(w, fd, &a, e);
+        if (rc != CHANGED)
+            return rc;
+        a.st = a.after;
+    }
+    tree_walk_problem(w, "it kept changing while it was read");
+    return 0;
 }

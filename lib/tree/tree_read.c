@@ -51,7 +51,7 @@ report(struct tree_walk *w, void (*tell)(void *, const char *), const char *fmt,
                                     ? str_printable(w->spec->path, strlen(w->spec->path))
                                     : str_printable(w->path, w->path_len);
     _cleanup_free_ char *text = mem_printf("%s: %s", path, why);
-    tell(w->events->arg, text);
+    tell(w->visitor->arg, text);
 }
 
 void tree_walk_problem(struct tree_walk *w, const char *fmt, ...)
@@ -59,7 +59,7 @@ void tree_walk_problem(struct tree_walk *w, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    report(w, w->events->problem, fmt, args);
+    report(w, w->visitor->problem, fmt, args);
     va_end(args);
 }
 
@@ -68,7 +68,7 @@ void tree_walk_note(struct tree_walk *w, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    report(w, w->events->note, fmt, args);
+    report(w, w->visitor->note, fmt, args);
     va_end(args);
 }
 
@@ -80,6 +80,27 @@ void tree_walk_failed(struct tree_walk *w, const char *what, int errnum)
         tree_walk_problem(w, "became something else while the tree was read");
     else
         tree_walk_problem(w, "cannot %s: %s", what, strerror(errnum));
+}
+
+const struct tree_attrs *tree_walk_attrs(struct tree_walk *w, int fd)
+{
+    struct err e = {0};
+
+    if (!w->spec->attributes)
+        return NULL;
+    if (tree_attrs_read(fd, &w->attrs, &e) < 0)
+        tree_walk_problem(w, "%s", e.text);
+    return &w->attrs;
+}
+
+int tree_walk_known(struct tree_walk *w, const char *path, const struct stat *st, struct err *e)
+{
+    return w->visitor->known == NULL ? 0 : w->visitor->known(w->visitor->arg, path, st, e);
+}
+
+static int tell_member(struct tree_walk *w, const struct tree_member *m, struct err *e)
+{
+    return w->visitor->member(w->visitor->arg, m, e);
 }
 
 static void path_set(struct tree_walk *w, size_t parent_len, const char *name)
@@ -153,7 +174,7 @@ static int names_read(struct tree_walk *w, int fd, struct names *n, struct err *
 
 static int emit_folders(struct tree_walk *w, struct level *level, struct err *e)
 {
-    struct tree_member m = {.attributes_fd = w->spec->attributes ? level->fd : -1};
+    struct tree_member m = {0};
 
     if (level->emitted)
         return 0;
@@ -164,12 +185,35 @@ static int emit_folders(struct tree_walk *w, struct level *level, struct err *e)
                                     : mem_printf("%.*s/", (int)level->path_len, w->path);
     if (io_fstat(level->fd, &m.st) != 0)
         return err_sys(e, ERR_SOURCE, errno, "stat of folder %s", path);
+    int known = tree_walk_known(w, path, &m.st, e);
+    if (known < 0)
+        return -1;
     m.path = path;
+    m.known = known == 1;
+    m.attrs = m.known ? NULL : tree_walk_attrs(w, level->fd);
     level->emitted = true;
-    return tree_tar_member(w->tar, &m, e);
+    return tell_member(w, &m, e);
 }
 
-static int emit_file(struct tree_walk *w, struct level *level, const char *name, struct err *e)
+static int emit_link(struct tree_walk *w, const struct stat *st, const char *earlier, struct err *e)
+{
+    const struct tree_member m = {.path = w->path, .st = *st, .link = earlier, .hard = true};
+
+    w->result->files++;
+    return tell_member(w, &m, e);
+}
+
+static int emit_known(struct tree_walk *w, const struct stat *st, struct err *e)
+{
+    const struct tree_member m = {.path = w->path, .st = *st, .known = true};
+
+    w->result->files++;
+    w->result->known++;
+    w->result->known_bytes += (uint64_t)st->st_size;
+    return tell_member(w, &m, e);
+}
+
+static int open_and_emit(struct tree_walk *w, struct level *level, const char *name, struct err *e)
 {
     struct stat st;
     _cleanup_(fs_closep) int fd = tree_walk_open(w, level->fd, name, 0);
@@ -182,28 +226,45 @@ static int emit_file(struct tree_walk *w, struct level *level, const char *name,
         tree_walk_problem(w, "became something else while the tree was read");
         return 0;
     }
-    if (emit_folders(w, level, e) < 0)
-        return -1;
-    if (st.st_nlink == 1)
-        return tree_file_emit(w, fd, &st, e);
-    const char *earlier = tree_links_find(w->links, &st);
-    if (earlier != NULL) {
-        struct tree_member m = {
-            .path = w->path, .st = st, .link = earlier, .hard = true, .attributes_fd = -1};
-        w->result->files++;
-        return tree_tar_member(w->tar, &m, e);
-    }
+    const char *earlier = st.st_nlink > 1 ? tree_links_find(w->links, &st) : NULL;
+    if (earlier != NULL) /* what was another file a moment ago */
+        return emit_link(w, &st, earlier, e);
     uint64_t before = w->result->files;
     if (tree_file_emit(w, fd, &st, e) < 0)
         return -1;
-    if (w->result->files > before) /* a link must never lead to what could not be read */
+    if (st.st_nlink > 1 && w->result->files > before) /* never a link to what could not be read */
         tree_links_add(w->links, &st, w->path);
     return 0;
 }
 
+static int emit_file(struct tree_walk *w, struct level *level, const char *name, struct err *e)
+{
+    struct stat st;
+
+    if (io_stat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        tree_walk_failed(w, "stat", errno);
+        return 0;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        tree_walk_problem(w, "became something else while the tree was read");
+        return 0;
+    }
+    if (emit_folders(w, level, e) < 0)
+        return -1;
+    const char *earlier = st.st_nlink > 1 ? tree_links_find(w->links, &st) : NULL;
+    if (earlier != NULL)
+        return emit_link(w, &st, earlier, e);
+    int known = tree_walk_known(w, w->path, &st, e);
+    if (known <= 0)
+        return known < 0 ? -1 : open_and_emit(w, level, name, e);
+    if (st.st_nlink > 1)
+        tree_links_add(w->links, &st, w->path);
+    return emit_known(w, &st, e);
+}
+
 static int emit_other(struct tree_walk *w, struct level *level, const char *name, struct err *e)
 {
-    struct tree_member m = {.path = w->path, .attributes_fd = -1};
+    struct tree_member m = {.path = w->path};
     char target[PATH_MAX + 1];
 
     if (io_stat(level->fd, name, &m.st, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -228,7 +289,7 @@ static int emit_other(struct tree_walk *w, struct level *level, const char *name
         m.link = target;
     }
     w->result->files++;
-    return emit_folders(w, level, e) < 0 ? -1 : tree_tar_member(w->tar, &m, e);
+    return emit_folders(w, level, e) < 0 ? -1 : tell_member(w, &m, e);
 }
 
 static int walk_folder(struct tree_walk *w, struct level *level, struct err *e);
@@ -293,7 +354,7 @@ static int walk_folder(struct tree_walk *w, struct level *level, struct err *e)
         path_set(w, level->path_len, names.items[i]);
         rc = walk_entry(w, level, names.items[i], (unsigned char)names.items[i][-1], e);
         if (rc == 0 && i % 256 == 0)
-            rc = w->events->progress(w->events->arg, w->path, w->result->bytes, e);
+            rc = w->visitor->progress(w->visitor->arg, w->path, w->result->bytes, e);
         path_cut(w, level->path_len);
     }
     return rc;
@@ -316,7 +377,10 @@ static int read_single(struct tree_walk *w, int fd, const struct stat *st, struc
 
     w->result->single = true;
     path_set(w, 0, slash == NULL ? w->spec->path : slash + 1);
-    return tree_file_emit(w, fd, st, e);
+    int known = tree_walk_known(w, w->path, st, e);
+    if (known < 0)
+        return -1;
+    return known == 1 ? emit_known(w, st, e) : tree_file_emit(w, fd, st, e);
 }
 
 static int read_root(struct tree_walk *w, int fd, const struct stat *st, struct err *e)
@@ -336,12 +400,11 @@ static int read_root(struct tree_walk *w, int fd, const struct stat *st, struct 
     return 0;
 }
 
-int tree_read(const struct tree_read_spec *spec, const struct tree_events *events,
+int tree_read(const struct tree_read_spec *spec, const struct tree_visitor *visitor,
               struct tree_read_result *ret, struct err *e)
 {
-    struct tree_walk w = {.spec = spec, .events = events, .result = ret};
+    struct tree_walk w = {.spec = spec, .visitor = visitor, .result = ret};
     struct stat st;
-    int rc = -1;
 
     *ret = (struct tree_read_result){0};
     raise_descriptor_limit();
@@ -351,16 +414,12 @@ int tree_read(const struct tree_read_spec *spec, const struct tree_events *event
         return err_sys(e, ERR_SOURCE, errno, "%s", spec->path);
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
         return err_set(e, ERR_SOURCE, "%s is neither a folder nor a regular file", spec->path);
-    if (tree_tar_open(&w.tar, events->data, events->arg, e) < 0)
-        return -1;
     w.links = tree_links_create();
-    w.buffer = mem_alloc(TREE_WHOLE_MAX + 1);
+    w.buffer = mem_alloc(TREE_WHOLE_MAX);
     path_set(&w, 0, "");
-    rc = S_ISDIR(st.st_mode) ? read_root(&w, fd, &st, e) : read_single(&w, fd, &st, e);
-    if (rc == 0)
-        rc = tree_tar_finish(w.tar, e);
-    tree_tar_free(w.tar);
+    int rc = S_ISDIR(st.st_mode) ? read_root(&w, fd, &st, e) : read_single(&w, fd, &st, e);
     tree_links_free(w.links);
+    tree_attrs_deinit(&w.attrs);
     free(w.buffer);
     free(w.path);
     return rc;

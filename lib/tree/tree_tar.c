@@ -115,7 +115,7 @@ static int choose_writer(struct tree_tar *t, const struct tree_member *m, struct
     return 0;
 }
 
-static int fill_entry(struct tree_tar *t, const struct tree_member *m, struct err *e)
+static void fill_entry(struct tree_tar *t, const struct tree_member *m)
 {
     struct archive_entry *entry = archive_entry_clear(t->entry);
     const char *name;
@@ -140,7 +140,8 @@ static int fill_entry(struct tree_tar *t, const struct tree_member *m, struct er
         archive_entry_set_rdev(entry, m->st.st_rdev);
     for (size_t i = 0; i < m->extent_count; i++)
         archive_entry_sparse_add_entry(entry, m->extents[i].offset, m->extents[i].length);
-    return m->attributes_fd < 0 || m->hard ? 0 : tree_attr_read(m->attributes_fd, entry, e);
+    if (m->attrs != NULL)
+        tree_attr_to_entry(m->attrs, entry);
 }
 
 int tree_tar_member(struct tree_tar *t, const struct tree_member *m, struct err *e)
@@ -148,9 +149,8 @@ int tree_tar_member(struct tree_tar *t, const struct tree_member *m, struct err 
     locale_t before = uselocale(t->utf8);
     int rc = choose_writer(t, m, e);
 
-    if (rc == 0)
-        rc = fill_entry(t, m, e);
     if (rc == 0) {
+        fill_entry(t, m);
         int code = archive_write_header(t->current, t->entry);
         if (code != ARCHIVE_OK && (code != ARCHIVE_WARN || t->sink_error.code != ERR_NONE))
             rc = failed(t, e);

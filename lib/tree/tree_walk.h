@@ -6,15 +6,15 @@
 
 struct tree_walk {
     const struct tree_read_spec *spec;
-    const struct tree_events *events;
-    struct tree_tar *tar;
+    const struct tree_visitor *visitor;
     struct tree_read_result *result;
     struct tree_links *links; /* inodes with several names, emitted so far */
     char *path;               /* of the current entry; "" for the root */
     size_t path_len, path_cap;
-    uint8_t *buffer; /* TREE_WHOLE_MAX + 1 bytes */
-    bool plain_open; /* O_NOATIME was not allowed */
-    dev_t device;    /* of the root */
+    uint8_t *buffer;         /* TREE_WHOLE_MAX bytes */
+    struct tree_attrs attrs; /* of the current member; its memory is used again and again */
+    bool plain_open;         /* O_NOATIME was not allowed */
+    dev_t device;            /* of the root */
 };
 
 /* Open for reading without following links, blocking or touching the access time. */
@@ -23,6 +23,13 @@ void tree_walk_problem(struct tree_walk *w, const char *fmt, ...) printf_like(2,
 void tree_walk_note(struct tree_walk *w, const char *fmt, ...) printf_like(2, 3);
 /* What failed to open: gone meanwhile is a note, all else a problem. errnum: why. */
 void tree_walk_failed(struct tree_walk *w, const char *what, int errnum);
+
+/* What to tell of the attributes of the open file (borrowed until the next call): NULL when they are not
+ * asked for. What cannot be read is a problem. */
+const struct tree_attrs *tree_walk_attrs(struct tree_walk *w, int fd);
+/* Does the visitor know the entry? 1 and 0, as its `known`. */
+int must_check tree_walk_known(struct tree_walk *w, const char *path, const struct stat *st,
+                               struct err *e);
 
 /* Emit the open regular file as w->path. fd stays the caller's. */
 int must_check tree_file_emit(struct tree_walk *w, int fd, const struct stat *st, struct err *e);

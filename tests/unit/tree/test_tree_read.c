@@ -324,10 +324,10 @@ TEST(a_missing_tree_and_a_tree_that_is_empty)
     ASSERT_OK(tree_rules_create(NULL, NULL, &rules, &e), e);
     struct tree_read_spec spec = {.path = dir, .rules = rules, .must_hold_files = true};
     h.tar = BUF_INIT(1 << 20);
-    ASSERT_ERR(tree_read(&spec, &events, &result, &e), e, ERR_SOURCE);
+    ASSERT_ERR(tree_archive(&spec, &events, &result, &e), e, ERR_SOURCE);
     ASSERT_CONTAINS(e.text, "is it mounted?");
     spec.must_hold_files = false;
-    ASSERT_OK(tree_read(&spec, &events, &result, &e), e);
+    ASSERT_OK(tree_archive(&spec, &events, &result, &e), e);
     tree_rules_free(rules);
     help_deinit(&h);
 }

@@ -13,8 +13,8 @@
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/tree/tree_archive.h"
 #include "lib/tree/tree_extract.h"
-#include "lib/tree/tree_read.h"
 #include "tests/lib/test.h"
 
 struct help { /* one reading: the stream, and what was said */
@@ -87,7 +87,7 @@ static inline int help_read(struct help *h, const char *path, const char *includ
     struct tree_read_spec spec = {
         .path = path, .rules = rules, .one_file_system = true, .attributes = true};
     h->tar = BUF_INIT(1u << 30);
-    int rc = tree_read(&spec, &events, &h->result, e);
+    int rc = tree_archive(&spec, &events, &h->result, e);
     tree_rules_free(rules);
     strlist_deinit(&in);
     strlist_deinit(&out);
