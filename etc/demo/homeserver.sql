@@ -3,10 +3,20 @@
 -- (400000 makes about 1.1 GB on disk).
 --
 --   psql -v events=4000 -f homeserver.sql DATABASE
+--
+-- One more day of the same homeserver: events from first to events, and one row in a thousand changed:
+--
+--   psql -v first=4001 -v events=4040 -f homeserver.sql DATABASE
 \set ON_ERROR_STOP on
 \if :{?events}
 \else
   \set events 4000
+\endif
+\if :{?first}
+  \set begins false
+\else
+  \set begins true
+  \set first 1
 \endif
 BEGIN;
 
@@ -22,6 +32,7 @@ $$ SELECT '!' || substr(pg_temp.token('room' || n % 2000), 1, 18) || ':example.o
 CREATE FUNCTION pg_temp.user_id(n bigint) RETURNS text IMMUTABLE LANGUAGE sql AS
 $$ SELECT '@member' || n % 1000 || ':example.org' $$;
 
+\if :begins
 CREATE TABLE users (name text PRIMARY KEY, password_hash text, creation_ts bigint, admin smallint);
 CREATE TABLE rooms (room_id text PRIMARY KEY, is_public boolean, creator text, room_version text);
 CREATE TABLE events (
@@ -50,6 +61,7 @@ FROM generate_series(0, greatest(100, :events / 200)) n;
 
 INSERT INTO rooms
 SELECT pg_temp.room_id(n), n % 7 = 0, pg_temp.user_id(n), '10' FROM generate_series(0, 1999) n;
+\endif
 
 INSERT INTO events
 SELECT n, n, pg_temp.event_id(n),
@@ -57,7 +69,7 @@ SELECT n, n, pg_temp.event_id(n),
             WHEN n % 5 = 4 THEN 'm.reaction' ELSE 'm.room.message' END,
        pg_temp.room_id(n), pg_temp.user_id(n::bigint * 7919),
        1700000000000 + n * 137, 1700000000000 + n * 137 + n % 900, n, true, false, n % 11 = 0
-FROM generate_series(1, :events) n;
+FROM generate_series(:first, :events) n;
 
 INSERT INTO event_json
 SELECT event_id, room_id,
@@ -85,30 +97,39 @@ SELECT event_id, room_id,
                'ed25519:a_abcd', pg_temp.blob('sig' || depth))),
            'unsigned', json_build_object('age_ts', origin_server_ts))::text,
        3
-FROM events;
+FROM events WHERE stream_ordering >= :first;
 
-INSERT INTO event_edges SELECT event_id, pg_temp.event_id(depth - 1), false FROM events;
+INSERT INTO event_edges
+SELECT event_id, pg_temp.event_id(depth - 1), false FROM events WHERE stream_ordering >= :first;
 
 INSERT INTO state_groups_state
 SELECT n / 25, pg_temp.room_id(n), 'm.room.member', pg_temp.user_id(n * 31),
        pg_temp.event_id(1 + n % :events)
-FROM generate_series(1, :events * 2) n;
+FROM generate_series(:first * 2 - 1, :events * 2) n;
 
 INSERT INTO e2e_one_time_keys_json
 SELECT pg_temp.user_id(n), upper(substr(md5('d' || n % 4000), 1, 10)), 'signed_curve25519',
        'AAAA' || n, 1700000000000 + n, json_build_object('key', pg_temp.token('otk' || n))::text
-FROM generate_series(1, :events / 10) n;
+FROM generate_series((:first - 1) / 10 + 1, :events / 10) n;
 
 INSERT INTO local_media_repository
 SELECT md5('media' || n), 'image/jpeg', 1000 + n % 900000, 1700000000000 + n,
        'IMG_' || n || '.jpg', pg_temp.user_id(n), sha512(convert_to('head' || n, 'UTF8'))
-FROM generate_series(1, :events / 20) n;
+FROM generate_series((:first - 1) / 20 + 1, :events / 20) n;
 
+\if :begins
 CREATE UNIQUE INDEX events_event_id ON events (event_id);
 CREATE INDEX events_room_stream ON events (room_id, stream_ordering);
 CREATE UNIQUE INDEX event_json_event_id ON event_json (event_id);
 CREATE INDEX event_edges_id ON event_edges (event_id);
 CREATE INDEX state_groups_state_idx ON state_groups_state (state_group, type, state_key);
+\else
+UPDATE events SET received_ts = received_ts + 1
+WHERE stream_ordering < :first AND hashint8(stream_ordering + :first) % 1000 = 0;
+UPDATE event_json SET internal_metadata = internal_metadata || ' '
+WHERE event_id IN (SELECT event_id FROM events
+                   WHERE stream_ordering < :first AND hashint8(stream_ordering - :first) % 1000 = 0);
+\endif
 SELECT setval('events_stream_seq', :events) \g /dev/null
 COMMIT;
 ANALYZE;
