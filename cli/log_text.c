@@ -185,7 +185,7 @@ static char *copied(const json_t *record)
 
 static char *copy_failed(const json_t *record)
 {
-    return mem_printf("copy of %s from %s to %s failed (%lld.): %s", word(record, "id"),
+    return mem_printf("copy of %s from %s to %s failed (try %lld): %s", word(record, "id"),
                       word(record, "from"), word(record, "destination"), number(record, "failures"),
                       word(record, "error"));
 }

@@ -22,31 +22,66 @@ void progress_clear(struct progress *p)
 }
 
 /* "dump synapse: 410 MB in 5 s" */
-static void finish_step(struct progress *p)
+static void tell_step(struct progress *p, const struct progress_step *step)
 {
     char size[16], span[32];
-    int64_t seconds = (clock_mono().us - p->since.us) / 1000000;
+    int64_t seconds = (clock_mono().us - step->since.us) / 1000000;
 
-    if (p->step == NULL)
-        return;
     progress_clear(p);
-    if (!p->screen->json && p->done > 0 && (p->total == 0 || p->total >= BYTES_FROM))
-        say_line(p->screen, PLAIN, "%s: %s in %s", p->step, str_bytes((uint64_t)p->done, size),
-                 str_duration(seconds, span));
+    if (!p->screen->json && step->done > 0 && (step->total == 0 || step->total >= BYTES_FROM))
+        say_line(p->screen, PLAIN, "%s: %s in %s", step->text,
+                 str_bytes((uint64_t)step->done, size), str_duration(seconds, span));
     else if (!p->screen->json)
-        say_line(p->screen, PLAIN, "%s: done in %s", p->step, str_duration(seconds, span));
+        say_line(p->screen, PLAIN, "%s: done in %s", step->text, str_duration(seconds, span));
     (void)fflush(stdout);
-    free(p->step);
-    p->step = NULL;
+}
+
+static void drop(struct progress_step *step)
+{
+    free(step->destination);
+    free(step->text);
+    *step = (struct progress_step){0};
+}
+
+static void finish_step(struct progress *p)
+{
+    if (p->now.text != NULL)
+        tell_step(p, &p->now);
+    drop(&p->now);
+}
+
+static void finish_one_beside(struct progress *p, struct progress_step *step)
+{
+    if (step->done > 0 && step->done >= step->total)
+        tell_step(p, step);
+    drop(step);
+}
+
+static void finish_beside(struct progress *p)
+{
+    for (size_t i = 0; i < p->beside_count; i++)
+        finish_one_beside(p, &p->beside[i]);
+    p->beside_count = 0;
 }
 
 void progress_end(struct progress *p)
 {
     finish_step(p);
+    finish_beside(p);
+}
+
+void progress_deinit(struct progress *p)
+{
+    progress_clear(p);
+    drop(&p->now);
+    for (size_t i = 0; i < p->beside_count; i++)
+        drop(&p->beside[i]);
+    free(p->beside);
+    *p = (struct progress){0};
 }
 
 /* Behind the bar: sizes, rate, and when it will be over if it goes on like this. */
-static void describe(const struct progress *p, int64_t elapsed_us, char *out, size_t size)
+static void describe(const struct progress_step *p, int64_t elapsed_us, char *out, size_t size)
 {
     char done[16], total[16], rate[16], left[32];
 
@@ -71,42 +106,98 @@ static void describe(const struct progress *p, int64_t elapsed_us, char *out, si
                        str_duration((int64_t)((double)(p->total - p->done) / per_second), left));
 }
 
-static void draw(struct progress *p)
+static char *line_of(const struct progress_step *step, struct mono now)
 {
     char bar[BAR_WIDTH + 1], text[96];
-    struct mono now = clock_mono();
-    double part = p->total > 0 ? (double)p->done / (double)p->total : 0;
+    double part = step->total > 0 ? (double)step->done / (double)step->total : 0;
     size_t filled = (size_t)((part > 1 ? 1 : part) * BAR_WIDTH);
+
+    memset(bar, '-', BAR_WIDTH);
+    memset(bar, '#', filled);
+    bar[BAR_WIDTH] = '\0';
+    describe(step, now.us - step->since.us, text, sizeof(text));
+    return step->total > 0 ? mem_printf("%s  [%s]  %s", step->text, bar, text)
+                           : mem_printf("%s  %s", step->text, text);
+}
+
+/* "copying to bucket 45 %, copying to server 12 %": there is no room for two bars. */
+static char *line_beside(const struct progress *p)
+{
+    char *line = mem_strdup("");
+
+    for (size_t i = 0; i < p->beside_count; i++) {
+        const struct progress_step *step = &p->beside[i];
+        double part = step->total > 0 ? (double)step->done / (double)step->total : 0;
+        _cleanup_free_ char *before = line;
+        line = mem_printf("%s%s%s %d %%", before, i > 0 ? ", " : "", step->text,
+                          (int)((part > 1 ? 1 : part) * 100));
+    }
+    return line;
+}
+
+static void draw(struct progress *p)
+{
+    struct mono now = clock_mono();
 
     if (p->on_line && now.us - p->drawn.us < REDRAW_US)
         return;
     p->drawn = now;
-    memset(bar, '-', BAR_WIDTH);
-    memset(bar, '#', filled);
-    bar[BAR_WIDTH] = '\0';
-    describe(p, now.us - p->since.us, text, sizeof(text));
-    _cleanup_free_ char *line = p->total > 0 ? mem_printf("%s  [%s]  %s", p->step, bar, text)
-                                             : mem_printf("%s  %s", p->step, text);
+    _cleanup_free_ char *line = p->beside_count > 1    ? line_beside(p)
+                                : p->beside_count == 1 ? line_of(&p->beside[0], now)
+                                                       : line_of(&p->now, now);
     (void)printf("\r\033[K");
     say(p->screen, PLAIN, "%.*s", p->screen->width - 1, line);
     (void)fflush(stdout);
     p->on_line = true;
 }
 
+static struct progress_step *beside_at(struct progress *p, const char *destination)
+{
+    for (size_t i = 0; i < p->beside_count; i++)
+        if (str_equal(p->beside[i].destination, destination))
+            return &p->beside[i];
+    finish_step(p);
+    p->beside = mem_resize_array(p->beside, p->beside_count + 1, sizeof(*p->beside));
+    p->beside[p->beside_count] = (struct progress_step){0};
+    return &p->beside[p->beside_count++];
+}
+
+static struct progress_step *find_beside(struct progress *p, const char *destination,
+                                         const char *text)
+{
+    struct progress_step *step = beside_at(p, destination);
+
+    if (str_equal(text, step->text))
+        return step;
+    if (step->text != NULL)
+        finish_one_beside(p, step);
+    *step = (struct progress_step){
+        .destination = mem_strdup(destination), .text = mem_strdup(text), .since = clock_mono()};
+    return step;
+}
+
+static struct progress_step *next_step(struct progress *p, const char *text)
+{
+    finish_beside(p);
+    if (!str_equal(text, p->now.text)) {
+        finish_step(p);
+        p->now = (struct progress_step){.text = mem_strdup(text), .since = clock_mono()};
+    }
+    return &p->now;
+}
+
 void progress_show(struct progress *p, const json_t *message)
 {
-    const char *step = json_opt_string(message, "step", NULL);
+    const char *text = json_opt_string(message, "step", NULL);
+    const char *destination = json_opt_string(message, "destination", NULL);
 
-    if (step == NULL)
+    if (text == NULL)
         return;
-    if (!str_equal(step, p->step)) {
-        finish_step(p);
-        p->step = mem_strdup(step);
-        p->since = clock_mono();
-    }
+    struct progress_step *step =
+        destination != NULL ? find_beside(p, destination, text) : next_step(p, text);
     int64_t done = json_opt_i64(message, "done", 0), total = json_opt_i64(message, "total", 0);
-    p->done = done > 0 ? done : 0;
-    p->total = total > 0 ? total : 0;
+    step->done = done > 0 ? done : 0;
+    step->total = total > 0 ? total : 0;
     if (p->screen->terminal)
         draw(p);
 }

@@ -96,14 +96,27 @@ void status_print_problems(const struct screen *s, const json_t *status)
     free(p.levels);
 }
 
-static void add_destination(const struct screen *s, struct table *t, const json_t *d)
+/* What stands whole among what is wrong would only stretch the table. */
+static bool is_said_above(const json_t *status, const char *problem)
+{
+    json_t *o;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "problems"), i, o)
+    {
+        if (strstr(json_opt_string(o, "text", ""), problem) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void add_destination(const json_t *status, struct table *t, const json_t *d)
 {
     char free_text[16], total_text[16];
     int64_t free_bytes = json_opt_i64(d, "free_bytes", -1);
     int64_t total = json_opt_i64(d, "total_bytes", -1);
     const char *problem = json_opt_string(d, "problem", NULL);
 
-    (void)s;
     table_add(t, PLAIN, "%s", json_opt_string(d, "name", "?"));
     table_add(t, PLAIN, "%s", json_opt_string(d, "place", "?"));
     if (total <= 0 || free_bytes < 0)
@@ -113,7 +126,7 @@ static void add_destination(const struct screen *s, struct table *t, const json_
                   str_bytes((uint64_t)total, total_text),
                   (long long)((double)free_bytes * 100 / (double)total));
     if (problem != NULL)
-        table_add(t, RED, "%s", problem);
+        table_add(t, RED, "%s", is_said_above(status, problem) ? "see above" : problem);
     else if (!json_opt_bool(d, "listed", true))
         table_add(t, YELLOW, "not listed yet");
     else if (!json_opt_bool(d, "encrypted", true))
@@ -133,7 +146,7 @@ void status_print_destinations(const struct screen *s, const json_t *status)
     if (json_array_size(list) == 0)
         return;
     (void)putchar('\n');
-    json_array_foreach(list, i, d) add_destination(s, &t, d);
+    json_array_foreach(list, i, d) add_destination(status, &t, d);
     table_print(s, &t);
 }
 

@@ -1,6 +1,7 @@
 /* status_copies.c — the copies on the status screen: on their way, failed, or owed. What is late
  * stands among the problems. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/status.h"
 
@@ -23,15 +24,36 @@ static void print_copying(const struct screen *s, const char *job, const char *t
     say_line(s, PLAIN, "%s", "");
 }
 
-static void print_failed(const struct screen *s, const char *job, const char *to,
-                         const json_t *failed)
+/* What the destination's own problem says among what is wrong is not said twice. */
+static bool is_told_below(const json_t *status, const char *to, const char *error)
 {
+    json_t *d;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "destinations"), i, d)
+    {
+        if (str_equal(json_opt_string(d, "name", ""), to))
+            return strstr(json_opt_string(d, "problem", ""), error) != NULL;
+    }
+    return false;
+}
+
+static void print_failed(const struct screen *s, const json_t *status, const char *job,
+                         const char *to, const json_t *failed)
+{
+    const char *error = json_opt_string(failed, "error", "?");
+    const char *retry = json_opt_string(failed, "retry_at", NULL);
+    const bool told = is_told_below(status, to, error);
+    long long failures = (long long)json_opt_i64(failed, "failures", 1);
+    struct wall at = {0};
     char age[48];
 
-    say_line(s, YELLOW, "  %s: copying %s to %s failed (%lld.), next try %s: %s", job,
-             json_opt_string(failed, "id", "?"), to, (long long)json_opt_i64(failed, "failures", 1),
-             screen_age(s, json_opt_string(failed, "retry_at", NULL), age),
-             json_opt_string(failed, "error", "?"));
+    const bool due =
+        retry == NULL || clock_parse_iso8601(retry, &at) != 0 || at.us <= clock_wall().us;
+    say_line(s, YELLOW, "  %s: copying %s to %s failed (try %lld), next try %s%s%s", job,
+             json_opt_string(failed, "id", "?"), to, failures,
+             due ? "when it answers again" : screen_age(s, retry, age), told ? "" : ": ",
+             told ? "" : error);
 }
 
 static void print_lag(const struct screen *s, const char *job, const json_t *d)
@@ -40,9 +62,10 @@ static void print_lag(const struct screen *s, const char *job, const json_t *d)
     const char *newest = json_opt_string(d, "newest_at", NULL);
     char age[48];
 
-    say_line(s, PLAIN, "  %s: %s lacks %lld set%s, its newest good one is %s", job,
+    say_line(s, PLAIN, "  %s: %s lacks %lld set%s, %s%s", job,
              json_opt_string(d, "destination", "?"), (long long)lacks, lacks == 1 ? "" : "s",
-             newest != NULL ? screen_age(s, newest, age) : "none");
+             newest != NULL ? "its newest good one is from " : "it has no good one",
+             newest != NULL ? screen_age(s, newest, age) : "");
 }
 
 static bool is_worth_a_line(const json_t *d)
@@ -51,7 +74,8 @@ static bool is_worth_a_line(const json_t *d)
            json_is_object(json_object_get(d, "failed")) || json_opt_i64(d, "lacks", 0) > 0;
 }
 
-static void print_destination(const struct screen *s, const char *job, const json_t *d)
+static void print_destination(const struct screen *s, const json_t *status, const char *job,
+                              const json_t *d)
 {
     const json_t *copying = json_object_get(d, "copying"), *failed = json_object_get(d, "failed");
     const char *to = json_opt_string(d, "destination", "?");
@@ -59,7 +83,7 @@ static void print_destination(const struct screen *s, const char *job, const jso
     if (json_is_object(copying))
         print_copying(s, job, to, copying);
     if (json_is_object(failed))
-        print_failed(s, job, to, failed);
+        print_failed(s, status, job, to, failed);
     if (json_opt_i64(d, "lacks", 0) > 0 && !json_opt_bool(d, "late", false))
         print_lag(s, job, d);
 }
@@ -79,7 +103,7 @@ void status_print_copies(const struct screen *s, const json_t *status)
             if (!titled)
                 say_heading(s, "Copies");
             titled = true;
-            print_destination(s, json_opt_string(job, "name", "?"), d);
+            print_destination(s, status, json_opt_string(job, "name", "?"), d);
         }
     }
 }

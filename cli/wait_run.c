@@ -29,8 +29,7 @@ int wait_for_answer(struct cli *c, const char *method, json_t *params, json_t **
     int rc = client_call(c->client, call, ret, e);
     if (rc == 0)
         progress_end(&p);
-    progress_clear(&p);
-    free(p.step);
+    progress_deinit(&p);
     return rc;
 }
 
@@ -90,6 +89,15 @@ static bool holds_it(const json_t *d)
     return json_is_string(d) || json_opt_bool(d, "ok", true);
 }
 
+/* Behind its name an error need not name the destination again. */
+static const char *error_of(const json_t *d)
+{
+    const char *error = json_opt_string(d, "error", "no reason given");
+    _cleanup_free_ char *named = mem_printf("destination \"%s\": ", destination_name(d));
+
+    return str_starts(error, named) ? error + strlen(named) : error;
+}
+
 static void print_destinations(const struct screen *s, const json_t *list)
 {
     _cleanup_json_ json_t *good = json_array();
@@ -103,8 +111,7 @@ static void print_destinations(const struct screen *s, const json_t *list)
         say_line(s, PLAIN, "  at       %s", names);
     }
     json_array_foreach(list, i, d) if (!holds_it(d))
-        say_line(s, RED, "  missing  %s: %s", destination_name(d),
-                 json_opt_string(d, "error", "no reason given"));
+        say_line(s, RED, "  missing  %s: %s", destination_name(d), error_of(d));
 }
 
 void wait_print_backup(const struct screen *s, const char *job, const json_t *result)

@@ -232,8 +232,7 @@ int worker_run(const struct worker_run *run, json_t **ret, struct err *e)
         rc = conclude(&s, status, ret, e);
     if (rc == 0)
         progress_end(&s.progress);
-    progress_clear(&s.progress);
-    free(s.progress.step);
+    progress_deinit(&s.progress);
     json_decref(s.result);
     interrupt_close(&s.interrupt);
     return rc;

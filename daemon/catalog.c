@@ -340,6 +340,7 @@ int catalog_take_scan(struct catalog *c, const char *name, uint64_t generation,
     json_decref(d->damaged);
     d->damaged = json_incref(json_object_get(result, "damaged"));
     d->problem = (struct err){0};
+    d->failures = 0;
     d->scanned = clock_mono();
     return count;
 }
@@ -351,5 +352,6 @@ void catalog_scan_failed(struct catalog *c, const char *name, const struct err *
     d->tried = true;
     d->listed = false; /* no retention there until it is listed again */
     d->scanned = clock_mono();
+    d->failures++;
     d->problem = *e;
 }

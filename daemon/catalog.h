@@ -19,6 +19,7 @@ struct catalog_destination {
     bool known;                      /* listed at least once since start */
     bool tried;                      /* listed, or the listing failed */
     struct err problem;              /* of the last scan; code ERR_NONE: none */
+    int failures;                    /* scans that failed since the last that did not */
     int64_t free_bytes, total_bytes; /* total 0: unknown */
     json_t *damaged;                 /* [{"job","id","error"}] of that scan; or NULL */
     struct mono scanned;             /* when the last scan ended, whatever it found */

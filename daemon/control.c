@@ -542,8 +542,9 @@ void control_copy_progress(struct control *control, const char *job, const char 
             strcmp(json_opt_string(w->record, "job", ""), job) == 0 &&
             strcmp(json_opt_string(w->record, "id", ""), id) == 0)
             request_progress(w->request,
-                             json_pack("{s:I,s:s,s:I,s:I}", "run", (json_int_t)w->run, "step", step,
-                                       "done", (json_int_t)done, "total", (json_int_t)total));
+                             json_pack("{s:I,s:s,s:s,s:I,s:I}", "run", (json_int_t)w->run, "step",
+                                       step, "destination", to, "done", (json_int_t)done, "total",
+                                       (json_int_t)total));
     }
 }
 

@@ -72,7 +72,8 @@ void lane_free(struct lane *l)
     free(l);
 }
 
-/* Where it failed is looked at before anything else is tried. */
+/* Where it failed is looked at before anything else is tried; and so is a place that was away and
+ * has taken a copy all the same. */
 static void on_listed(void *arg)
 {
     struct lane *l = arg;
@@ -86,7 +87,8 @@ static void on_recorded(void *arg)
     struct lane *l = arg;
     struct copies *c = l->copies;
     struct daemon *d = c->daemon;
-    const bool look = l->error.code != ERR_NONE && !l->dropped && !c->stopping;
+    const bool back = !catalog_destination(d->catalog, l->to)->listed;
+    const bool look = (l->error.code != ERR_NONE || back) && !l->dropped && !c->stopping;
 
     copies_lane_over(c, l);
     if (look) {
@@ -137,7 +139,7 @@ static void tell_log(const struct lane *l, int failures)
                   l->error.text);
     else if (l->error.code != ERR_NONE)
         log_write(log, LOG_LEVEL_WARNING, LOG_COPY_FAILED, &fields,
-                  "job \"%s\": copy of %s from \"%s\" to \"%s\" failed (%d.): %s", l->job, l->id,
+                  "job \"%s\": copy of %s from \"%s\" to \"%s\" failed (try %d): %s", l->job, l->id,
                   l->from, l->to, failures, l->error.text);
     else
         log_write(log, LOG_LEVEL_INFO, LOG_COPIED, &fields,

@@ -11,6 +11,7 @@
 #include "daemon/catalog.h"
 #include "daemon/copies.h"
 #include "daemon/daemon.h"
+#include "lib/schedule/copying.h"
 
 enum { SWEEP_AGE_S = 86400, PROGRESS_TIMEOUT_S = 120, FRESH_US = 600 * 1000000 };
 
@@ -180,13 +181,21 @@ static bool is_stale(const struct catalog_destination *d)
     return clock_mono().us - d->scanned.us > FRESH_US;
 }
 
+/* The longer it has been away, the seldomer it is asked; never less than what is fresh. */
+static bool is_to_be_tried(const struct catalog_destination *d)
+{
+    int64_t delay_us = copying_delay_s(d->failures, 0) * 1000000;
+
+    return clock_mono().us - d->scanned.us > (delay_us < FRESH_US ? delay_us : FRESH_US);
+}
+
 /* One that was away may be back: nobody should have to wait for the next run to see it. */
 void scan_retry(struct daemon *d)
 {
     for (size_t i = 0; i < d->config->destination_count && !d->stopping; i++) {
         const char *name = d->config->destinations[i]->name;
         const struct catalog_destination *known = catalog_destination(d->catalog, name);
-        if (known->tried && !known->listed && is_stale(known))
+        if (known->tried && !known->listed && is_to_be_tried(known))
             scan_start(d, name, NULL, NULL);
     }
 }

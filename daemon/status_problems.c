@@ -155,6 +155,34 @@ void problems_of_job(struct daemon *d, const struct job *job, const struct plann
         problems_add(p, WARNING, "%s", ping);
 }
 
+static bool is_served_elsewhere(const struct daemon *d, const struct job *job,
+                                const struct destination *dest)
+{
+    bool uses = false, elsewhere = false;
+
+    for (size_t i = 0; i < job->destination_count; i++)
+        if (job->destinations[i] == dest)
+            uses = true;
+        else
+            elsewhere |= catalog_destination(d->catalog, job->destinations[i]->name)->listed;
+    return elsewhere || !uses;
+}
+
+/* A remote place that does not answer while others take the sets: it catches up by itself, and when
+ * it does not, it is late (copies.c). What is wrong with a key, an owner or the place stays
+ * critical: no waiting mends it. */
+static int level_of_problem(const struct daemon *d, const struct destination *dest,
+                            const struct err *problem)
+{
+    if (!destination_is_remote(dest) ||
+        (problem->code != ERR_UNAVAILABLE && problem->code != ERR_TIMEOUT))
+        return CRITICAL;
+    for (size_t i = 0; i < d->config->job_count; i++)
+        if (!is_served_elsewhere(d, d->config->jobs[i], dest))
+            return CRITICAL;
+    return WARNING;
+}
+
 void problems_of_destination(struct daemon *d, const struct destination *dest, struct problems *p)
 {
     const struct catalog_destination *known = catalog_destination(d->catalog, dest->name);
@@ -162,7 +190,8 @@ void problems_of_destination(struct daemon *d, const struct destination *dest, s
     size_t i;
 
     if (known->problem.code != ERR_NONE && known->problem.code != ERR_CANCELLED)
-        problems_add(p, CRITICAL, "destination \"%s\": %s", dest->name, known->problem.text);
+        problems_add(p, level_of_problem(d, dest, &known->problem), "destination \"%s\": %s",
+                     dest->name, known->problem.text);
     if (known->listed && known->total_bytes > 0 &&
         known->free_bytes < known->total_bytes / 100 * dest->warn_free_percent) {
         char size[16];

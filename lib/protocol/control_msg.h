@@ -23,8 +23,8 @@
  * explain (view) job, id                  lines: [{destination, why}]
  * log (view) job?, after, count           records: [RECORD], last
  * wait (view) run, copies?
- *     "progress" notifications {run, step, done, total}, then run, outcome, code, job, id, place,
- *     bytes, error, problems, destinations: [{destination, ok, bytes, error, code, copied: it came
+ *     "progress" notifications {run, step, done, total}, with destination too where steps go on
+ *     side by side, then run, outcome, code, job, id, place, bytes, error, problems, destinations: [{destination, ok, bytes, error, code, copied: it came
  *     by copy}], restore: the command that brings the set back. With copies: true it also waits
  *     until the set has been copied to every destination that is owed it, or a copy has failed
  *     once, or is late, or its destination is away: then that one's ok is false

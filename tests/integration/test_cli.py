@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cli_world import ANSWERS, SETS, Error, World, a_set, destination, finished, iso, job, status  # noqa: E402
@@ -299,6 +300,24 @@ def status_of_one_job_says_more():
 
 
 @test
+def steps_that_go_on_side_by_side_are_told_once_each():
+    def wait(_params, notify):
+        notify({"run": 18, "step": "archive media", "done": 5000, "total": 0})
+        for part in range(1, 5):
+            for name in ("nas", "vault", "away"):
+                notify({"run": 18, "step": f"copying to {name}", "destination": name,
+                        "done": part * 2000 // (2 if name == "away" else 1), "total": 8000})
+            time.sleep(0.3)  # the line is drawn anew at most so often
+        return finished()
+
+    lines = World(wait=wait).ctl("trigger", "--wait", ok=True).stdout.splitlines()
+    equal([line.split(":")[0] for line in lines[:3]], ["archive media", "copying to nas", "copying to vault"])
+    check("away" not in "".join(lines), "what was not finished is told as if it were")
+    _, text = World(wait=wait).terminal("trigger", "--wait")
+    contains(text, "copying to nas 50 %, copying to vault 25 %, copying to away 12 %")
+
+
+@test
 def waiting_on_a_pipe_is_a_line_for_each_step():
     text = World().ctl("trigger", "--wait", ok=True).stdout
     lacks(text, "\r")
@@ -312,8 +331,6 @@ def waiting_on_a_pipe_is_a_line_for_each_step():
 
 @test
 def waiting_on_a_terminal_shows_rate_and_eta():
-    import time
-
     def slowly(_params, notify):
         for done in (0, 100000000, 200000000):
             notify({"step": "dump synapse", "done": done, "total": 400000000})

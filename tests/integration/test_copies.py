@@ -172,7 +172,7 @@ def progress_is_in_status_and_told_to_who_waits():
     open(f"{d.dir}/go", "w").close()
     result = client.answer(asked)
     equal((result["outcome"], result["destinations"][1]["copied"]), ("good", True))
-    check({"run": result["run"], "step": "copying to nas", "done": 430, "total": 1000} in client.progress,
+    check({"run": result["run"], "step": "copying to nas", "destination": "nas", "done": 430, "total": 1000} in client.progress,
           str(client.progress))
 
 
@@ -251,6 +251,23 @@ def a_place_that_was_away_catches_up():
     equal((len(d.jobs_seen("copy")), place(d, "nas")["lacks"]), (1, 1))
     d.play_default("scan")
     d.call("rescan", destination="nas")
+    wait_until(lambda: at(d, "nas") == [first, result["id"]], "the copy")
+
+
+@test
+def a_place_that_is_away_is_asked_again_after_a_minute():
+    d = world(binary="synbakd-fault")
+    first = d.trigger()["id"]
+    wait_until(lambda: at(d, "nas"), "the first copy")
+    d.play("scan", {"unless_store": "local"}, *broken("unavailable", "nobody answers"))
+    d.call("rescan", destination="nas")
+    result = waited(d)
+    d.play_default("scan")
+    scans = len(d.jobs_seen("scan"))
+    d.pass_time(MINUTE // 2)
+    d.call("status")
+    equal(len(d.jobs_seen("scan")), scans, "too soon")
+    d.pass_time(2 * MINUTE)
     wait_until(lambda: at(d, "nas") == [first, result["id"]], "the copy")
 
 

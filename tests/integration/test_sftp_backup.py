@@ -98,11 +98,17 @@ def a_server_that_was_away_gets_its_copies_later():
     d.server.stop()
     done = d.ctl("trigger", "synapse", "--wait")
     equal(done.returncode, 4, done.stdout + done.stderr)
+    equal(done.stdout.count("is the SSH server up"), 1, done.stdout)
     second = d.latest()
     equal(far_sets(d), [first])
+    wait_until(lambda: d.ctl("status").returncode == 1, "a warning: the other place has all")
+    shown = d.ctl("status").stdout
+    contains(shown, "far lacks 1 set, its newest good one is from ")
+    equal(shown.count("is the SSH server up"), 1, shown)
     d.server.start()
     d.ctl("copy", f"synapse/{second}", "--destination", "far", ok=True)
     wait_until(lambda: far_sets(d) == [first, second], "the copy")
+    wait_until(lambda: d.ctl("status").returncode == 0, "the place to be well again")
     same_artifacts(d, second)
 
 
