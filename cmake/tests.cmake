@@ -7,7 +7,7 @@ list(FILTER testlib_sources EXCLUDE REGEX "/(seam_|fuzz_driver)")
 add_library(synbak_testlib STATIC ${testlib_sources})
 target_link_libraries(synbak_testlib PUBLIC synbak_base)
 
-set(ALL_LIBS synbak_plain synbak_tree synbak_postgres synbak_store synbak_journal synbak_protocol
+set(ALL_LIBS synbak_plain synbak_repository synbak_tree synbak_postgres synbak_store synbak_journal synbak_protocol
              synbak_schedule synbak_config synbak_base)
 file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
      ${CMAKE_SOURCE_DIR}/tests/unit/test_*.c ${CMAKE_SOURCE_DIR}/tests/trace/test_*.c

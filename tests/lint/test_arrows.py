@@ -31,7 +31,7 @@ HOMES = {
     r"expat\.h": r"lib/store/s3_xml\.c",
     r"archive(_entry)?\.h": r"lib/tree/tree_.*|lib/plain/tar_.*|daemon/worker/(export|ls|cat).*",
     r"zlib\.h|isa-l.*|igzip.*": r"lib/plain/.*",
-    r"zstd\.h": r"lib/repository/chunk.*",
+    r"zstd(_errors)?\.h": r"lib/repository/chunk.*",
     r"openssl/.*": r"lib/(plain|repository|store|journal|base)/.*|daemon/owner\.c",
 }
 
