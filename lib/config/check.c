@@ -160,6 +160,46 @@ static void check_bucket(struct loader *l, const struct destination *d)
                      d->name);
 }
 
+static bool same_secret(const struct secret_ref *a, const struct secret_ref *b)
+{
+    return a->kind == b->kind && str_equal(a->value, b->value);
+}
+
+static void check_repository(struct loader *l, const struct destination *d)
+{
+    if (d->key.kind == SECRET_NONE)
+        loader_error(l, d->at.file, d->at.line,
+                     "[destination %s]: key = none: a repository is always encrypted", d->name);
+    if (!str_is_name(d->repository))
+        loader_error(l, d->at.file, d->at.line,
+                     "[destination %s]: repository: \"%.80s\" is no name", d->name, d->repository);
+    for (size_t i = 0; i < l->config->destination_count && l->config->destinations[i] != d; i++) {
+        const struct destination *other = l->config->destinations[i];
+        if (!str_equal(other->repository, d->repository))
+            continue;
+        if (!same_secret(&other->key, &d->key))
+            loader_error(l, d->at.file, d->at.line,
+                         "[destination %s]: key differs from that of \"%s\", which holds the same "
+                         "repository \"%s\"",
+                         d->name, other->name, d->repository);
+        if (other->trash_s != d->trash_s)
+            loader_error(l, d->at.file, d->at.line,
+                         "[destination %s]: trash differs from that of \"%s\", which holds the "
+                         "same repository \"%s\"",
+                         d->name, other->name, d->repository);
+    }
+}
+
+/* A repository that has no name of its own has the destination's. */
+static void name_repositories(const struct config *c)
+{
+    for (size_t i = 0; i < c->destination_count; i++) {
+        struct destination *d = c->destinations[i];
+        if (d->format == FORMAT_REPOSITORY && d->repository == NULL)
+            d->repository = mem_strdup(d->name);
+    }
+}
+
 static void check_destinations(struct loader *l)
 {
     const struct config *c = l->config;
@@ -171,6 +211,8 @@ static void check_destinations(struct loader *l)
                          d->name);
         if (d->type == DESTINATION_S3)
             check_bucket(l, d);
+        if (d->format == FORMAT_REPOSITORY)
+            check_repository(l, d);
         if (d->passphrase.kind != SECRET_UNSET && d->private_key.kind == SECRET_UNSET)
             loader_error(l, d->at.file, d->at.line,
                          "[destination %s]: passphrase without private_key", d->name);
@@ -240,6 +282,7 @@ void loader_finish(struct loader *l)
     const struct config *c = l->config;
 
     check_daemon(l);
+    name_repositories(c);
     check_destinations(l);
     check_sources(l);
     for (size_t i = 0; i < c->job_count; i++) {

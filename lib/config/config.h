@@ -28,7 +28,7 @@ struct origin {       /* where an option was written, for errors that only show 
 };
 
 enum destination_type { DESTINATION_DIRECTORY, DESTINATION_S3, DESTINATION_SFTP };
-enum destination_format { FORMAT_PLAIN };
+enum destination_format { FORMAT_PLAIN, FORMAT_REPOSITORY };
 enum compression { COMPRESSION_NONE, COMPRESSION_GZIP };
 enum dump_format { DUMP_CUSTOM, DUMP_PLAIN };
 enum source_type { SOURCE_POSTGRESQL, SOURCE_FILES, SOURCE_COMMAND };
@@ -92,7 +92,9 @@ struct destination {
     /* all */
     bool deletes; /* no: deletion belongs to another identity */
     enum destination_format format;
-    struct secret_ref key;       /* SECRET_NONE only when written so */
+    char *repository;      /* repository: its name, the destination's unless written; else NULL */
+    int64_t trash_s;       /* repository: how long what nothing needs any more stays */
+    struct secret_ref key; /* SECRET_NONE only when written so */
     struct secret_ref *old_keys; /* for reading */
     size_t old_key_count;
     enum compression compression;

@@ -166,6 +166,20 @@ static void note_missing(struct loader *l, const struct config_option *o)
                      o->key, o->key, o->words != NULL ? o->words : o->form);
 }
 
+static void note_misplaced(struct loader *l, const struct config_option *o)
+{
+    _cleanup_free_ char *type = config_type_of(o->section, l->section);
+    const char *format = config_option_format(o);
+    char text[96];
+
+    if (format != NULL)
+        loader_error(l, l->file, l->lines[config_option_index(o)],
+                     "%s: \"%s\" is an option of format = %s only", head(l, text), o->key, format);
+    else
+        loader_error(l, l->file, l->lines[config_option_index(o)],
+                     "%s: \"%s\" is no option of type %s", head(l, text), o->key, type);
+}
+
 /* The one option whose form depends on the type: a folder here must be named whole. */
 static void check_path(struct loader *l)
 {
@@ -180,19 +194,14 @@ static void check_path(struct loader *l)
 
 static void close_section(struct loader *l)
 {
-    char text[96];
-
     if (l->section == NULL)
         return;
     for (size_t i = 0; i < config_option_count; i++) {
         const struct config_option *o = &config_option_table[i];
         if (o->section != l->kind)
             continue;
-        if (l->lines[i] > 0 && !has_option(l, o)) {
-            _cleanup_free_ char *type = config_type_of(o->section, l->section);
-            loader_error(l, l->file, l->lines[i], "%s: \"%s\" is no option of type %s",
-                         head(l, text), o->key, type);
-        }
+        if (l->lines[i] > 0 && !has_option(l, o))
+            note_misplaced(l, o);
         if (l->lines[i] == 0 && o->needed && (o->only == 0 || l->type_known) && has_option(l, o))
             note_missing(l, o);
     }

@@ -13,6 +13,7 @@
 #define YEARS(n_)          (INT64_C(31557600) * (n_))
 #define IN(type_)          (1u << SOURCE_##type_)
 #define AT(type_)          (1u << DESTINATION_##type_)
+#define FORMAT(format_)    (1u << FORMAT_##format_)
 #define OPTION(section_, key_, type_, field_, ...)                                                 \
     {.section = SECTION_##section_,                                                                \
      .key = #key_,                                                                                 \
@@ -119,7 +120,16 @@ static char *type_word(enum section_kind s, unsigned type)
 
 bool config_option_applies(const struct config_option *o, const void *base)
 {
+    if (o->formats != 0 && (o->formats & 1u << ((const struct destination *)base)->format) == 0)
+        return false;
     return o->only == 0 || (o->only & 1u << type_of(o->section, base)) != 0;
+}
+
+const char *config_option_format(const struct config_option *o)
+{
+    if (o->formats == 0)
+        return NULL;
+    return (o->formats & FORMAT(PLAIN)) != 0 ? "plain" : "repository";
 }
 
 char *config_type_of(enum section_kind s, const void *base)

@@ -61,6 +61,7 @@ struct config_option {
     size_t offset;        /* in the section's struct */
     bool needed;          /* leaving it out is an error */
     unsigned only;        /* bit mask of the section's types that have it; 0: all */
+    unsigned formats;     /* bit mask of the destination's formats that have it; 0: all */
     int64_t min, max;     /* of numbers */
     const char *words;    /* OPTION_CHOICE: in the order of the enum, "a|b|c" */
     const char *fallback; /* value when left out, read like a written one; NULL: empty */
@@ -87,8 +88,10 @@ const struct config_option *config_option_nearest(enum section_kind s, const cha
 /* Sections in which the key would be right, other than s: -1 if there is none. */
 int config_option_other_section(enum section_kind s, const char *key);
 size_t config_option_index(const struct config_option *o);
-/* Whether a section of the type that `base` has takes this option. */
+/* Whether a section of the type, and of the format, that `base` has takes this option. */
 bool config_option_applies(const struct config_option *o, const void *base);
 /* The types an option is for, "s3 and sftp"; NULL if all or none has types. Owned by the caller. */
 char *config_option_types(const struct config_option *o);
 char *config_type_of(enum section_kind s, const void *base); /* "postgresql"; likewise */
+/* The one format that an option is for, "plain"; NULL: all have it. */
+const char *config_option_format(const struct config_option *o);

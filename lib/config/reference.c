@@ -44,6 +44,9 @@ static int text_option(const struct config_option *o, struct buf *out, struct er
         return -1;
     if (only != NULL && buf_printf(out, e, "; type %s", only) < 0)
         return -1;
+    if (config_option_format(o) != NULL &&
+        buf_printf(out, e, "; format %s", config_option_format(o)) < 0)
+        return -1;
     if (o->needed)
         return buf_printf(out, e, "; must be written\n");
     return fallback != NULL ? buf_printf(out, e, "; default: %s\n", fallback)
@@ -156,6 +159,9 @@ static int man_option(const struct config_option *o, struct buf *out, struct err
         man_help(o, out, e) < 0)
         return -1;
     if (only != NULL && man_types(only, out, e) < 0)
+        return -1;
+    if (config_option_format(o) != NULL &&
+        buf_printf(out, e, "For format\n.Cm %s .\n", config_option_format(o)) < 0)
         return -1;
     if (o->needed && buf_printf(out, e, "Must be written.\n") < 0)
         return -1;

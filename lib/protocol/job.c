@@ -110,6 +110,17 @@ static void add_place(json_t *o, const struct destination *d, const struct job_s
     set(o, "upload_rate", rates_of(rates));
 }
 
+static void add_repository(json_t *o, const struct destination *d,
+                           const struct job_store_context *context)
+{
+    set(o, "format", json_string("repository"));
+    set(o, "repository", json_string(d->repository));
+    set(o, "cache_dir", string_or_null(context->cache_dir));
+    set(o, "known_writer", string_or_null(context->known_writer));
+    set(o, "known_pruner", string_or_null(context->known_pruner));
+    set(o, "trash_s", json_integer(d->trash_s));
+}
+
 json_t *job_store(const struct destination *d, const struct job_secrets *secrets,
                   const struct job_store_context *context)
 {
@@ -130,6 +141,10 @@ json_t *job_store(const struct destination *d, const struct job_secrets *secrets
     set(store, "gzip", json_boolean(d->compression == COMPRESSION_GZIP));
     set(store, "level", json_integer(d->compression_level));
     set(store, "volume_bytes", json_integer(d->volume_bytes));
+    if (d->format == FORMAT_REPOSITORY)
+        add_repository(store, d, context);
+    else
+        set(store, "format", json_string("plain"));
     add_place(store, d, s, context->rates);
     if (context->unreadable != NULL)
         set(store, "unreadable", json_printable(context->unreadable));

@@ -31,6 +31,9 @@ struct job_store_context {
     const char *owner;               /* HEX32; NULL: claims nothing */
     const char *known_id;            /* what the journal remembers, or NULL */
     const struct rate_course *rates; /* upload_limit over the next days, or NULL: no bound */
+    /* of a repository: what the journal remembers of its logs' ends, or NULL */
+    const char *known_writer, *known_pruner;
+    const char *cache_dir;  /* of a repository: where its index is kept, or NULL: nowhere */
     const char *unreadable; /* why its secrets are not there: nobody may open it; or NULL */
 };
 

@@ -18,7 +18,10 @@
  * Shared pieces of jobs (built by lib/protocol/job.h from the configuration):
  *   STORE   {"destination":NAME,"type":TYPE,"owner":HEX32,"known_id":HEX32|null,
  *            "key":SECRET|null (null: key = none),"key_hint":"file:/etc/synbak/key",
- *            "old_keys":[SECRET..],"gzip":BOOL,"level":N,"volume_bytes":N, and of TYPE
+ *            "old_keys":[SECRET..],"format":"plain"|"repository"|"any" (what lies there says),
+ *            plain: "gzip":BOOL,"level":N,"volume_bytes":N; repository: "repository":NAME,
+ *            "cache_dir":P|null,"known_writer":HEAD|null,"known_pruner":HEAD|null,"trash_s":N;
+ *            and of TYPE
  *            "directory"  "path":P
  *            "s3"    "endpoint":URL,"region":S,"bucket":S,"prefix":S,"style":"path"|"virtual",
  *                    "access_key":SECRET,"secret_key":SECRET,"session_token":SECRET|null,
@@ -28,6 +31,8 @@
  *            "sftp"  "host":S,"port":N,"user":S,"path":S,"private_key":SECRET|null (null: agent),
  *                    "passphrase":SECRET|null,"known_hosts":P,"parallel":N,"upload_rate":RATE}
  *           "unreadable":S (optional): why its secrets are not there; it is reported as failed
+ *   HEAD    "N:HEX64", the newest record of a log: its number and its hash
+ *   HEADS   {"writer":HEAD,"pruner":HEAD}
  *   RATE    [{"from":SECONDS since 1970,"bytes_per_second":N (0: no bound)}..] in order; [] no bound
  *   SOURCE
  * {"name":S,"type":"postgresql","uri":S,"restore_uri":S,"databases":[..],"exclude_databases":[..],
@@ -36,7 +41,8 @@
  *           {"name":S,"type":"files","path":S,"include":[..],"exclude":[..],"one_file_system":B,
  *            "xattrs":B,"allow_empty":B,"had_files":B (a good set of it holds files)}
  *           {"name":S,"type":"command","command":[..],"restore_command":[..]}
- *   ARTIFACT as in manifest.json (docs/plain-format.md): what manifest_artifact holds
+ *   ARTIFACT as in manifest.json (docs/plain-format.md): what manifest_artifact holds; that of a
+ *            repository as docs/repository-format.md says, with "list" in the place of volumes and segments
  *   SET {"id","sequence","tiers":[..],"reason","started","finished","incomplete":B,"fragment":B,
  *            "sources":[{"name","type","whole":B,"stored_bytes","raw_bytes"}],
  *            "pinned":B,"pin_until":ISO|null,"pin_reason","accepted":B,"key_id",
@@ -45,19 +51,23 @@
  * VERBS, each with the members of its job and of its result:
  *
  * dump, archive, command  read one source
- *   job     job, id, source:SOURCE, stores:[STORE], threads
+ *   job     job, id, source:SOURCE, stores:[STORE], threads, host,
+ *           tracking:{REPOSITORY:{dir:P, number:N}} (what it was like at set N of this source; 0: nothing is
+ *           known; left out: nothing is to be remembered)
  *   result  destinations:[{destination:NAME, ok:B, error:S, code:WORD, artifacts:[ARTIFACT]}],
- *           whole:B, problems:[S], raw_bytes:N, files:N
+ *           whole:B, problems:[S], raw_bytes:N, files:N,
+ *           tracking:{REPOSITORY:N} (the number that counts once the set is committed there)
  * commit
  *   job     job, id, sequence, tiers, reason, started, fragment, stays, host, stores:[STORE],
  *           sources:[{name, type, whole, problems, artifacts:{DESTINATION:[ARTIFACT]}}]
- *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N}]
+ *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N,
+ *           heads:HEADS (repository)}]
  *           ok:false at some or all of them is no failure of the verb
  * scan  (owner null in STORE: looks, claims nothing)
  *   job     store:STORE, jobs:[NAME] (none: all), ids:[ID] (optional: only these),
  *           sweep_age_s:N (0: never), in_progress:["JOB/ID"]
  *   result  marker_id:HEX32, sets:{JOB:[SET]}, damaged:[{job, id, error, code}], swept:N,
- *           total_bytes:N, free_bytes:N
+ *           total_bytes:N, free_bytes:N, heads:HEADS (repository), recovery_slot:B (repository)
  *           code "key": made with a key that is not at hand; anything else is damage
  * verify
  *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null
