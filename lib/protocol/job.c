@@ -110,6 +110,14 @@ static void add_place(json_t *o, const struct destination *d, const struct job_s
     set(o, "upload_rate", rates_of(rates));
 }
 
+static void add_plain(json_t *o, const struct destination *d)
+{
+    set(o, "format", json_string("plain"));
+    set(o, "gzip", json_boolean(d->compression == COMPRESSION_GZIP));
+    set(o, "level", json_integer(d->compression_level));
+    set(o, "volume_bytes", json_integer(d->volume_bytes));
+}
+
 static void add_repository(json_t *o, const struct destination *d,
                            const struct job_store_context *context)
 {
@@ -138,13 +146,10 @@ json_t *job_store(const struct destination *d, const struct job_secrets *secrets
     set(store, "key", secret_text(&s->key));
     set(store, "key_hint", json_printable(key_hint(&d->key, &hint)));
     set(store, "old_keys", old);
-    set(store, "gzip", json_boolean(d->compression == COMPRESSION_GZIP));
-    set(store, "level", json_integer(d->compression_level));
-    set(store, "volume_bytes", json_integer(d->volume_bytes));
     if (d->format == FORMAT_REPOSITORY)
         add_repository(store, d, context);
     else
-        set(store, "format", json_string("plain"));
+        add_plain(store, d);
     add_place(store, d, s, context->rates);
     if (context->unreadable != NULL)
         set(store, "unreadable", json_printable(context->unreadable));

@@ -15,6 +15,8 @@ static const char text[] = "[destination local]\npath = /backup\nkey = file:/etc
                            "parallel = 8\n"
                            "[destination server]\ntype = sftp\nhost = h\nport = 23\nuser = u\n"
                            "path = backup/\nkey = none\n"
+                           "[destination archive]\npath = /archive\nkey = file:/k\n"
+                           "format = repository\n"
                            "[source database]\ntype = postgresql\nuri = postgresql:///synapse\n"
                            "exclude_table_data = a b\n"
                            "[source media]\ntype = files\npath = /srv/media\nexclude = x\n"
@@ -48,7 +50,8 @@ TEST(a_store_says_all_of_its_destination)
         .key = secret_copy("the-key-itself-0123456789", 25), .old_keys = &old, .old_key_count = 1};
 
     assert_json(job_store(c->destinations[0], &secrets, &(struct job_store_context){.owner = "aa"}),
-                "{\"destination\":\"local\",\"gzip\":true,\"key\":\"the-key-itself-0123456789\","
+                "{\"destination\":\"local\",\"format\":\"plain\",\"gzip\":true,\"key\":\"the-key-"
+                "itself-0123456789\","
                 "\"key_hint\":\"file:/etc/synbak/key\",\"known_id\":null,\"level\":6,"
                 "\"old_keys\":[\"the-key-itself-0123456789\"],\"owner\":\"aa\","
                 "\"path\":\"/backup\",\"type\":\"directory\",\"volume_bytes\":4294967296}");
@@ -63,6 +66,12 @@ TEST(a_store_says_all_of_its_destination)
     json_decref(bare);
     secret_deinit(&secrets.key);
     secret_deinit(&old);
+    const struct job_store_context context = {.known_writer = "3:ab", .cache_dir = "/state/r"};
+    assert_json(job_store(config_destination(c, "archive"), NULL, &context),
+                "{\"cache_dir\":\"/state/r\",\"destination\":\"archive\",\"format\":\"repository\","
+                "\"key\":null,\"key_hint\":\"file:/k\",\"known_id\":null,\"known_pruner\":null,"
+                "\"known_writer\":\"3:ab\",\"old_keys\":[],\"owner\":null,\"path\":\"/archive\","
+                "\"repository\":\"archive\",\"trash_s\":604800,\"type\":\"directory\"}");
     config_unref(c);
 }
 
@@ -79,8 +88,8 @@ TEST(a_bucket_and_a_server_say_all_that_opens_them)
         job_store(config_destination(c, "bucket"), &s3, &context),
         "{\"access_key\":\"AK\",\"bucket\":\"b\",\"ca_file\":null,\"destination\":\"bucket\","
         "\"encryption\":\"aws:kms\",\"encryption_key_id\":\"k\","
-        "\"endpoint\":\"https://s3.example.org\",\"full_readback\":true,\"gzip\":true,"
-        "\"insecure\":false,\"key\":null,\"key_hint\":\"none\",\"known_id\":null,"
+        "\"endpoint\":\"https://s3.example.org\",\"format\":\"plain\",\"full_readback\":true,"
+        "\"gzip\":true,\"insecure\":false,\"key\":null,\"key_hint\":\"none\",\"known_id\":null,"
         "\"level\":2,\"lock_mode\":\"governance\",\"lock_s\":2592000,\"old_keys\":[],"
         "\"owner\":null,\"parallel\":8,\"prefix\":\"\",\"region\":\"us-east-1\","
         "\"secret_key\":\"SK\",\"session_token\":null,\"storage_class\":\"STANDARD_IA\","
@@ -90,7 +99,8 @@ TEST(a_bucket_and_a_server_say_all_that_opens_them)
     context.rates = NULL;
     assert_json(
         job_store(config_destination(c, "server"), &sftp, &context),
-        "{\"destination\":\"server\",\"gzip\":true,\"host\":\"h\",\"key\":null,"
+        "{\"destination\":\"server\",\"format\":\"plain\",\"gzip\":true,\"host\":\"h\",\"key\":"
+        "null,"
         "\"key_hint\":\"none\",\"known_hosts\":\"/etc/synbak/known_hosts\","
         "\"known_id\":null,\"level\":2,\"old_keys\":[],\"owner\":null,\"parallel\":4,"
         "\"passphrase\":null,\"path\":\"backup\",\"port\":23,\"private_key\":\"PEM\\n\","
