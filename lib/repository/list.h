@@ -22,13 +22,13 @@ struct list_entry {
     uint32_t mode;
     uint64_t uid, gid;
     const char *user, *group;
-    uint64_t size;
+    uint64_t size; /* 0 of all but files */
     int64_t mtime_s, ctime_s;
     uint32_t mtime_ns, ctime_ns;
     uint64_t device, inode, rdev;
     const char *link;
-    const struct list_extent *extents;
-    size_t extent_count;
+    const struct list_extent *extents; /* a lone {0, 0}: nothing but a hole */
+    size_t extent_count;               /* 0: no holes */
     const struct list_attribute *attributes;
     size_t attribute_count;
     const struct chunk_ref *refs; /* the first LIST_REFS_MAX */
@@ -48,7 +48,7 @@ int must_check list_put_content(struct buf *out, const struct chunk_ref *refs, s
                                 struct err *e);
 int must_check list_put_end(struct buf *out, uint64_t entries, uint64_t bytes, struct err *e);
 
-/* Fed piece by piece; gives records as soon as they are whole. Checks what the format promises: no
+/* Fed piece by piece, at most CHUNK_MAX at once, and asked until it wants more; gives records as soon as they are whole. Checks what the format promises: no
  * path twice and their order, lengths, sizes against content, a single end. */
 struct list_parser;
 struct list_parser *list_parser_new(void);
