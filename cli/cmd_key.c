@@ -128,16 +128,19 @@ static void print_place(const struct screen *s, const struct destination *d)
 static char *recovery_options(const struct destination *d)
 {
     const char *key = d->key.kind == SECRET_NONE ? "none" : "file:KEY";
-    _cleanup_free_ char *place = destination_place(d);
+    _cleanup_free_ char *bare = destination_place(d), *place = str_shell_quote(bare);
 
     if (d->type == DESTINATION_S3)
-        return mem_printf("--destination %s --endpoint %s --region %s%s --credentials "
+        return mem_printf("--destination %s --endpoint %s --region %s%s%s%s --credentials "
                           "file:CREDENTIALS --key %s",
                           place, d->endpoint, d->region,
-                          d->style == S3_STYLE_VIRTUAL ? " --virtual-host" : "", key);
+                          d->style == S3_STYLE_VIRTUAL ? " --virtual-host" : "",
+                          d->ca_file != NULL ? " --ca-file CERTIFICATES" : "",
+                          d->insecure ? " --insecure" : "", key);
     if (d->type == DESTINATION_SFTP)
-        return mem_printf("--destination %s%s --key %s", place,
+        return mem_printf("--destination %s%s%s --key %s", place,
                           d->private_key.kind != SECRET_UNSET ? " --private-key file:SSHKEY" : "",
+                          d->passphrase.kind != SECRET_UNSET ? " --passphrase file:PASSPHRASE" : "",
                           key);
     return mem_printf("--destination PLACE --key %s", key);
 }
@@ -157,7 +160,9 @@ static void print_recovery(const struct screen *s, const struct destination *d, 
         say_line(s, PLAIN,
                  "  To restore on a bare machine, with the private key in a file SSHKEY, the "
                  "server's key in ~/.ssh/known_hosts and the");
-    say_line(s, PLAIN, "  key in a file KEY (one line, mode 0600):");
+    say_line(s, PLAIN, "  key in a file KEY (one line, mode 0600)%s%s:",
+             d->ca_file != NULL ? "; CERTIFICATES is a copy of " : "",
+             d->ca_file != NULL ? d->ca_file : "");
     say_line(s, PLAIN, "    synbakctl list %s", options);
     say_line(s, PLAIN, "    synbakctl restore %s %s --target DIR", job, options);
 }

@@ -31,8 +31,9 @@ void doctor_config(struct cli *c, json_t *findings)
         const char *file = c->config->files.items[i];
         if (io_stat(AT_FDCWD, file, &st, 0) != 0)
             continue;
-        _cleanup_free_ char *chmod = mem_printf("chmod go-w %s", file);
-        _cleanup_free_ char *hide = mem_printf("chmod o-rwx %s, or use a passfile", file);
+        _cleanup_free_ char *quoted = str_shell_quote(file);
+        _cleanup_free_ char *chmod = mem_printf("chmod go-w %s", quoted);
+        _cleanup_free_ char *hide = mem_printf("chmod o-rwx %s, or use a passfile", quoted);
         if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
             finding(findings, ERROR, chmod,
                     "%s can be changed by others (mode %04o): they could make synbakd run anything",

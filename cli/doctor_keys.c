@@ -13,8 +13,9 @@
 static void check_mode(json_t *findings, const char *file)
 {
     struct stat st;
-    _cleanup_free_ char *chmod = mem_printf("chmod 600 %s", file);
-    _cleanup_free_ char *chown = mem_printf("chown " DAEMON_USER " %s", file);
+    _cleanup_free_ char *quoted = str_shell_quote(file);
+    _cleanup_free_ char *chmod = mem_printf("chmod 600 %s", quoted);
+    _cleanup_free_ char *chown = mem_printf("chown " DAEMON_USER " %s", quoted);
 
     if (io_stat(AT_FDCWD, file, &st, 0) != 0)
         return; /* reading it says so */
@@ -115,8 +116,8 @@ void doctor_keys(struct cli *c, json_t *findings)
         const struct destination *d = c->config->destinations[i];
         if (d->key.kind == SECRET_NONE)
             finding(findings, WARNING,
-                    "openssl rand -base64 32 > /etc/synbak/key; chmod 600 it; key = "
-                    "file:/etc/synbak/key",
+                    "openssl rand -base64 32 | install -m 600 -o " DAEMON_USER
+                    " /dev/stdin /etc/synbak/key, and key = file:/etc/synbak/key",
                     "destination \"%s\" is not encrypted and not authenticated (key = none)",
                     d->name);
         else

@@ -52,17 +52,21 @@ static void check_destination(const struct config *c, json_t *findings, const st
     struct stat st;
 
     if (io_stat(AT_FDCWD, d->path, &st, 0) != 0) {
+        _cleanup_free_ char *quoted = str_shell_quote(d->path);
         _cleanup_free_ char *make =
-            mem_printf("mount it, or: install -d -m 0700 -o synbak %s", d->path);
+            mem_printf("mount it, or: install -d -m 0700 -o " DAEMON_USER " %s", quoted);
         finding(findings, ERROR, make, "destination \"%s\": %s: %s", d->name, d->path,
                 strerror(errno));
         return;
     }
     if (!S_ISDIR(st.st_mode))
         finding(findings, ERROR, "", "destination \"%s\": %s is no folder", d->name, d->path);
-    if ((st.st_mode & S_IWOTH) != 0)
-        finding(findings, ERROR, "chmod o-w it", "destination \"%s\": everybody may write into %s",
-                d->name, d->path);
+    if ((st.st_mode & S_IWOTH) != 0) {
+        _cleanup_free_ char *quoted = str_shell_quote(d->path);
+        _cleanup_free_ char *close = mem_printf("chmod o-w %s", quoted);
+        finding(findings, ERROR, close, "destination \"%s\": everybody may write into %s", d->name,
+                d->path);
+    }
     if (is_unmounted(d->path))
         finding(findings, ERROR, "mount it", "destination \"%s\": %s is in fstab but not mounted",
                 d->name, d->path);
@@ -83,21 +87,9 @@ static void check_destination(const struct config *c, json_t *findings, const st
     }
 }
 
-/* What of this machine a remote destination needs; the worker looks at the place itself. */
+/* The worker looks at the place itself, and at the files of this machine that it needs. */
 static void check_remote(json_t *findings, const struct destination *d)
 {
-    const char *const files[] = {d->ca_file, d->type == DESTINATION_SFTP ? d->known_hosts : NULL};
-
-    for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        if (files[i] != NULL && access(files[i], R_OK) != 0) {
-            _cleanup_free_ char *scan =
-                i == 1 ? mem_printf("ssh-keyscan -p %d %s >> %s, and compare its key with what the "
-                                    "server's owner says",
-                                    d->port, d->host, files[i])
-                       : mem_strdup("put it there, or correct ca_file");
-            finding(findings, ERROR, scan, "destination \"%s\": %s: %s", d->name, files[i],
-                    strerror(errno));
-        }
     if (d->insecure && d->type == DESTINATION_S3 && str_starts(d->endpoint, "http://"))
         finding(findings, WARNING, "use https://",
                 "destination \"%s\": nothing on the way to %s is encrypted or checked (insecure = "

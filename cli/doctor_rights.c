@@ -58,6 +58,23 @@ static void check_caller(json_t *findings)
                 "all this is as uid %u sees it, not as root or synbakd would", geteuid());
 }
 
+/* doctor_keys has said it of a secret that cannot be read; not of one that has the wrong form. */
+static void add_unless_said(json_t *findings, const struct destination *d, const struct err *why)
+{
+    _cleanup_free_ char *named = mem_printf("destination \"%s\"", d->name);
+    json_t *o;
+    size_t i;
+
+    json_array_foreach(findings, i, o)
+    {
+        if (str_equal(json_opt_string(o, "level", ""), "error") &&
+            str_starts(json_opt_string(o, "what", ""), named))
+            return;
+    }
+    finding(findings, ERROR, "correct it: until then nothing reaches this destination", "%s",
+            why->text);
+}
+
 /* Dumps of databases as the daemon's user, whose role they know, and their restores as we are, who
  * would make them; trees as we are, because the daemon's worker for them has a capability that its
  * user alone lacks. */
@@ -82,8 +99,11 @@ void doctor_rights(struct cli *c, json_t *findings)
         struct stat st;
         if (d->type == DESTINATION_DIRECTORY && io_stat(AT_FDCWD, d->path, &st, 0) != 0)
             continue; /* doctor_destinations has said why */
-        if (place_store_of(c, d, &store, NULL) < 0)
-            continue; /* doctor_keys has said why */
+        struct err why = {0};
+        if (place_store_of(c, d, &store, &why) < 0) {
+            add_unless_said(findings, d, &why);
+            continue;
+        }
         (void)json_object_set_new(store, "deletes", json_boolean(d->deletes));
         (void)json_array_append_new(stores, store);
     }

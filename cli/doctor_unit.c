@@ -1,6 +1,8 @@
 /* doctor_unit.c — paths that synbakd.service's sandbox hides or makes read-only. What the service
  * cannot see is not missing, it only looks so; that wastes a night. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/doctor.h"
 #include "cli/sandbox.h"
@@ -13,12 +15,18 @@ static bool says_yes(const json_t *unit, const char *property)
     return !str_equal(value, "no") && value[0] != '\0';
 }
 
-/* Why the service does not see a path, or NULL. */
+/* What is not there at all the other parts tell. */
+static bool is_missing(const char *path)
+{
+    return access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+/* Why the service does not see a path that is there, or NULL. */
 static const char *why_hidden(const json_t *unit, const char *path)
 {
     const char *home = json_opt_string(unit, "ProtectHome", "no");
 
-    if (unit_lists_path(unit, "BindPaths", path) ||
+    if (is_missing(path) || unit_lists_path(unit, "BindPaths", path) ||
         unit_lists_path(unit, "BindReadOnlyPaths", path))
         return NULL;
     if (sandbox_is_hidden(path) && says_yes(unit, "PrivateTmp"))
@@ -35,7 +43,8 @@ static bool is_read_only(const json_t *unit, const char *path)
     const char *system = json_opt_string(unit, "ProtectSystem", "no");
     const char *home = json_opt_string(unit, "ProtectHome", "no");
 
-    if (unit_lists_path(unit, "ReadWritePaths", path) || unit_lists_path(unit, "BindPaths", path))
+    if (is_missing(path) || unit_lists_path(unit, "ReadWritePaths", path) ||
+        unit_lists_path(unit, "BindPaths", path))
         return false;
     return str_equal(system, "strict") || unit_lists_path(unit, "ReadOnlyPaths", path) ||
            (sandbox_is_home(path) && str_equal(home, "read-only"));

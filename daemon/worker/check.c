@@ -134,17 +134,22 @@ static void check_space(struct findings *f, const struct destination *d)
         str_bytes(space.total_bytes, total), store_place(d->store));
 }
 
+/* What a remote place refuses with says itself what to do about it. */
 static void note_unopened(struct findings *f, const json_t *store, const struct err *why)
 {
     const char *name = json_opt_string(store, "destination", "?");
+    const char *type = json_opt_string(store, "type", "");
     _cleanup_free_ char *quoted = str_shell_quote(json_opt_string(store, "path", ""));
     _cleanup_free_ char *make = mem_printf("mount it, or: install -d -m 700 %s", quoted);
-    const bool here = str_equal(json_opt_string(store, "type", ""), "directory");
 
-    findings_add(f, FINDING_ERROR,
-                 here ? make
-                      : "correct the options of the destination, or reach the service from here",
-                 "destination \"%s\": %s", name, why->text);
+    if (str_equal(type, "sftp") && why->code == ERR_NOT_FOUND)
+        findings_add(f, FINDING_WARNING,
+                     "nothing if it is new: the first run makes it; if it has held backups, mount "
+                     "it there",
+                     "destination \"%s\": there is no folder %s on the server yet", name, quoted);
+    else
+        findings_add(f, FINDING_ERROR, str_equal(type, "directory") ? make : "",
+                     "destination \"%s\": %s", name, why->text);
 }
 
 static void check_store(struct findings *f, const json_t *store)

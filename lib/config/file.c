@@ -14,16 +14,18 @@ enum { DROP_INS_MAX = 1000 };
 
 static int check_owner(const char *path, const struct stat *st, struct err *e)
 {
+    _cleanup_free_ char *quoted = str_shell_quote(path);
+
     if (st->st_uid != 0 && st->st_uid != geteuid())
         return err_set(e, ERR_CONFIG,
                        "%s belongs to user %u, who could have programs run with our rights; give "
                        "it to root: chown root %s",
-                       path, st->st_uid, path);
+                       path, st->st_uid, quoted);
     if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return err_set(e, ERR_CONFIG,
                        "%s may be written by its group or by others (mode %04o), who could have "
                        "programs run with our rights: chmod go-w %s",
-                       path, (unsigned)(st->st_mode & 07777), path);
+                       path, (unsigned)(st->st_mode & 07777), quoted);
     return 0;
 }
 

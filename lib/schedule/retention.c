@@ -52,6 +52,7 @@ static void apply_rules(struct retention_pass *p)
     if (p->in->held)
         for (size_t i = 0; i < p->count; i++)
             retention_keep(&p->entries[i], "deletion is on hold");
+    retention_find_holders(p);
     retention_keep_marked(p);
     retention_keep_floor(p);
     retention_keep_tiers(p);
@@ -136,6 +137,23 @@ static bool spare_witnesses(struct retention_pass *p)
     return spared;
 }
 
+/* ", locked until ..." where the destination locks what it gets, else "". The lock counts from when
+ * an object was put: of a set that came by copy it ends later. Owned. */
+static char *lock_of(const struct retention_input *in, const struct set *set)
+{
+    char text[32];
+
+    for (size_t i = 0; i < in->job->destination_count; i++) {
+        const struct destination *d = in->job->destinations[i];
+        const struct wall end = {set->finished.us + d->lock_s * 1000000};
+        if (d->lock_s <= 0 || strcmp(d->name, in->destination) != 0 || end.us <= in->now.us)
+            continue;
+        (void)clock_iso8601(end, text);
+        return mem_printf(", locked until at least %.10s %.5s UTC", text, text + 11);
+    }
+    return mem_strdup("");
+}
+
 /* Turn the entries into verdicts, and free them. */
 static void conclude(struct retention_pass *p, struct retention_plan *plan)
 {
@@ -145,13 +163,15 @@ static void conclude(struct retention_pass *p, struct retention_plan *plan)
         struct retention_entry *entry = &p->entries[i];
         plan->verdicts[i].set = entry->set;
         plan->verdicts[i].remove = entry->remove;
-        plan->verdicts[i].why = entry->remove ? mem_printf("goes: %s", why_it_goes(entry))
-                                              : mem_printf("stays: %s", entry->why);
+        _cleanup_free_ char *lock = lock_of(p->in, entry->set);
+        plan->verdicts[i].why = entry->remove ? mem_printf("goes: %s%s", why_it_goes(entry), lock)
+                                              : mem_printf("stays: %s%s", entry->why, lock);
         plan->removals += entry->remove;
         free(entry->why);
         free(entry->because);
     }
     free(p->entries);
+    free(p->holders);
 }
 
 int retention_decide(const struct retention_input *in, struct retention_plan *ret, struct err *e)

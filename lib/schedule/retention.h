@@ -21,7 +21,8 @@ struct retention_input {
 struct retention_verdict {
     const struct set *set; /* borrowed from the input */
     bool remove;
-    char *why; /* owned; "stays: the 3rd of 30 daily sets kept", "goes: ..." */
+    char *why; /* owned; "stays: the 3rd of 30 daily sets kept", "goes: ...", and where the
+                * destination locks: ", locked until at least 2026-12-20 02:10 UTC" */
 };
 
 struct retention_plan {

@@ -236,8 +236,10 @@ static int explain(CURLcode code, const char *why, const struct exchange *x, boo
     if (x->too_long)
         return err_set(e, ERR_LIMIT, "the answer is longer than any that makes sense");
     switch (code) {
-    case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
+        return err_set(e, ERR_CONFIG, "ca_file %s cannot be used (put it there, or correct it)",
+                       x->http->ca_file);
+    case CURLE_PEER_FAILED_VERIFICATION:
         return err_set(e, ERR_CONFIG,
                        "the server's certificate is not trusted: %s (set ca_file to the authority "
                        "that signed it)",
@@ -250,6 +252,15 @@ static int explain(CURLcode code, const char *why, const struct exchange *x, boo
     case CURLE_OPERATION_TIMEDOUT:
         *ret_transient = true;
         return err_set(e, ERR_TIMEOUT, "%s", text);
+    case CURLE_COULDNT_RESOLVE_HOST:
+        *ret_transient = true;
+        return err_set(e, ERR_UNAVAILABLE, "%s (check the endpoint and DNS)", text);
+    case CURLE_COULDNT_CONNECT:
+        *ret_transient = true;
+        return err_set(e, ERR_UNAVAILABLE, "%s (is the service up, and the port open?)", text);
+    case CURLE_SSL_CONNECT_ERROR:
+        *ret_transient = true;
+        return err_set(e, ERR_UNAVAILABLE, "%s (does the endpoint speak https?)", text);
     default:
         *ret_transient = true;
         return err_set(e, ERR_UNAVAILABLE, "%s", text);

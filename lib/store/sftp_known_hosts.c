@@ -39,7 +39,9 @@ static char *keyscan(const struct sftp_options *o)
     _cleanup_free_ char *port =
         o->port == SSH_PORT ? mem_strdup("") : mem_printf("-p %d ", o->port);
 
-    return mem_printf("ssh-keyscan %s%s >>%s", port, o->host, o->known_hosts);
+    _cleanup_free_ char *host = str_shell_quote(o->host), *file = str_shell_quote(o->known_hosts);
+
+    return mem_printf("ssh-keyscan %s%s >>%s", port, host, file);
 }
 
 static int read_file(const struct sftp_options *o, const char *place, struct buf *ret,
@@ -136,6 +138,7 @@ static int refuse(LIBSSH2_SESSION *session, int found, const struct sftp_options
                   const char *place, struct err *e)
 {
     _cleanup_free_ char *command = keyscan(o), *host = written_host(o);
+    _cleanup_free_ char *quoted = str_shell_quote(host), *file = str_shell_quote(o->known_hosts);
     char print[64];
 
     fingerprint(session, print);
@@ -149,8 +152,8 @@ static int refuse(LIBSSH2_SESSION *session, int found, const struct sftp_options
         return err_set(
             e, ERR_REFUSED,
             "%s: the host key has CHANGED to %s: it is another server, or someone stands "
-            "between (only if its administrator says why: ssh-keygen -R '%s' -f %s, then %s)",
-            place, print, host, o->known_hosts, command);
+            "between (only if its administrator says why: ssh-keygen -R %s -f %s, then %s)",
+            place, print, quoted, file, command);
     return err_set(e, ERR_INTERNAL, "%s: the host's key cannot be compared with %s", place,
                    o->known_hosts);
 }

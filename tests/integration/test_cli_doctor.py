@@ -118,6 +118,17 @@ def destinations_that_are_not_there_or_inside_a_source():
 
 
 @test
+def commands_can_be_pasted():
+    c = Clinic()
+    text = open(c.config, encoding="utf-8").read()
+    write_file(c.config, text.replace("/backups2", "/the backups' disk"), 0o600)
+    c.doctor('destination "second"')
+    contains(c.ctl("doctor").stdout, f"install -d -m 0700 -o synbak '{c.dir}/the backups'\\'' disk'")
+    os.chmod(os.mkdir(f"{c.dir}/the backups' disk") or f"{c.dir}/the backups' disk", 0o777)
+    contains(c.ctl("doctor").stdout, f"chmod o-w '{c.dir}/the backups'\\'' disk'")
+
+
+@test
 def programs_that_are_missing():
     c = Clinic(extra="before = no-such-hook --x\nping = https://x.example.org\n")
     c.doctor("no program no-such-hook")
@@ -143,6 +154,9 @@ def paths_that_the_sandbox_hides():
     c.systemctl(UNIT.format(credential="", writable=c.dir, hidden="").replace("PrivateTmp=no", "PrivateTmp=yes"))
     if c.dir.startswith("/tmp/"):
         c.doctor("(PrivateTmp)")
+        os.rmdir(f"{c.dir}/backups2")
+        found = c.doctor('destination "second"', "No such file")
+        equal(len([f for f in found if "/backups2" in f]), 1, found)
 
 
 @test

@@ -7,6 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rgw  # noqa: E402
+import sshd  # noqa: E402
 from daemon_client import Daemon  # noqa: E402
 from harness import check, contains, equal, lacks, program, run, run_all, temp_dir, test, wait_until, write_file  # noqa: E402
 
@@ -97,6 +98,40 @@ def doctor_says_what_the_credentials_may():
     found = doctor(p)
     contains(found["error"], "destination \"offsite\"")
     lacks(found["error"], "install -d")
+
+
+@test
+def doctor_says_why_a_place_cannot_be_opened():
+    p = Place()
+    write_file(p.credentials, f"{rgw.ACCESS_KEY}\n", 0o600)  # the second line is missing
+    contains(doctor(p)["error"], "credentials: not two lines")
+    p.use(rgw.ACCESS_KEY, "wrong")
+    found = doctor(p)["error"]
+    contains(found, "the signature does not match (check the second line of credentials")
+    equal(found.count("offsite"), 1, found)
+    p.use(rgw.ACCESS_KEY, rgw.SECRET_KEY)
+    p.server = type("Elsewhere", (), {"endpoint": "http://127.0.0.1:1"})
+    contains(doctor(p)["error"], "(is the service up, and the port open?)")
+    p.server.endpoint = "https://nowhere.invalid"
+    contains(doctor(p)["error"], "(check the endpoint and DNS)")
+
+
+@test
+def doctor_looks_at_a_server():
+    server, place = sshd.Sshd(), Place()
+    place.section = lambda extra="": (
+        f"[destination nas]\ntype = sftp\nhost = 127.0.0.1\nport = {server.port}\nuser = {server.user}\n"
+        f"path = {server.root}/of this host\nprivate_key = file:{server.key}\nkey = none\n{extra}\n")
+    known = f"known_hosts = {server.path('known_hosts')}"
+    found = doctor(place, known)
+    lacks(found["error"], "nas")
+    contains(found["warning"], f"there is no folder '{server.root}/of this host' on the server yet")
+    os.mkdir(f"{server.root}/of this host", 0o700)
+    lacks(doctor(place, known)["warning"], "there is no folder")
+    found = doctor(place, f"known_hosts = {server.folder}/not there")["error"]
+    contains(found, f"ssh-keyscan -p {server.port} 127.0.0.1 >>'{server.folder}/not there'")
+    equal(found.count("ssh-keyscan"), 1, found)
+    lacks(found, "correct the options")
 
 
 @test
@@ -224,7 +259,7 @@ key = none
     lacks(text, 'destination "other" has no private_key')
     card = ctl(conf, "key", "card").stdout
     contains(card, "s3://b")
-    contains(card, "--endpoint https://s3.example.org --region us-east-1 --credentials file:CREDENTIALS")
+    contains(card, "--endpoint https://s3.example.org --region us-east-1 --ca-file CERTIFICATES --credentials file:CREDENTIALS")
     contains(card, "sftp://synbak@nas/~/backups")
 
 

@@ -417,6 +417,27 @@ TEST(no_removal_makes_a_good_set_suspect)
             "20261001_020000 stays: shows that the size of 20261004_020000 is usual\n");
 }
 
+TEST(until_when_a_set_is_locked_is_said)
+{
+    char here[] = "l", elsewhere[] = "x";
+    struct destination locking = {.name = here, .lock_s = 10 * 86400},
+                       other = {.name = elsewhere, .lock_s = 100 * 86400},
+                       *destinations[] = {&other, &locking};
+    struct job job = job_with();
+
+    keep(&job, TIER_DAILY, 1);
+    job.destinations = destinations;
+    job.destination_count = ARRAY_LEN(destinations);
+    decides(&job,
+            "20261101_020000 l daily db:100\n20261112_020000 l daily db:100\n"
+            "20261119_020000 l daily db:100\n",
+            "20261119_020000 stays: the newest good set that holds \"db\", locked until at least "
+            "2026-11-29 02:00 UTC\n"
+            "20261112_020000 goes: only the newest 1 daily sets are kept, locked until at least "
+            "2026-11-22 02:00 UTC\n"
+            "20261101_020000 goes: only the newest 1 daily sets are kept\n");
+}
+
 TEST(an_unknown_zone_decides_nothing)
 {
     struct job job = job_with();
