@@ -61,26 +61,37 @@ bool secret_equal(const struct secret *a, const struct secret *b)
                                   : a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-struct secret secret_copy(const char *text, size_t len)
+void *secret_alloc(size_t size)
 {
-    size_t size = pages_for(len);
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p =
+        mmap(NULL, pages_for(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
-        abort();                           /* as mem.h: exhaustion is not survivable */
-    (void)madvise(p, size, MADV_DONTDUMP); /* cores are off as well */
-    (void)mlock(p, size);                  /* best effort: RLIMIT_MEMLOCK may be small */
+        abort();                                      /* as mem.h: exhaustion is not survivable */
+    (void)madvise(p, pages_for(size), MADV_DONTDUMP); /* cores are off as well */
+    (void)mlock(p, pages_for(size)); /* best effort: RLIMIT_MEMLOCK may be small */
+    return p;
+}
+
+void secret_free(void *p, size_t size)
+{
+    if (p == NULL)
+        return;
+    mem_wipe(p, pages_for(size));
+    (void)munmap(p, pages_for(size));
+}
+
+struct secret secret_copy(const char *text, size_t len)
+{
+    void *p = secret_alloc(len);
+
     memcpy(p, text, len);
     return (struct secret){.text = p, .len = len};
 }
 
 void secret_deinit(struct secret *s)
 {
-    if (s->text != NULL) {
-        size_t size = pages_for(s->len);
-        mem_wipe(s->text, size);
-        (void)munmap(s->text, size);
-    }
+    secret_free(s->text, s->len);
     *s = (struct secret){0};
 }
 

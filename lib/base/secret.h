@@ -55,6 +55,9 @@ int must_check secret_check_key(const struct secret *s, struct err *e);
 /* The same text, or both NULL. */
 bool secret_equal(const struct secret *a, const struct secret *b);
 struct secret secret_copy(const char *text, size_t len);
+/* Zeroed memory for other secrets, held as a secret's text is: never NULL, freed with its size. */
+void *secret_alloc(size_t size);
+void secret_free(void *p, size_t size); /* wipes; NULL-safe */
 void secret_deinit(struct secret *s); /* wipes; NULL-safe */
 
 /* No core dumps of, and no ptrace on, a process that will hold secrets. First thing in main. */

@@ -34,6 +34,8 @@ struct keys {
 };
 
 int must_check keys_create(struct keys **ret, struct err *e); /* a new repository's, random */
+int must_check keys_create_for(const uint8_t repository[REPOSITORY_ID_LEN], struct keys **ret,
+                               struct err *e); /* of that id */
 /* From a slot's bundle; strict. ERR_FORMAT. */
 int must_check keys_from_bundle(const void *json, size_t len, struct keys **ret, struct err *e);
 /* The bundle for a slot. write_only: the smaller one. ret declares its maximum. The caller wipes. */
@@ -42,6 +44,8 @@ int must_check keys_to_bundle(const struct keys *k, bool write_only, struct buf 
 void keys_free(struct keys *k); /* NULL-safe; wipes */
 /* The newest: what is written is sealed for it. */
 const struct keys_generation *keys_current(const struct keys *k);
+const struct keys_generation *keys_find_generation(const struct keys *k,
+                                                   unsigned number); /* NULL */
 
 /* A new key for one object, and its header of 96 bytes. magic: 8 bytes. */
 enum object_class { OBJECT_DATA = 0, OBJECT_LISTS = 1 };

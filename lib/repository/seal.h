@@ -1,5 +1,5 @@
 /* seal.h — the cryptographic pieces that everything in a repository is made of
- * (docs/repository-format.md): AES-256-GCM, HKDF-SHA-256, X25519, Ed25519, over OpenSSL.
+ * (docs/repository-format.md): AES-256-GCM, HKDF-SHA-256, scrypt, X25519, Ed25519, over OpenSSL.
  *
  * Keys are wiped by whoever holds them (seal_wipe). Nothing here blocks. */
 #pragma once
@@ -39,6 +39,10 @@ void seal_nonce(uint8_t ret[SEAL_NONCE_LEN], uint64_t offset, enum seal_kind kin
 /* salt may be NULL (0). out_len <= 8160. */
 int must_check seal_hkdf(const void *ikm, size_t ikm_len, const void *salt, size_t salt_len,
                          const char *info, uint8_t *out, size_t out_len, struct err *e);
+/* Takes 128 * r * n bytes of memory; bounds are the caller's. */
+int must_check seal_scrypt(const void *secret, size_t secret_len, const void *salt, size_t salt_len,
+                           uint32_t n, uint32_t r, uint32_t p, uint8_t *out, size_t out_len,
+                           struct err *e);
 int must_check seal_random(void *out, size_t len, struct err *e); /* through the seam */
 void seal_sha256(const void *data, size_t len, uint8_t ret[SEAL_HASH_LEN]);
 void seal_wipe(void *data, size_t len);
