@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A whole installation with a local destination and one in a bucket: backup, copy, list, verify, pins, retention,
 and restore straight from the bucket."""
+import datetime
 import json
 import os
 import re
@@ -140,6 +141,10 @@ def what_is_locked_is_put_once_and_outlives_retention():
     d = installation(JOB.replace("local far", "far") + "manual = keep 1\n", far="lock = 1d\n", lock=True)
     d.ctl("trigger", "synapse", "--wait", ok=True)
     [first] = far_sets(d)
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    said = re.search(r"locked until at least (\S+ \S+) UTC", d.ctl("explain", "synapse", ok=True).stdout)
+    check(abs(datetime.datetime.strptime(said.group(1) + "Z", "%Y-%m-%d %H:%M%z") - until)
+          < datetime.timedelta(minutes=5), said.group())
     d.ctl("pin", f"synapse/{first}", "--reason", "once", ok=True)
     d.ctl("unpin", f"synapse/{first}", ok=True)
     d.ctl("trigger", "synapse", "--wait", ok=True)
@@ -154,11 +159,32 @@ def what_is_locked_is_put_once_and_outlives_retention():
 
 
 @test
+def what_may_not_go_yet_stays_whole_and_is_tried_again():
+    d = installation(JOB.replace("local far", "far"))
+    identities = []
+    for _ in range(3):
+        d.ctl("trigger", "synapse", "--wait", ok=True)
+        identities.append(far_sets(d)[-1])
+    d.server.setting(d.bucket, "policy", json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Deny", "Principal": "*", "Action": ["s3:DeleteObject"],
+        "Resource": [f"arn:aws:s3:::{d.bucket}/host1/synapse/{identities[0]}/*"]}]}))
+    d.change("keep 30\n", "keep 30\nmanual = keep 1\n")
+    d.ctl("reload", ok=True)
+    d.ctl("prune", ok=True)
+    wait_until(lambda: far_sets(d) == [identities[0], identities[2]], "the rest of the pass")
+    wait_until(lambda: "could not be removed" in d.log_text(), "the reason")
+    contains(d.log_text(), identities[0])
+    d.ctl("verify", f"synapse/{identities[0]}", ok=True)
+    status, _, _ = d.server.request("DELETE", f"/{d.bucket}", {"policy": ""})
+    check(status in (200, 204), str(status))
+    d.ctl("prune", ok=True)
+    wait_until(lambda: far_sets(d) == [identities[2]], "the next pass")
+
+
+@test
 def a_plain_address_is_refused():
     d = installation(start=False)
-    with open(d.conf, encoding="utf-8") as f:
-        text = f.read().replace(d.server.tls_endpoint, d.server.endpoint)
-    write_file(d.conf, text, 0o600)
+    d.change(d.server.tls_endpoint, d.server.endpoint)
     done = d.ctl("config", "check", "--config", d.conf)
     check(done.returncode != 0, done.stdout)
     contains(done.stdout + done.stderr, "insecure = yes")

@@ -167,6 +167,22 @@ def locked_objects_stay():
 
 
 @test
+def a_lock_ends():
+    s3 = rgw.shared()
+    bucket = s3.bucket(lock=True)
+    env = s3.environment(bucket, S3_LOCK=3)
+    good(env, "put", "small", 100)
+    _, headers, _ = s3.request("HEAD", f"/{bucket}/small")
+    version = {k.lower(): v for k, v in headers.items()}["x-amz-version-id"]
+
+    def tries():
+        return s3.request("DELETE", f"/{bucket}/small", {"versionId": version})[0]
+    equal(tries(), 403)
+    wait_until(lambda: tries() == 204, "the end of the lock")
+    good(env, "put", "small", 200)  # the name is free again
+
+
+@test
 def classes_of_storage():
     s3 = rgw.shared()
     bucket = s3.bucket()

@@ -70,6 +70,13 @@ path = {self.media}
 {extra}
 """, 0o600)
 
+    def change(self, old, new):
+        """The configuration, with some text replaced."""
+        with open(self.conf, encoding="utf-8") as f:
+            text = f.read()
+        harness.contains(text, old)
+        write_file(self.conf, text.replace(old, new), 0o600)
+
     def environment(self, **more):
         keep = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         return {**keep, "SYNBAK_SOCKET": self.socket, "SYNBAK_CONFIG": self.conf, "SYNBAK_WORKER": program(self.programs[1]), **more}
