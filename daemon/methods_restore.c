@@ -154,6 +154,11 @@ static int get_token(struct request *r, const char **ret)
     return -1;
 }
 
+static void on_end_durable(void *arg)
+{
+    request_reply(arg, json_object());
+}
+
 static void method_restore_end(struct request *r)
 {
     struct daemon *d = request_daemon(r);
@@ -164,13 +169,11 @@ static void method_restore_end(struct request *r)
     if (get_token(r, &token) < 0)
         return;
     if (restores_end(d->restores, request_client(r), token, json_opt_bool(params, "ok", false),
-                     json_opt_string(params, "error", NULL),
-                     json_object_get(params, "summary")) < 0) {
+                     json_opt_string(params, "error", NULL), json_object_get(params, "summary"),
+                     on_end_durable, r) < 0) {
         (void)err_set(&e, ERR_NOT_FOUND, "no restore of this connection has that token");
         request_fail(r, &e);
-        return;
     }
-    request_reply(r, json_object());
 }
 
 static void method_restore_worker(struct request *r)

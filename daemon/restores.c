@@ -136,7 +136,9 @@ bool restores_hold(const struct restores *r, const char *job)
     return false;
 }
 
-static void end(struct restores *r, size_t i, bool ok, const char *error, const json_t *summary)
+/* durable: called when that is on record; or NULL. */
+static void end(struct restores *r, size_t i, bool ok, const char *error, const json_t *summary,
+                journal_durable_cb *durable, void *arg)
 {
     struct daemon *d = r->daemon;
     const struct log_fields fields = {.job = r->items[i].job, .id = r->items[i].id};
@@ -155,7 +157,7 @@ static void end(struct restores *r, size_t i, bool ok, const char *error, const 
                 json_pack("{s:s,s:s,s:s,s:s,s:b,s:s?,s:O?}", "type", RECORD_RESTORE_ENDED, "job",
                           job, "id", r->items[i].id, "purpose", r->items[i].purpose, "ok", ok,
                           "error", error, "summary", summary),
-                NULL, NULL);
+                durable, arg);
     forget(r, i);
     kept_refresh(d->kept);
     if (!paused)
@@ -170,11 +172,11 @@ static void end(struct restores *r, size_t i, bool ok, const char *error, const 
 }
 
 int restores_end(struct restores *r, const void *client, const char *token, bool ok,
-                 const char *error, const json_t *summary)
+                 const char *error, const json_t *summary, journal_durable_cb *durable, void *arg)
 {
     for (size_t i = 0; i < r->count; i++)
         if (r->items[i].client == client && strcmp(r->items[i].token, token) == 0) {
-            end(r, i, ok, error, summary);
+            end(r, i, ok, error, summary, durable, arg);
             return 0;
         }
     return -1;
@@ -186,7 +188,7 @@ void restores_client_gone(struct restores *r, const void *client)
         if (r->items[i].client == client && r->items[i].watch != NULL)
             r->items[i].client = NULL;
         else if (r->items[i].client == client)
-            end(r, i, false, "its connection closed without a word", NULL);
+            end(r, i, false, "its connection closed without a word", NULL, NULL, NULL);
 }
 
 /* The worker has ended. A client that is still there tells how; else nobody can. */
@@ -202,7 +204,7 @@ static void on_worker_end(uv_poll_t *poll, int status, int events)
             continue;
         unwatch(&r->items[i]);
         if (r->items[i].client == NULL)
-            end(r, i, false, "synbakctl was gone before its worker ended", NULL);
+            end(r, i, false, "synbakctl was gone before its worker ended", NULL, NULL, NULL);
         return;
     }
 }
@@ -242,7 +244,7 @@ void restores_close(struct restores *r)
     for (size_t i = r->count; i-- > 0;) {
         unwatch(&r->items[i]);
         if (r->items[i].client == NULL)
-            end(r, i, false, "synbakd stopped while it went on", NULL);
+            end(r, i, false, "synbakd stopped while it went on", NULL, NULL, NULL);
     }
 }
 

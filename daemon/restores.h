@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "daemon/journal_writer.h"
 #include "lib/base/json.h"
 
 struct daemon;
@@ -19,9 +20,10 @@ void restores_free(struct restores *r);
 void restores_begin(struct restores *r, const void *client, const char *job, const char *id,
                     const char *purpose, char token[33]);
 bool restores_has(const struct restores *r, const char *token, const char *job);
-/* 0, or -1 if there is no such token of this client. error may be NULL. */
+/* 0, and durable(arg) is called once the end is on record; or -1 if there is no such token of this
+ * client. error may be NULL. */
 int restores_end(struct restores *r, const void *client, const char *token, bool ok,
-                 const char *error, const json_t *summary);
+                 const char *error, const json_t *summary, journal_durable_cb *durable, void *arg);
 /* pid is the client's worker. -1: no such token of this client, or no such process. */
 int must_check restores_watch(struct restores *r, const void *client, const char *token, pid_t pid,
                               struct err *e);

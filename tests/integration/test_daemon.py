@@ -772,6 +772,16 @@ def a_restore_holds_what_it_reads():
 
 
 @test
+def the_end_of_a_restore_is_on_record_when_it_is_answered():
+    d = Daemon(jobs=KEEP_TWO)
+    set_id, client = d.trigger()["id"], d.client()
+    for n in range(1, 31):
+        token = client.call("restore-begin", job="j", id=set_id)["token"]
+        client.call("restore-end", token=token, ok=True, summary={})
+        equal(len(d.records("restore-ended")), n)
+
+
+@test
 def a_restore_holds_as_long_as_its_worker_lives():
     d = Daemon(jobs=KEEP_TWO)
     oldest = d.trigger()["id"]
