@@ -34,24 +34,31 @@ struct added {              /* one artifact */
 };
 void added_deinit(struct added *a);
 
-/* A stream. `previous`: the list stream of this source as last committed, in a file (tracking.h), for
- * predecessors; or NULL. `copy`: a file that gets the new list stream's bytes, or -1. */
+/* A stream. `previous`: the list stream of this source as last committed, in a file (tracking.h) that
+ * is read from its beginning, for predecessors; or -1. `copy`: a file that gets the new list
+ * stream's bytes, or -1. Both are borrowed until adder_end. */
 int must_check adder_stream_begin(struct adder *a, int previous, int copy, struct err *e);
 int must_check adder_write(struct adder *a, const void *data, size_t len, struct err *e);
 /* A tree: the visitor for tree_read, or for whoever plays one (tar to entries). Its `known` asks
- * the caller's: `find` gives the entry of last time for an unchanged file, content included, or
- * returns 1; it is used only if all its chunks are still there. previous_of: the same path of last time,
- * changed or not, for predecessors. */
+ * the caller's `find` what there was last time. */
 struct adder_tree {
     void *arg;
+    /* The entry of last time at `path` (in the form that lists have), asked for in the order of
+     * lists, each at most once. 0: *ret, borrowed until the next call; *ret_same: st says that nothing
+     * changed since, then it is used if all its chunks are still there, and else its chunks are
+     * predecessors. 1: there was none. NULL: nothing is known. */
     int (*find)(void *arg, const char *path, const struct stat *st, const struct list_entry **ret,
-                struct err *e);
+                bool *ret_same, struct err *e);
+    /* References of that entry behind its own, some at a time; 1: no more. */
+    int (*more)(void *arg, const struct chunk_ref **ret, size_t *ret_count, struct err *e);
     int (*progress)(void *arg, const char *path, uint64_t bytes, struct err *e);
     void (*problem)(void *arg, const char *text);
     void (*note)(void *arg, const char *text);
 };
-int must_check adder_tree_begin(struct adder *a, const struct adder_tree *t, int copy,
+/* previous, copy: as above. *t is copied. */
+int must_check adder_tree_begin(struct adder *a, const struct adder_tree *t, int previous, int copy,
                                 struct tree_visitor *ret, struct err *e);
+/* Ends stream or tree; what it refers to need not be durable yet. */
 int must_check adder_end(struct adder *a, struct added *ret, struct err *e);
 /* A chunk on its own (a set's manifest). */
 int must_check adder_chunk(struct adder *a, enum chunk_kind kind, const void *data, size_t len,
