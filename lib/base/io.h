@@ -58,6 +58,7 @@ int io_statfs(int fd, struct statfs *st);     /* fstatfs: the file system's type
 DIR *io_opendir(int dirfd, const char *path); /* openat + fdopendir; NULL and errno */
 struct dirent *io_readdir(DIR *dir);          /* NULL at the end, or with errno != 0 */
 int io_closedir(DIR *dir);
+ssize_t io_getdents(int fd, void *out, size_t size); /* getdents64: struct dirent64 after another */
 ssize_t io_readlink(int dirfd, const char *path, char *out, size_t size);
 
 int io_socket(int domain, int type, int protocol);

@@ -1,5 +1,6 @@
 #include "lib/tree/tree_read.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,34 +13,6 @@
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
 #include "lib/tree/tree_walk.h"
-
-/* One folder on the way down. Folders that are only passed through are emitted late, when
- * something below them is. */
-struct level {
-    struct level *parent;
-    int fd;
-    size_t path_len; /* of w->path, up to this folder */
-    int depth;
-    bool emitted, inside;
-};
-
-struct names {       /* of one folder, sorted */
-    struct buf text; /* each: type byte, name, NUL */
-    char **items;    /* into text, at the name */
-    size_t count;
-};
-
-int tree_walk_open(struct tree_walk *w, int dirfd, const char *name, int flags)
-{
-    flags |= O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    if (!w->plain_open) {
-        int fd = io_open(dirfd, name, flags | O_NOATIME, 0);
-        if (fd >= 0 || errno != EPERM)
-            return fd;
-        w->plain_open = true; /* not the owner: it will hardly be otherwise for the next */
-    }
-    return io_open(dirfd, name, flags, 0);
-}
 
 __attribute__((format(printf, 3, 0))) static void
 report(struct tree_walk *w, void (*tell)(void *, const char *), const char *fmt, va_list args)
@@ -124,74 +97,24 @@ static void path_cut(struct tree_walk *w, size_t len)
     w->path[len] = '\0';
 }
 
-static int compare_names(const void *a, const void *b)
+/* Folders that are only passed through are told late, when something below them is. */
+static int emit_folders(struct tree_walk *w, struct tree_scan *f, struct err *e)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+    struct tree_member m = {.st = f->st};
 
-static void names_deinit(struct names *n)
-{
-    buf_deinit(&n->text);
-    free(n->items);
-}
-
-static void names_sort(struct names *n)
-{
-    char *at = (char *)n->text.data;
-
-    n->items = mem_resize_array(NULL, n->count + 1, sizeof(*n->items));
-    for (size_t i = 0; i < n->count; i++, at += strlen(at) + 1)
-        n->items[i] = ++at; /* behind the type byte */
-    qsort(n->items, n->count, sizeof(*n->items), compare_names);
-}
-
-/* A folder that cannot be listed to its end is a problem; what was seen is taken. */
-static int names_read(struct tree_walk *w, int fd, struct names *n, struct err *e)
-{
-    DIR *dir = io_opendir(fd, ".");
-    struct dirent *entry;
-    int rc = 0;
-
-    *n = (struct names){.text = BUF_INIT(SIZE_MAX / 2)};
-    if (dir == NULL) {
-        tree_walk_failed(w, "list", errno);
+    if (f->told)
         return 0;
-    }
-    while (rc == 0 && (entry = io_readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        rc = buf_append(&n->text, &entry->d_type, 1, e);
-        if (rc == 0)
-            rc = buf_append(&n->text, entry->d_name, strlen(entry->d_name) + 1, e);
-        n->count++;
-    }
-    if (rc == 0 && errno != 0)
-        tree_walk_failed(w, "list", errno);
-    (void)io_closedir(dir);
-    names_sort(n);
-    return rc;
-}
-
-static int emit_folders(struct tree_walk *w, struct level *level, struct err *e)
-{
-    struct tree_member m = {0};
-
-    if (level->emitted)
-        return 0;
-    if (level->parent != NULL && emit_folders(w, level->parent, e) < 0)
+    if (f->parent != NULL && emit_folders(w, f->parent, e) < 0)
         return -1;
-    _cleanup_free_ char *path = level->path_len == 0
-                                    ? mem_strdup("./")
-                                    : mem_printf("%.*s/", (int)level->path_len, w->path);
-    if (io_fstat(level->fd, &m.st) != 0)
-        return err_sys(e, ERR_SOURCE, errno, "stat of folder %s", path);
+    _cleanup_free_ char *path =
+        f->parent == NULL ? mem_strdup("./") : mem_printf("%.*s/", (int)f->path_len, w->path);
     int known = tree_walk_known(w, path, &m.st, e);
     if (known < 0)
         return -1;
     m.path = path;
     m.known = known == 1;
-    m.attrs = m.known ? NULL : tree_walk_attrs(w, level->fd);
-    level->emitted = true;
+    m.attrs = m.known ? NULL : tree_walk_attrs(w, f->fd);
+    f->told = true;
     return tell_member(w, &m, e);
 }
 
@@ -213,11 +136,13 @@ static int emit_known(struct tree_walk *w, const struct stat *st, struct err *e)
     return tell_member(w, &m, e);
 }
 
-static int open_and_emit(struct tree_walk *w, struct level *level, const char *name, struct err *e)
+static int open_and_emit(struct tree_walk *w, struct tree_scan *f, const char *name, struct err *e)
 {
     struct stat st;
-    _cleanup_(fs_closep) int fd = tree_walk_open(w, level->fd, name, 0);
+    _cleanup_(fs_closep) int fd = tree_scan_open(&w->scanner, f->fd, name, 0);
 
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && tree_ahead_give_up(w->ahead))
+        fd = tree_scan_open(&w->scanner, f->fd, name, 0);
     if (fd < 0 || io_fstat(fd, &st) != 0) {
         tree_walk_failed(w, "read", errno);
         return 0;
@@ -237,50 +162,34 @@ static int open_and_emit(struct tree_walk *w, struct level *level, const char *n
     return 0;
 }
 
-static int emit_file(struct tree_walk *w, struct level *level, const char *name, struct err *e)
+static int emit_file(struct tree_walk *w, struct tree_scan *f, const char *name,
+                     const struct stat *st, struct err *e)
 {
-    struct stat st;
-
-    if (io_stat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        tree_walk_failed(w, "stat", errno);
-        return 0;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        tree_walk_problem(w, "became something else while the tree was read");
-        return 0;
-    }
-    if (emit_folders(w, level, e) < 0)
+    if (emit_folders(w, f, e) < 0)
         return -1;
-    const char *earlier = st.st_nlink > 1 ? tree_links_find(w->links, &st) : NULL;
+    const char *earlier = st->st_nlink > 1 ? tree_links_find(w->links, st) : NULL;
     if (earlier != NULL)
-        return emit_link(w, &st, earlier, e);
-    int known = tree_walk_known(w, w->path, &st, e);
+        return emit_link(w, st, earlier, e);
+    int known = tree_walk_known(w, w->path, st, e);
     if (known <= 0)
-        return known < 0 ? -1 : open_and_emit(w, level, name, e);
-    if (st.st_nlink > 1)
-        tree_links_add(w->links, &st, w->path);
-    return emit_known(w, &st, e);
+        return known < 0 ? -1 : open_and_emit(w, f, name, e);
+    if (st->st_nlink > 1)
+        tree_links_add(w->links, st, w->path);
+    return emit_known(w, st, e);
 }
 
-static int emit_other(struct tree_walk *w, struct level *level, const char *name, struct err *e)
+static int emit_other(struct tree_walk *w, struct tree_scan *f, const char *name,
+                      const struct stat *st, struct err *e)
 {
-    struct tree_member m = {.path = w->path};
+    struct tree_member m = {.path = w->path, .st = *st};
     char target[PATH_MAX + 1];
 
-    if (io_stat(level->fd, name, &m.st, AT_SYMLINK_NOFOLLOW) != 0) {
-        tree_walk_failed(w, "stat", errno);
-        return 0;
-    }
-    if (S_ISSOCK(m.st.st_mode)) {
+    if (S_ISSOCK(st->st_mode)) {
         tree_walk_note(w, "a socket, which only the program that made it can bring back");
         return 0;
     }
-    if (S_ISREG(m.st.st_mode) || S_ISDIR(m.st.st_mode)) {
-        tree_walk_problem(w, "became something else while the tree was read");
-        return 0;
-    }
-    if (S_ISLNK(m.st.st_mode)) {
-        ssize_t len = io_readlink(level->fd, name, target, sizeof(target));
+    if (S_ISLNK(st->st_mode)) {
+        ssize_t len = io_readlink(f->fd, name, target, sizeof(target));
         if (len < 0 || (size_t)len == sizeof(target)) {
             tree_walk_failed(w, "read link", len < 0 ? errno : ENAMETOOLONG);
             return 0;
@@ -289,73 +198,67 @@ static int emit_other(struct tree_walk *w, struct level *level, const char *name
         m.link = target;
     }
     w->result->files++;
-    return emit_folders(w, level, e) < 0 ? -1 : tell_member(w, &m, e);
+    return emit_folders(w, f, e) < 0 ? -1 : tell_member(w, &m, e);
 }
 
-static int walk_folder(struct tree_walk *w, struct level *level, struct err *e);
+static int walk_folder(struct tree_walk *w, struct tree_scan *f, struct err *e);
 
-static int enter_folder(struct tree_walk *w, struct level *level, const char *name,
-                        enum tree_verdict verdict, struct err *e)
+/* The folder entered last; what did not work when it was scanned is told now. */
+static int walk_scanned(struct tree_walk *w, struct tree_scan *f, bool belongs, struct err *e)
 {
-    struct stat st;
-    _cleanup_(fs_closep) int fd = tree_walk_open(w, level->fd, name, O_DIRECTORY);
-    struct level next = {
-        .parent = level,
-        .fd = fd,
-        .path_len = w->path_len,
-        .depth = level->depth + 1,
-        .inside = level->inside || (verdict == TREE_TAKE && tree_rules_has_include(w->spec->rules)),
-    };
-
-    if (fd < 0 || io_fstat(fd, &st) != 0) {
-        tree_walk_failed(w, "open", errno);
+    if (f->found == TREE_SCAN_NOT_OPENED) {
+        tree_walk_failed(w, "open", f->errnum);
         return 0;
     }
-    if (next.depth > TREE_DEPTH_MAX) {
+    if (f->found == TREE_SCAN_TOO_DEEP) {
         tree_walk_problem(w, "nested more than %d folders deep, not read", TREE_DEPTH_MAX);
         return 0;
     }
-    if (verdict == TREE_TAKE && emit_folders(w, &next, e) < 0)
+    if (belongs && emit_folders(w, f, e) < 0)
         return -1;
-    if (w->spec->one_file_system && st.st_dev != w->device) {
+    if (f->found == TREE_SCAN_MOUNTED) {
         tree_walk_note(w, "another file system is mounted here, not read (one_file_system)");
         return 0;
     }
-    return walk_folder(w, &next, e);
+    return walk_folder(w, f, e);
 }
 
-static int walk_entry(struct tree_walk *w, struct level *level, const char *name,
-                      unsigned char type, struct err *e)
+static int walk_entry(struct tree_walk *w, struct tree_scan *f, size_t index, struct err *e)
 {
-    struct stat st;
+    const struct tree_scan_entry *entry = &f->entries[index];
+    const char *name = tree_scan_name(f, index);
 
-    if (type == DT_UNKNOWN) {
-        if (io_stat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-            tree_walk_failed(w, "stat", errno);
-            return 0;
-        }
-        type = (unsigned char)IFTODT(st.st_mode);
+    if (entry->type == DT_DIR) {
+        struct tree_scan *below = tree_ahead_enter(w->ahead, index);
+        int rc = walk_scanned(w, below, entry->verdict == TREE_TAKE, e);
+        tree_ahead_leave(w->ahead);
+        return rc;
     }
-    enum tree_verdict verdict =
-        tree_rules_judge(w->spec->rules, w->path, type == DT_DIR, level->inside);
-    if (verdict == TREE_SKIP)
+    const struct tree_stat *found = tree_scan_stat(f, index);
+    if (found->errnum != 0) {
+        tree_walk_failed(w, "stat", found->errnum);
         return 0;
-    if (type == DT_DIR)
-        return enter_folder(w, level, name, verdict, e);
-    return type == DT_REG ? emit_file(w, level, name, e) : emit_other(w, level, name, e);
+    }
+    const struct stat st = found->st;
+    if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode) != (entry->type == DT_REG)) {
+        tree_walk_problem(w, "became something else while the tree was read");
+        return 0;
+    }
+    return S_ISREG(st.st_mode) ? emit_file(w, f, name, &st, e) : emit_other(w, f, name, &st, e);
 }
 
-static int walk_folder(struct tree_walk *w, struct level *level, struct err *e)
+static int walk_folder(struct tree_walk *w, struct tree_scan *f, struct err *e)
 {
-    _cleanup_(names_deinit) struct names names;
-    int rc = names_read(w, level->fd, &names, e);
+    int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < names.count; i++) {
-        path_set(w, level->path_len, names.items[i]);
-        rc = walk_entry(w, level, names.items[i], (unsigned char)names.items[i][-1], e);
+    if (f->errnum != 0)
+        tree_walk_failed(w, "list", f->errnum);
+    for (size_t i = 0; rc == 0 && i < f->count; i++) {
+        path_set(w, f->path_len, tree_scan_name(f, i));
+        rc = walk_entry(w, f, i, e);
         if (rc == 0 && i % 256 == 0)
             rc = w->visitor->progress(w->visitor->arg, w->path, w->result->bytes, e);
-        path_cut(w, level->path_len);
+        path_cut(w, f->path_len);
     }
     return rc;
 }
@@ -385,25 +288,35 @@ static int read_single(struct tree_walk *w, int fd, const struct stat *st, struc
 
 static int read_root(struct tree_walk *w, int fd, const struct stat *st, struct err *e)
 {
-    struct level root = {.fd = fd, .inside = false};
+    struct tree_scan *root = tree_scan_new_root(fd, st);
+    int rc = 0;
 
-    w->device = st->st_dev;
-    if (!tree_rules_has_include(w->spec->rules) && emit_folders(w, &root, e) < 0)
-        return -1;
-    if (walk_folder(w, &root, e) < 0)
-        return -1;
-    if (w->result->files == 0 && w->spec->must_hold_files)
+    w->scanner.device = st->st_dev;
+    tree_scan_run(&w->scanner, root);
+    w->ahead = tree_ahead_new(&w->scanner, root, w->spec->helpers);
+    if (!tree_rules_has_include(w->spec->rules))
+        rc = emit_folders(w, root, e);
+    if (rc == 0)
+        rc = walk_folder(w, root, e);
+    tree_ahead_free(w->ahead);
+    tree_scan_free(root);
+    if (rc == 0 && w->result->files == 0 && w->spec->must_hold_files)
         return err_set(e, ERR_SOURCE,
                        "%s is empty, but earlier backups hold files of it: is it mounted? (if it "
                        "is meant to be empty: allow_empty = yes)",
                        w->spec->path);
-    return 0;
+    return rc;
 }
 
 int tree_read(const struct tree_read_spec *spec, const struct tree_visitor *visitor,
               struct tree_read_result *ret, struct err *e)
 {
-    struct tree_walk w = {.spec = spec, .visitor = visitor, .result = ret};
+    struct tree_walk w = {
+        .spec = spec,
+        .visitor = visitor,
+        .result = ret,
+        .scanner = {.rules = spec->rules, .one_file_system = spec->one_file_system},
+    };
     struct stat st;
 
     *ret = (struct tree_read_result){0};
@@ -417,8 +330,10 @@ int tree_read(const struct tree_read_spec *spec, const struct tree_visitor *visi
     w.links = tree_links_create();
     w.buffer = mem_alloc(TREE_WHOLE_MAX);
     path_set(&w, 0, "");
-    int rc = S_ISDIR(st.st_mode) ? read_root(&w, fd, &st, e) : read_single(&w, fd, &st, e);
+    int rc =
+        S_ISDIR(st.st_mode) ? read_root(&w, fs_take_fd(&fd), &st, e) : read_single(&w, fd, &st, e);
     tree_links_free(w.links);
+    tree_scanner_deinit(&w.scanner);
     tree_attrs_deinit(&w.attrs);
     free(w.buffer);
     free(w.path);

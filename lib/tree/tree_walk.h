@@ -2,6 +2,7 @@
  * regular files (tree_file.c). Private to the two. */
 #pragma once
 
+#include "lib/tree/tree_ahead.h"
 #include "lib/tree/tree_read.h"
 
 struct tree_walk {
@@ -13,12 +14,10 @@ struct tree_walk {
     size_t path_len, path_cap;
     uint8_t *buffer;         /* TREE_WHOLE_MAX bytes */
     struct tree_attrs attrs; /* of the current member; its memory is used again and again */
-    bool plain_open;         /* O_NOATIME was not allowed */
-    dev_t device;            /* of the root */
+    struct tree_scanner scanner;
+    struct tree_ahead *ahead;
 };
 
-/* Open for reading without following links, blocking or touching the access time. */
-int tree_walk_open(struct tree_walk *w, int dirfd, const char *name, int flags);
 void tree_walk_problem(struct tree_walk *w, const char *fmt, ...) printf_like(2, 3);
 void tree_walk_note(struct tree_walk *w, const char *fmt, ...) printf_like(2, 3);
 /* What failed to open: gone meanwhile is a note, all else a problem. errnum: why. */

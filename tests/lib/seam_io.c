@@ -383,6 +383,11 @@ struct dirent *io_readdir(DIR *dir)
     return readdir(dir);
 }
 
+ssize_t io_getdents(int fd, void *out, size_t size)
+{
+    return fails("getdents", QUIET) ? -1 : getdents64(fd, out, size);
+}
+
 int io_closedir(DIR *dir)
 {
     return closedir(dir);
