@@ -179,7 +179,7 @@ static bool take_owed(struct copies *c, struct lane *l)
         return false;
     for (size_t i = 0; i < c->owed_count; i++) {
         const struct owed *o = &c->owed[i];
-        if (o->startable && strcmp(o->to, l->to) == 0 && goes_before(o, best) &&
+        if (o->next && strcmp(o->to, l->to) == 0 && goes_before(o, best) &&
             !prune_is_removing(c->daemon->prunes, o->job, o->from, o->id))
             best = o;
     }

@@ -122,6 +122,7 @@ static void take_answer(struct copies *c, const struct job *job, const struct co
                                                  .from = mem_strdup(o->set->destination),
                                                  .to = mem_strdup(o->to),
                                                  .startable = o->startable,
+                                                 .next = o->next,
                                                  .late = o->late,
                                                  .failures = o->failures,
                                                  .priority = job->priority,

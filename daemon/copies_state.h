@@ -7,7 +7,7 @@
 
 struct owed { /* what lib/schedule/copying said, in memory of our own */
     char *job, *id, *from, *to;
-    bool startable, late;
+    bool startable, next, late;
     int failures, priority;
     struct wall started; /* of the set */
 };

@@ -9,12 +9,13 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
-#include "lib/schedule/retention.h"
+#include "lib/schedule/copying_rest.h"
 
 enum {
     FIRST_DELAY_S = 60,
     LAST_DELAY_S = 3600,
-    AWAY = 2 /* ranks of places that cannot be read begin at that many times their number */
+    TRIES = 100, /* of what is owed, until one is found that may be next */
+    AWAY = 2     /* ranks of places that cannot be read begin at that many times their number */
 };
 
 struct candidate {
@@ -30,6 +31,8 @@ struct pass { /* over one destination */
     const char *to;
     struct candidate *candidates; /* one for each id, newest first */
     size_t count;
+    const struct copy_attempt **attempts; /* sorted */
+    struct copying_rest end; /* what would lie there in the end, with all that can be read now */
 };
 
 /* --- what could be copied --- */
@@ -152,114 +155,34 @@ static void choose(struct pass *p, bool readable_only)
 
 /* --- would retention keep it there? --- */
 
-static struct set as_if_there(const struct set *s, const char *destination)
+/* Drop what would not be kept. Returns how many were dropped, -1 on failure. *ret: what would. */
+static int drop_what_goes(struct pass *p, struct copying_rest *ret, struct err *e)
 {
-    struct set copy = *s; /* shallow: what it points to belongs to the input */
+    _cleanup_free_ const struct set **wanted = mem_alloc((p->count + 1) * sizeof(*wanted));
+    size_t n = 0;
+    int dropped = 0;
 
-    copy.destination = (char *)(uintptr_t)destination;
-    copy.in_use = false; /* what is being read now will not be for ever */
-    return copy;
-}
-
-/* The destination as it would be with everything that is wanted. */
-static struct sets imagine(const struct pass *p)
-{
-    struct sets there = {0};
-
-    there.items = mem_alloc((p->in->sets->count + p->count + 1) * sizeof(*there.items));
-    for (size_t i = 0; i < p->in->sets->count; i++)
-        if (strcmp(p->in->sets->items[i].destination, p->to) == 0)
-            there.items[there.count++] = as_if_there(&p->in->sets->items[i], p->to);
     for (size_t i = 0; i < p->count; i++)
-        if (p->candidates[i].wanted) {
-            there.items[there.count] = as_if_there(p->candidates[i].set, p->to);
-            there.items[there.count++].verified.us = 0; /* that was another copy */
-        }
-    return there;
-}
-
-static int compare_pointers(const void *a, const void *b)
-{
-    uintptr_t x = (uintptr_t) * (const struct set *const *)a;
-    uintptr_t y = (uintptr_t) * (const struct set *const *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Take out what the plan removes. Returns how many. */
-static size_t carry_out(struct sets *there, const struct retention_plan *plan)
-{
-    _cleanup_free_ const struct set **gone = mem_alloc((plan->count + 1) * sizeof(*gone));
-    size_t n = 0, left = 0;
-
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->verdicts[i].remove)
-            gone[n++] = plan->verdicts[i].set;
-    qsort(gone, n, sizeof(*gone), compare_pointers);
-    for (size_t i = 0; i < there->count && n > 0; i++) {
-        const struct set *s = &there->items[i];
-        if (bsearch(&s, gone, n, sizeof(*gone), compare_pointers) == NULL)
-            there->items[left++] = *s;
-    }
-    if (n > 0)
-        there->count = left;
-    return n;
-}
-
-/* Retention passes until nothing goes any more; without a bound on what one pass removes. */
-static int let_rest(const struct pass *p, struct sets *there, struct err *e)
-{
-    struct job job = *p->in->job;
-    size_t removed;
-
-    job.max_delete = 0;
-    do {
-        struct retention_plan plan;
-        sets_classify(there, job.size_drop_percent);
-        const struct retention_input in = {.job = &job,
-                                           .sets = there,
-                                           .destination = p->to,
-                                           .now = p->in->now,
-                                           .timezone = p->in->timezone,
-                                           .clock_in_doubt = p->in->clock_in_doubt};
-        if (retention_decide(&in, &plan, e) < 0)
-            return -1;
-        removed = carry_out(there, &plan);
-        retention_plan_deinit(&plan);
-    } while (removed > 0);
-    return 0;
-}
-
-static bool holds(const struct sets *there, const char *id)
-{
-    for (size_t i = 0; i < there->count; i++)
-        if (strcmp(there->items[i].id, id) == 0)
-            return true;
-    return false;
-}
-
-/* Drop what would not be kept. Returns how many were dropped, -1 on failure. */
-static int drop_what_goes(struct pass *p, struct err *e)
-{
-    struct sets there = imagine(p);
-    int dropped = 0, rc = let_rest(p, &there, e);
-
-    for (size_t i = 0; i < p->count && rc == 0; i++)
-        if (p->candidates[i].wanted && !holds(&there, p->candidates[i].set->id)) {
+        if (p->candidates[i].wanted)
+            wanted[n++] = p->candidates[i].set;
+    copying_rest_deinit(ret);
+    if (copying_rest_ask(p->in, p->to, wanted, n, ret, e) < 0)
+        return -1;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->candidates[i].wanted && !copying_rest_has(ret, p->candidates[i].set->id)) {
             p->candidates[i].wanted = false;
             dropped++;
         }
-    free(there.items);
-    return rc < 0 ? -1 : dropped;
+    return dropped;
 }
 
-static int ask(struct pass *p, bool readable_only, struct err *e)
+static int ask(struct pass *p, bool readable_only, struct copying_rest *ret, struct err *e)
 {
     int dropped = 1;
 
     choose(p, readable_only);
     while (dropped > 0)
-        dropped = drop_what_goes(p, e);
+        dropped = drop_what_goes(p, ret, e);
     for (size_t i = 0; i < p->count; i++)
         p->candidates[i].owed |= p->candidates[i].wanted;
     return dropped;
@@ -269,13 +192,18 @@ static int ask(struct pass *p, bool readable_only, struct err *e)
  * if the rest were not there. */
 static int settle(struct pass *p, struct err *e)
 {
+    struct copying_rest all = {0};
     size_t readable = 0;
+    int rc = 0;
 
     for (size_t i = 0; i < p->count; i++)
         readable += can_be_read(p, &p->candidates[i]);
-    if (readable > 0 && ask(p, true, e) < 0)
-        return -1;
-    return readable < p->count ? ask(p, false, e) : 0;
+    if (readable > 0)
+        rc = ask(p, true, &p->end, e);
+    if (rc == 0 && readable < p->count)
+        rc = ask(p, false, &all, e);
+    copying_rest_deinit(&all);
+    return rc;
 }
 
 /* --- the answer --- */
@@ -288,20 +216,39 @@ static bool is_late(const struct copying_input *in, const struct destination *to
     return !in->clock_in_doubt && in->now.us - made.us > to->copy_within_s * 1000000;
 }
 
-static const struct copy_attempt *attempt_of(const struct copying_input *in, const char *id,
-                                             const char *to)
+static int compare_attempts(const void *a, const void *b)
 {
-    for (size_t i = 0; i < in->attempt_count; i++)
-        if (strcmp(in->attempts[i].id, id) == 0 && strcmp(in->attempts[i].destination, to) == 0)
-            return &in->attempts[i];
-    return NULL;
+    const struct copy_attempt *x = *(const struct copy_attempt *const *)a;
+    const struct copy_attempt *y = *(const struct copy_attempt *const *)b;
+    int order = strcmp(x->id, y->id);
+
+    return order != 0 ? order : strcmp(x->destination, y->destination);
 }
 
-static void add_owed(const struct copying_input *in, size_t at, const struct set *s,
-                     struct copying *ret)
+static const struct copy_attempt **sort_attempts(const struct copying_input *in)
 {
+    const struct copy_attempt **sorted = mem_alloc((in->attempt_count + 1) * sizeof(*sorted));
+
+    for (size_t i = 0; i < in->attempt_count; i++)
+        sorted[i] = &in->attempts[i];
+    qsort(sorted, in->attempt_count, sizeof(*sorted), compare_attempts);
+    return sorted;
+}
+
+static const struct copy_attempt *attempt_of(const struct pass *p, const char *id)
+{
+    const struct copy_attempt wanted = {.id = id, .destination = p->to}, *key = &wanted;
+    const struct copy_attempt **found =
+        bsearch(&key, p->attempts, p->in->attempt_count, sizeof(*p->attempts), compare_attempts);
+
+    return found != NULL ? *found : NULL;
+}
+
+static void add_owed(const struct pass *p, size_t at, const struct set *s, struct copying *ret)
+{
+    const struct copying_input *in = p->in;
     const struct destination *to = in->job->destinations[at];
-    const struct copy_attempt *attempt = attempt_of(in, s->id, to->name);
+    const struct copy_attempt *attempt = attempt_of(p, s->id);
     ssize_t from = place_of(in->job, s->destination);
     bool possible = !in->paused && in->places[at].listed && in->places[from].listed;
     bool waits = attempt != NULL && attempt->next.us > in->mono_now.us;
@@ -312,36 +259,136 @@ static void add_owed(const struct copying_input *in, size_t at, const struct set
                                .startable = possible && !waits,
                                .late = is_late(in, to, s),
                                .failures = attempt != NULL ? attempt->failures : 0};
-    ret->lags[at].lacks++;
-    ret->lags[at].late += owed->late;
     if (possible && waits && attempt->next.us < ret->next_try.us)
         ret->next_try = attempt->next;
 }
 
-static int decide_at(const struct copying_input *in, size_t at, struct copying *ret, struct err *e)
-{
-    struct pass p = {.in = in, .to = in->job->destinations[at]->name};
-    int rc;
+/* --- in which order --- */
 
-    ret->lags[at].newest = sets_latest(in->sets, p.to);
+/* The ids that another place can supply, sorted; owned. */
+static const char **ids_elsewhere(const struct pass *p, size_t *ret_count)
+{
+    const struct sets *sets = p->in->sets;
+    const char **ids = mem_alloc((sets->count + 1) * sizeof(*ids));
+
+    *ret_count = 0;
+    for (size_t i = 0; i < sets->count; i++) {
+        const struct set *s = &sets->items[i];
+        if (strcmp(s->destination, p->to) != 0 && can_be_copied(s) &&
+            place_of(p->in->job, s->destination) >= 0)
+            ids[(*ret_count)++] = s->id;
+    }
+    qsort(ids, *ret_count, sizeof(*ids), by_id);
+    return ids;
+}
+
+/* Of what lies there and stays, only that which would also lie there in the end and which, if it
+ * went meanwhile, would be copied again. */
+static void keep_what_would_return(const struct pass *p, struct copying_rest *now)
+{
+    size_t count, left = 0;
+    _cleanup_free_ const char **elsewhere = ids_elsewhere(p, &count);
+
+    for (size_t i = 0; i < now->count; i++)
+        if (copying_rest_has(&p->end, now->ids[i]) &&
+            bsearch(&now->ids[i], elsewhere, count, sizeof(*elsewhere), by_id) != NULL)
+            now->ids[left++] = now->ids[i];
+    now->count = left;
+}
+
+static bool has_all(const struct copying_rest *rest, const struct copying_rest *wanted)
+{
+    for (size_t i = 0; i < wanted->count; i++)
+        if (!copying_rest_has(rest, wanted->ids[i]))
+            return false;
+    return true;
+}
+
+/* Would retention keep this one beside what lies there now? And would then nothing go that returns? */
+static int judge_next(const struct pass *p, const struct set *s,
+                      const struct copying_rest *would_return, bool *ret_next, bool *ret_latest,
+                      struct err *e)
+{
+    struct copying_rest then;
+
+    if (copying_rest_ask(p->in, p->to, &s, 1, &then, e) < 0)
+        return -1;
+    *ret_next = copying_rest_has(&then, s->id) && has_all(&then, would_return);
+    *ret_latest = then.latest != NULL && strcmp(then.latest, s->id) == 0;
+    copying_rest_deinit(&then);
+    return 0;
+}
+
+/* What would be kept in the end may go at once when it comes before its witnesses, and would be
+ * copied again and again. So the first is next that holds by itself, and if there is none, the one
+ * that would be the newest good one there, since it stays whatever comes. If there is none of these
+ * either, and nothing is awaited that could change it, none is owed. */
+static int find_next(const struct pass *p, struct copy_owed *items, size_t *count, struct err *e)
+{
+    struct copying_rest now;
+    struct copy_owed *latest = NULL;
+    size_t tried = 0, waiting = 0;
+    bool found = false, is_latest;
+
+    if (copying_rest_ask(p->in, p->to, NULL, 0, &now, e) < 0)
+        return -1;
+    keep_what_would_return(p, &now);
+    for (size_t i = 0; i < *count && !found; i++) {
+        if (!items[i].startable || tried == TRIES) {
+            waiting++;
+            continue;
+        }
+        tried++;
+        if (judge_next(p, items[i].set, &now, &found, &is_latest, e) < 0) {
+            copying_rest_deinit(&now);
+            return -1;
+        }
+        items[i].next = found;
+        latest = latest == NULL && is_latest ? &items[i] : latest;
+    }
+    copying_rest_deinit(&now);
+    if (!found && latest != NULL)
+        latest->next = true;
+    else if (!found && waiting == 0)
+        *count = 0;
+    return 0;
+}
+
+static int decide_at(const struct copying_input *in, const struct copy_attempt **attempts,
+                     size_t at, struct copying *ret, struct err *e)
+{
+    struct pass p = {.in = in, .to = in->job->destinations[at]->name, .attempts = attempts};
+    struct copy_lag *lag = &ret->lags[at];
+    size_t before = ret->count;
+
+    lag->newest = sets_latest(in->sets, p.to);
     if (!in->places[at].known)
         return 0; /* nobody can say what it lacks */
     gather(&p);
-    rc = settle(&p, e);
+    int rc = settle(&p, e);
     ret->items = mem_resize_array(ret->items, ret->count + p.count + 1, sizeof(*ret->items));
     for (size_t i = 0; i < p.count && rc == 0; i++)
         if (p.candidates[i].owed)
-            add_owed(in, at, p.candidates[i].set, ret);
+            add_owed(&p, at, p.candidates[i].set, ret);
+    lag->lacks = ret->count - before;
+    if (rc == 0 && lag->lacks > 0)
+        rc = find_next(&p, ret->items + before, &lag->lacks, e);
+    ret->count = before + lag->lacks;
+    for (size_t i = before; i < ret->count; i++)
+        lag->late += ret->items[i].late;
+    copying_rest_deinit(&p.end);
     free(p.candidates);
     return rc;
 }
 
 int copying_decide(const struct copying_input *in, struct copying *ret, struct err *e)
 {
+    _cleanup_free_ const struct copy_attempt **attempts = sort_attempts(in);
+
     *ret = (struct copying){.next_try = {INT64_MAX}};
     ret->lags = mem_alloc((in->job->destination_count + 1) * sizeof(*ret->lags));
     for (size_t i = 0; i < in->job->destination_count; i++)
-        if (decide_at(in, i, ret, e) < 0) {
+        if (decide_at(in, attempts, i, ret, e) < 0) {
             copying_deinit(ret);
             return err_wrap(e, "copies of job \"%s\"", in->job->name);
         }

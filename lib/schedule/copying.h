@@ -8,7 +8,7 @@
  * made to stay where they are, and those from before a restore. Whether retention would keep it is
  * asked of lib/schedule/retention as if it lay there already and nobody held deletion, so that what
  * is copied is not pruned again and what is pruned is not copied again
- * (tests/unit/schedule/test_copying_histories.c). All follows from the catalog: a restart forgets
+ * (tests/unit/schedule/test_copying_histories.c). n log n in the number of sets. All follows from the catalog: a restart forgets
  * nothing that is owed. */
 #pragma once
 
@@ -43,7 +43,10 @@ struct copy_owed {
     const struct set *set; /* at the supplier; borrowed from the input */
     const char *to;        /* name of a destination; borrowed */
     bool startable;        /* now: both are listed, the job is not paused, no attempt waits */
-    bool late;             /* made longer than copy_within ago */
+    /* The one to start before the others, at most one for each destination: retention keeps it
+     * beside what lies there now, and nothing else goes that would be copied again. */
+    bool next;
+    bool late; /* made longer than copy_within ago */
     int failures;
 };
 

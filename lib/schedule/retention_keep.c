@@ -61,26 +61,65 @@ void retention_keep_marked(struct retention_pass *p)
     }
 }
 
-/* Is this source already held by a newer set that `fits`? */
-static bool is_newest_with(const struct retention_pass *p, size_t at, const char *source,
-                           bool (*fits)(const struct set *))
-{
-    for (size_t i = 0; i < at; i++) {
-        const struct set_source *held = set_source_find(p->entries[i].set, source);
-        if (held != NULL && held->whole && fits(p->entries[i].set))
-            return false;
-    }
-    return true;
-}
-
-static bool any_holds(const struct retention_pass *p, const char *source)
-{
-    return !is_newest_with(p, p->count, source, retention_counts);
-}
-
 static bool is_undamaged(const struct set *s)
 {
     return s->state != SET_DAMAGED && !set_is_pre_restore(s);
+}
+
+/* --- who holds a source whole, looked up once: jobs may have ten thousands of sets --- */
+
+static int compare_holders(const void *a, const void *b)
+{
+    const struct retention_holder *x = a, *y = b;
+    int order = strcmp(x->source, y->source);
+
+    return order != 0 ? order : (x->undamaged > y->undamaged) - (x->undamaged < y->undamaged);
+}
+
+/* One entry for each source of each undamaged set at first; then those of one source become one. */
+static void join_holders(struct retention_pass *p)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->holder_count; i++) {
+        struct retention_holder *h = &p->holders[i];
+        if (n == 0 || strcmp(p->holders[n - 1].source, h->source) != 0)
+            p->holders[n++] = *h;
+        else if (h->good < p->holders[n - 1].good)
+            p->holders[n - 1].good = h->good;
+    }
+    p->holder_count = n;
+}
+
+void retention_find_holders(struct retention_pass *p)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < p->count; i++)
+        most += p->entries[i].set->source_count;
+    p->holders = mem_alloc((most + 1) * sizeof(*p->holders));
+    for (size_t i = 0; i < p->count; i++) {
+        const struct set *s = p->entries[i].set;
+        for (size_t k = 0; k < s->source_count && is_undamaged(s); k++)
+            if (s->sources[k].whole)
+                p->holders[p->holder_count++] =
+                    (struct retention_holder){.source = s->sources[k].name,
+                                              .good = retention_counts(s) ? i : SIZE_MAX,
+                                              .undamaged = i};
+    }
+    qsort(p->holders, p->holder_count, sizeof(*p->holders), compare_holders);
+    join_holders(p);
+}
+
+static int compare_source(const void *a, const void *b)
+{
+    return strcmp(a, ((const struct retention_holder *)b)->source);
+}
+
+/* NULL: no undamaged set holds it whole. */
+static const struct retention_holder *holder_of(const struct retention_pass *p, const char *source)
+{
+    return bsearch(source, p->holders, p->holder_count, sizeof(*p->holders), compare_source);
 }
 
 void retention_keep_floor(struct retention_pass *p)
@@ -89,12 +128,10 @@ void retention_keep_floor(struct retention_pass *p)
         const struct set *s = p->entries[i].set;
         for (size_t k = 0; k < s->source_count && p->entries[i].why == NULL; k++) {
             const char *source = s->sources[k].name;
-            if (!s->sources[k].whole)
-                continue;
-            if (retention_counts(s) && is_newest_with(p, i, source, retention_counts))
+            const struct retention_holder *h = s->sources[k].whole ? holder_of(p, source) : NULL;
+            if (h != NULL && h->good == i)
                 retention_keep(&p->entries[i], "the newest good set that holds \"%s\"", source);
-            else if (is_undamaged(s) && !any_holds(p, source) &&
-                     is_newest_with(p, i, source, is_undamaged))
+            else if (h != NULL && h->good == SIZE_MAX && h->undamaged == i)
                 retention_keep(&p->entries[i], "the newest set that holds \"%s\" whole", source);
         }
     }
@@ -208,25 +245,60 @@ void retention_keep_within(struct retention_pass *p)
     }
 }
 
-/* Does a newer good set hold every source of this one? */
-static bool is_followed(const struct retention_pass *p, size_t at)
+static bool holds_all(const struct set *s, const struct set *sources_of)
+{
+    for (size_t k = 0; k < sources_of->source_count; k++) {
+        const struct set_source *held = set_source_find(s, sources_of->sources[k].name);
+        if (held == NULL || !held->whole)
+            return false;
+    }
+    return true;
+}
+
+/* Where the newest good set is that holds every source of this one; p->count: there is none. */
+static size_t newest_good_with_all(const struct retention_pass *p, const struct set *s)
+{
+    size_t at = 0;
+
+    for (size_t k = 0; k < s->source_count; k++) {
+        const struct retention_holder *h = holder_of(p, s->sources[k].name);
+        if (h == NULL || h->good == SIZE_MAX)
+            return p->count;
+        if (h->good > at)
+            at = h->good; /* none before it holds this source */
+    }
+    while (at < p->count &&
+           (!retention_counts(p->entries[at].set) || !holds_all(p->entries[at].set, s)))
+        at++;
+    return at;
+}
+
+static bool same_sources(const struct set *a, const struct set *b)
+{
+    bool same = a->source_count == b->source_count;
+
+    for (size_t k = 0; k < a->source_count && same; k++)
+        same = strcmp(a->sources[k].name, b->sources[k].name) == 0;
+    return same;
+}
+
+/* What is asked of many sets in a row that have the same sources is looked up once. */
+struct follower {
+    const struct set *of; /* NULL: nobody asked yet */
+    size_t at;
+};
+
+static bool is_followed(const struct retention_pass *p, size_t at, struct follower *last)
 {
     const struct set *s = p->entries[at].set;
 
-    for (size_t i = 0; i < at; i++) {
-        const struct set *newer = p->entries[i].set;
-        bool all = retention_counts(newer);
-        for (size_t k = 0; k < s->source_count && all; k++) {
-            const struct set_source *held = set_source_find(newer, s->sources[k].name);
-            all = held != NULL && held->whole;
-        }
-        if (all)
-            return true;
-    }
-    return false;
+    if (last->of == NULL || !same_sources(last->of, s))
+        *last = (struct follower){.of = s, .at = newest_good_with_all(p, s)};
+    return last->at < at;
 }
 
-static void keep_one_not_good(struct retention_pass *p, size_t at, int *unfollowed)
+static void keep_one_not_good(struct retention_pass *p, size_t at, struct follower *last,
+                              int *unfollowed)
 {
     struct retention_entry *entry = &p->entries[at];
     const struct set *s = entry->set;
@@ -235,7 +307,7 @@ static void keep_one_not_good(struct retention_pass *p, size_t at, int *unfollow
     /* A damaged set was good once: a week from when it was found to look into it. */
     struct wall since = damaged && s->verified.us > s->started.us ? s->verified : s->started;
 
-    if (!is_followed(p, at)) {
+    if (!is_followed(p, at, last)) {
         if (!damaged)
             (*unfollowed)++;
         if (damaged || *unfollowed <= NOT_GOOD_KEPT)
@@ -252,20 +324,22 @@ static void keep_one_not_good(struct retention_pass *p, size_t at, int *unfollow
 
 void retention_keep_not_good(struct retention_pass *p)
 {
+    struct follower last = {0};
     int unfollowed = 0;
 
     for (size_t i = 0; i < p->count; i++)
         if (p->entries[i].set->state != SET_GOOD && !set_is_pre_restore(p->entries[i].set))
-            keep_one_not_good(p, i, &unfollowed);
+            keep_one_not_good(p, i, &last, &unfollowed);
 }
 
 void retention_keep_confirming(struct retention_pass *p)
 {
-    for (size_t i = 0; i < p->count; i++) {
-        bool older = false;
-        for (size_t k = i + 1; k < p->count && p->entries[i].set->confirms && !older; k++)
-            older = retention_counts(p->entries[k].set) && !p->entries[k].set->confirms;
-        if (older)
+    bool older = false;
+
+    for (size_t i = p->count; i-- > 0;) {
+        const struct set *s = p->entries[i].set;
+        if (s->confirms && older)
             retention_keep(&p->entries[i], "shows that sets are rightly smaller since then");
+        older |= retention_counts(s) && !s->confirms;
     }
 }

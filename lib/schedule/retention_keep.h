@@ -13,16 +13,26 @@ struct retention_entry {
     bool remove;   /* decided in the end, by retention.c */
 };
 
+struct retention_holder { /* of a source: where the newest sets are that hold it whole */
+    const char *source;
+    size_t good;      /* index of an entry; SIZE_MAX: none is good */
+    size_t undamaged; /* index of an entry; nothing from before a restore */
+};
+
 struct retention_pass {
     const struct retention_input *in;
     const struct zone *zone;
     struct retention_entry *entries; /* newest first, pre-restore sets last */
     size_t count;
+    struct retention_holder *holders; /* by source */
+    size_t holder_count;
 };
 
 bool retention_counts(const struct set *s); /* good, and made by a run of the job */
 /* Keep it, unless a rule before did; the text is owned by the entry. */
 void retention_keep(struct retention_entry *entry, const char *fmt, ...) printf_like(2, 3);
+
+void retention_find_holders(struct retention_pass *p); /* once, before the rules */
 
 void retention_keep_marked(struct retention_pass *p);   /* pins, sets in use, pre-restore */
 void retention_keep_floor(struct retention_pass *p);    /* newest good of each source */

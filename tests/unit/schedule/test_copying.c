@@ -259,6 +259,32 @@ TEST(a_place_where_we_do_not_delete_is_owed_the_same)
     owes(w, "20261120_020000 local>nas\n");
 }
 
+/* Beside the 90,000 of the 17th the set of the 20th is suspect, and the incomplete one stays; without
+ * it the incomplete one has a good follower and goes. */
+TEST(what_would_go_before_its_witness_is_there_comes_after_it)
+{
+    struct world *w = world("20261001_020000 nas daily db:100\n"
+                            "20261017_020000 local daily db:90000\n"
+                            "20261018_020000 local daily db:100 incomplete\n"
+                            "20261020_020000 local daily db:100\n");
+
+    sets_add(&w->sets, "20261020_020000 nas daily db:100");
+    w->sets.items[4].sequence = 4;
+    sets_classify(&w->sets, 50);
+    w->job.destination_count = 2;
+    struct copying c =
+        decided(w, "20261018_020000 local>nas late\n20261017_020000 local>nas late\n");
+    ASSERT(!c.items[0].next && c.items[1].next);
+    copying_deinit(&c);
+    sets_add(&w->sets, "20261017_020000 nas daily db:90000");
+    w->sets.items[5].sequence = 2;
+    sets_classify(&w->sets, 50);
+    c = decided(w, "20261018_020000 local>nas late\n");
+    ASSERT(c.items[0].next);
+    copying_deinit(&c);
+    sets_deinit(&w->sets);
+}
+
 TEST(a_failed_attempt_waits_for_its_time)
 {
     const struct copy_attempt attempt = {

@@ -5,7 +5,8 @@
  *   rest      that point is reached, and no set is copied to the same place twice: copy and prune
  *             never take turns
  *   sense     what is owed is lacked there, held undamaged elsewhere, and not one that stays
- *   newest    then the newest good set of all lies at each place that was listed
+ *   newest    then the newest good set of all lies at each place that was listed, unless it
+ *             would be suspect beside what lies there
  *
  * A failure prints the seed of its history. */
 #include "lib/schedule/copying.h"
@@ -169,7 +170,7 @@ static const char *copy_next(struct history *h, bool *ret_any)
     size_t start = c.count > 0 ? rnd((unsigned)c.count) : 0; /* lanes run side by side */
     for (size_t i = 0; i < c.count && !*ret_any; i++) {
         const struct copy_owed *o = &c.items[(start + i) % c.count];
-        if (!o->startable)
+        if (!o->next)
             continue;
         *ret_any = true;
         broken = copy_one(h, o);
@@ -206,6 +207,21 @@ static size_t prune(struct history *h, int place)
     return removed;
 }
 
+/* Beside other sets the same one may be suspect. */
+static bool would_be_good(const struct history *h, const struct set *s, int place)
+{
+    static struct set items[PLACES * IDS + 1];
+    struct sets sets = {.items = items};
+
+    for (size_t i = 0; i < h->count; i++)
+        if (str_equal(h->sets[i].destination, names[place]))
+            items[sets.count++] = h->sets[i];
+    items[sets.count] = *s;
+    items[sets.count++].destination = names[place];
+    sets_classify(&sets, 50);
+    return items[sets.count - 1].state == SET_GOOD;
+}
+
 /* The newest set that is good anywhere and may be copied lies at every place that is listed, if it
  * is listed where it lies. */
 static const char *missing_newest(struct history *h)
@@ -224,7 +240,7 @@ static const char *missing_newest(struct history *h)
     for (int i = 0; i < PLACES && newest != NULL; i++) {
         const struct set *there = sets_latest(&sets, names[i]);
         if (h->places[i].listed && !holds(h, names[i], newest->id) &&
-            (there == NULL || there->sequence < newest->sequence))
+            (there == NULL || there->sequence < newest->sequence) && would_be_good(h, newest, i))
             return "a place lacks the newest good set";
     }
     return NULL;
