@@ -153,18 +153,22 @@ static int copy_by_worker(struct cli *c, const struct target *t, json_t **ret, s
 
 static void print(const struct screen *s, const json_t *result)
 {
-    const char *state = json_opt_string(result, "state", "copied");
-    const char *from = json_opt_string(result, "from", ""); /* none, if it lay there already */
+    const char *job = json_opt_string(result, "job", "?"), *id = json_opt_string(result, "id", "?");
+    const char *to = json_opt_string(result, "destination", "?");
     char size[16];
     json_t *place;
     size_t i;
 
-    say(s, GREEN, "%s", str_equal(state, "there") ? "there already" : "copied");
-    say_line(s, PLAIN, ": %s/%s%s%s to %s, %s sent%s", json_opt_string(result, "job", "?"),
-             json_opt_string(result, "id", "?"), from[0] != '\0' ? " from " : "", from,
-             json_opt_string(result, "destination", "?"),
-             str_bytes((uint64_t)json_opt_i64(result, "sent_bytes", 0), size),
-             json_opt_bool(result, "reencrypted", false) ? ", in another form" : "");
+    if (str_equal(json_opt_string(result, "state", ""), "there")) {
+        say(s, GREEN, "there already");
+        say_line(s, PLAIN, ": %s/%s at %s", job, id, to);
+    } else {
+        say(s, GREEN, "copied");
+        say_line(s, PLAIN, ": %s/%s from %s to %s, %s sent%s", job, id,
+                 json_opt_string(result, "from", "?"), to,
+                 str_bytes((uint64_t)json_opt_i64(result, "sent_bytes", 0), size),
+                 json_opt_bool(result, "reencrypted", false) ? ", in another form" : "");
+    }
     json_array_foreach(json_object_get(result, "places"), i, place) say_line(
         s, PLAIN, "  %-8s %s, %s", i == 0 ? "at" : "", json_opt_string(place, "destination", "?"),
         str_bytes((uint64_t)json_opt_i64(place, "bytes", 0), size));

@@ -1,6 +1,7 @@
 /* cmd_sets.c — list, show, explain. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/bare.h"
 #include "cli/bare_place.h"
@@ -105,7 +106,15 @@ static int list_of_daemon(struct cli *c, const char *job, json_t **ret, struct e
         (void)json_object_set_new(params, "destination", json_printable(destination));
     if (cli_list(c, params, ret, e) == 0)
         return 0;
-    return e->code == ERR_NO_DAEMON && cli_load_config(c, NULL) == 0 ? 1 : -1;
+    if (e->code != ERR_NO_DAEMON)
+        return -1;
+    struct err why = {0};
+    if (cli_load_config(c, &why) == 0)
+        return 1;
+    if (access(cli_config_file(c), R_OK) ==
+        0) /* there is one, and it is wrong: that is the nearer reason */
+        *e = why;
+    return -1;
 }
 
 /* What lies at the one destination that was asked for, all together. */

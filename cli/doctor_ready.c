@@ -32,6 +32,22 @@ static bool starts_at_boot(void)
     return rc == 0;
 }
 
+/* Where a job has several destinations, each has got what it is owed. */
+static void copies_item(json_t *list, const json_t *job, const char *name)
+{
+    json_t *places = json_object_get(job, "destinations"), *place;
+    bool all = true;
+    size_t i;
+
+    if (json_array_size(places) < 2)
+        return;
+    json_array_foreach(places, i, place) all &=
+        json_opt_string(place, "newest", NULL) != NULL && json_opt_i64(place, "lacks", 0) == 0;
+    _cleanup_free_ char *what = mem_printf(
+        "each of the %zu destinations of job \"%s\" has its sets", json_array_size(places), name);
+    item(list, all, what, "synbakctl status says what is missing where, and why");
+}
+
 static void job_items(json_t *list, const json_t *job)
 {
     const char *name = json_opt_string(job, "name", "?");
@@ -46,6 +62,7 @@ static void job_items(json_t *list, const json_t *job)
 
     item(list, good, has_set, trigger);
     item(list, verified, is_read, verify);
+    copies_item(list, job, name);
     item(list, json_opt_string(job, "next", NULL) != NULL && !json_opt_bool(job, "paused", false),
          due, "give it a tier, such as daily = at 02:00, keep 30; resume it if it is paused");
 }

@@ -90,6 +90,15 @@ const struct set *method_set(struct request *r, const struct job **ret_job)
     return method_set_at(r, json_opt_string(request_params(r), "destination", NULL), ret_job);
 }
 
+void method_fail_destination(struct request *r, const char *name)
+{
+    struct err e = {0};
+
+    (void)err_set(&e, ERR_NOT_FOUND, "there is no destination \"%s\" (synbakctl status lists them)",
+                  name);
+    request_fail(r, &e);
+}
+
 const struct set *method_set_at(struct request *r, const char *destination,
                                 const struct job **ret_job)
 {
@@ -104,7 +113,9 @@ const struct set *method_set_at(struct request *r, const char *destination,
     if (id != NULL && strcmp(id, "latest") == 0)
         id = NULL;
     s = id == NULL ? sets_latest(&known->sets, destination) : catalog_find(known, destination, id);
-    if (s == NULL)
+    if (s == NULL && destination != NULL && config_destination(d->config, destination) == NULL)
+        method_fail_destination(r, destination);
+    else if (s == NULL)
         fail_no_set(r, known, id);
     return s;
 }

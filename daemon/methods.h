@@ -12,6 +12,8 @@ int method_optional_job(struct request *r, const struct job **ret);
 /* The sets that "job" and "id" name ("latest" and absence mean the newest good one, at
  * "destination" if given). NULL: the request was failed. */
 const struct set *method_set(struct request *r, const struct job **ret_job);
+/* There is no such destination. */
+void method_fail_destination(struct request *r, const char *name);
 /* The same, at this destination (NULL: any) whatever the request's "destination" is for. */
 const struct set *method_set_at(struct request *r, const char *destination,
                                 const struct job **ret_job);

@@ -52,15 +52,15 @@ static int check_places(struct request *r, const char *from, const char *to)
 
     if (to == NULL)
         (void)err_set(&e, ERR_USAGE, "copy where to? (--destination)");
-    else if (config_destination(config, to) == NULL)
-        (void)err_set(&e, ERR_NOT_FOUND, "there is no destination \"%s\"", to);
-    else if (from != NULL && config_destination(config, from) == NULL)
-        (void)err_set(&e, ERR_NOT_FOUND, "there is no destination \"%s\"", from);
     else if (from != NULL && strcmp(from, to) == 0)
         (void)err_set(&e, ERR_USAGE, "\"%s\" is both source and target of the copy", to);
-    else
+    else if (config_destination(config, to) != NULL &&
+             (from == NULL || config_destination(config, from) != NULL))
         return 0;
-    request_fail(r, &e);
+    if (e.code != ERR_NONE)
+        request_fail(r, &e);
+    else
+        method_fail_destination(r, config_destination(config, to) == NULL ? to : from);
     return -1;
 }
 

@@ -108,7 +108,8 @@ static int check_local_only(struct request *r, const struct job *job, bool some_
     if (!json_opt_bool(request_params(r), "local_only", false))
         return 0;
     if (some_destinations)
-        (void)err_set(&e, ERR_USAGE, "either local_only or destinations");
+        (void)err_set(&e, ERR_USAGE,
+                      "either --local-only or --destination: one of them says where");
     else if (!has_local_destination(job))
         (void)err_set(&e, ERR_USAGE, "job \"%s\" has no local destination that is fed live",
                       job->name);

@@ -105,12 +105,17 @@ static void method_list(struct request *r)
     struct page page = {.job = json_opt_string(after, "job", NULL),
                         .id = json_opt_string(after, "id", ""),
                         .destination = json_opt_string(after, "destination", "")};
-    json_t *sets = list_page(d, only, json_opt_string(params, "destination", NULL), &page);
+    const char *destination = json_opt_string(params, "destination", NULL);
+    json_t *sets = list_page(d, only, destination, &page);
     const struct job *job;
 
-    if (only != NULL && json_array_size(sets) == 0 && method_optional_job(r, &job) < 0)
+    if (only != NULL && json_array_size(sets) == 0 && method_optional_job(r, &job) < 0) {
         json_decref(sets); /* answered: there is no such job */
-    else
+    } else if (destination != NULL && json_array_size(sets) == 0 && after == NULL &&
+               config_destination(d->config, destination) == NULL) {
+        json_decref(sets);
+        method_fail_destination(r, destination);
+    } else
         request_reply(r, json_pack("{s:o,s:o}", "sets", sets, "next",
                                    page.full ? json_pack("{s:s,s:s,s:s}", "job", page.job, "id",
                                                          page.id, "destination", page.destination)

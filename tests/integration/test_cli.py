@@ -154,6 +154,10 @@ def status_says_how_bad_it_is():
     equal(nobody.ctl("list").returncode, 6)
     write_file(f"{nobody.dir}/control.sock", "")
     equal(nobody.ctl("list").returncode, 6, "a file that is no socket")
+    nobody.configure(extra="nonsense = yes\n")
+    done = nobody.ctl("list", "--config", nobody.config)
+    equal(done.returncode, 2)
+    contains(done.stderr, "nonsense")
 
 
 @test

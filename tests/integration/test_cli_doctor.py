@@ -186,6 +186,12 @@ def ready_to_go_live():
     for words in ('[ ] job "synapse" has a good set', "[ ] a restore was tried", "[ ] synbakd starts at boot",
                   '[ ] job "synapse" is scheduled', "[x] the backups lie in two places"):
         contains(done.stdout, words)
+    for lacks_sets in (0, 2):
+        places = [{"destination": "local", "newest": "20261121_020000", "lacks": 0},
+                  {"destination": "second", "newest": "20261121_020000", "lacks": lacks_sets}]
+        c.daemon.answers["status"] = status(jobs=[job(grade="verified", destinations=places)])
+        contains(c.ctl("doctor", "--ready").stdout,
+                 f"[{' ' if lacks_sets else 'x'}] each of the 2 destinations of job \"synapse\" has its sets")
 
 
 @test

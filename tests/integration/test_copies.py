@@ -176,6 +176,24 @@ def progress_is_in_status_and_told_to_who_waits():
           str(client.progress))
 
 
+@test
+def a_name_that_no_destination_has_is_said_to_be_wrong():
+    d = real()
+    made = waited(d)["id"]
+
+    def said(*words):
+        done = harness.run([program("synbakctl"), "--socket", d.socket, *words])
+        return done.returncode, done.stderr
+    for words in (["list"], ["list", "j"], ["show", "j"], ["copy", "j"], ["copy", f"j/{made}"], ["verify", "j"],
+                  ["restore", "j", "--target", f"{d.dir}/x", "--yes"], ["trigger", "j"]):
+        code, text = said(*words, "--destination", "nash")
+        equal(code, 1, str(words))
+        contains(text, 'no destination "nash"')
+    contains(said("trigger", "j", "--local-only", "--destination", "nas")[1], "either --local-only or --destination")
+    done = harness.run([program("synbakctl"), "--socket", d.socket, "copy", "j", "--destination", "nas"], ok=True)
+    contains(done.stdout, f"there already: j/{made} at nas\n")
+
+
 # --- what fails ---
 
 @test
