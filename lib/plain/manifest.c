@@ -28,8 +28,25 @@ struct artifact_source manifest_artifact_source(const struct manifest_artifact *
                                     .key = a->encrypted ? key : NULL};
 }
 
+char *manifest_file_name(const char *source, const char *kind, const char *database)
+{
+    if (str_equal(kind, "globals"))
+        return mem_printf("%s/globals.sql", source);
+    if (str_equal(kind, "out"))
+        return mem_printf("%s/%s.out", source, source);
+    if (database == NULL)
+        return mem_printf("%s/%s.tar", source, source);
+    _cleanup_free_ char *encoded = str_percent_encode(database);
+    if (str_equal(kind, "dump"))
+        return mem_printf("%s/%s.dump", source, encoded);
+    /* "globals.sql" is taken, whatever a database is called */
+    return mem_printf("%s/%s.sql", source, str_equal(encoded, "globals") ? "%67lobals" : encoded);
+}
+
 char *manifest_artifact_base_name(const struct manifest_artifact *a)
 {
+    if (a->list.count > 0)
+        return manifest_file_name(a->source, a->kind, a->database);
     char *name = mem_strdup(a->volume_count > 0 ? a->volumes[0].name : a->source);
 
     if (a->encrypted && str_ends(name, ".enc"))
@@ -266,6 +283,8 @@ static int check_mac(const struct buf *bytes, const struct buf *mac, const struc
 static int check_place(const struct manifest *m, const char *job, const char *id,
                        const struct mac_key *k, struct err *e)
 {
+    if (m->repository)
+        return err_set(e, ERR_FORMAT, "it is a manifest of a repository");
     if (strcmp(m->job, job) != 0 || strcmp(m->id, id) != 0)
         return err_set(e, ERR_DAMAGED, "it belongs to another set, %s/%s", m->job, m->id);
     if (strcmp(m->key_id, k->id) != 0)

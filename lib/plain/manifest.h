@@ -15,8 +15,10 @@ enum { MANIFEST_MAX = 4 << 20, MANIFEST_PROBLEMS_MAX = 101 };
 struct manifest_artifact {
     char *source;      /* name of the source */
     char *source_type; /* "postgresql", "files", "command" */
-    char *kind;        /* "dump", "sql", "globals", "tar", "out" */
+    char *kind;        /* "dump", "sql", "globals", "tar" (in a repository "tree"), "out" */
     char *database;    /* or NULL */
+    /* of a repository: its list, "HEX64:LENGTH" each; then there are none of the next three */
+    struct strlist list;
     struct artifact_volume *volumes;
     size_t volume_count;
     struct artifact_volume segments;
@@ -32,6 +34,7 @@ struct manifest_source {
 };
 
 struct manifest {
+    bool repository; /* of a set in a repository, whose id is destination_id: no salt, no key_id */
     char *job, *id;
     int64_t sequence;
     struct strlist tiers;
@@ -52,6 +55,8 @@ struct manifest {
 };
 
 void manifest_deinit(struct manifest *m);
+/* A file tree, in whichever form. */
+bool manifest_artifact_is_tree(const struct manifest_artifact *a);
 /* One artifact alone, the same form: it travels so in the results and jobs of workers. */
 void manifest_artifact_deinit(struct manifest_artifact *a);
 json_t *manifest_artifact_to_json(const struct manifest_artifact *a); /* new reference */
@@ -66,6 +71,9 @@ int must_check manifest_from_json(const json_t *o, struct manifest *ret,
 struct artifact_source manifest_artifact_source(const struct manifest_artifact *a, struct store *s,
                                                 const char *set_prefix, const struct secret *key);
 
+/* What an artifact is called without suffixes: "database/synapse.dump". database: NULL for all but
+ * "dump" and "sql". Owned. */
+char *manifest_file_name(const char *source, const char *kind, const char *database);
 /* "database/synapse.dump.gz.enc" -> "database/synapse.dump"; owned. */
 char *manifest_artifact_base_name(const struct manifest_artifact *a);
 

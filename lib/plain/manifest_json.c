@@ -12,10 +12,11 @@ enum {
     SOURCES_MAX = 1000,
     ARTIFACTS_MAX = 20000,
     VOLUMES_MAX = 1 << 20,
+    LIST_MAX = 1 << 16,
     TEXT_MAX = 4096
 };
 
-static const char format[] = "synbak-plain";
+static const char plain_format[] = "synbak-plain", repository_format[] = "synbak-repository";
 
 static void volume_deinit(struct artifact_volume *v)
 {
@@ -29,6 +30,7 @@ void manifest_artifact_deinit(struct manifest_artifact *a)
         volume_deinit(&a->volumes[i]);
     free(a->volumes);
     volume_deinit(&a->segments);
+    strlist_deinit(&a->list);
     free(a->source);
     free(a->source_type);
     free(a->kind);
@@ -98,22 +100,32 @@ static json_t *volume_to_json(const struct artifact_volume *v)
     return o;
 }
 
-json_t *manifest_artifact_to_json(const struct manifest_artifact *a)
+static void volumes_to_json(const struct manifest_artifact *a, json_t *o)
 {
-    json_t *o = json_object(), *volumes = json_array();
+    json_t *volumes = json_array();
 
     for (size_t i = 0; i < a->volume_count; i++)
         add(volumes, volume_to_json(&a->volumes[i]));
+    set(o, "volumes", volumes);
+    set(o, "segments", volume_to_json(&a->segments));
+    set(o, "gzip", json_boolean(a->gzip));
+    set(o, "encrypted", json_boolean(a->encrypted));
+}
+
+json_t *manifest_artifact_to_json(const struct manifest_artifact *a)
+{
+    json_t *o = json_object();
+
     set(o, "source", json_string(a->source));
     set(o, "type", json_string(a->source_type));
     set(o, "kind", json_string(a->kind));
     set(o, "database", a->database != NULL ? json_printable(a->database) : json_null());
-    set(o, "volumes", volumes);
-    set(o, "segments", volume_to_json(&a->segments));
+    if (a->list.count > 0)
+        set(o, "list", json_from_strings(&a->list));
+    else
+        volumes_to_json(a, o);
     set(o, "raw_bytes", json_integer((json_int_t)a->raw_bytes));
     set(o, "stored_bytes", json_integer((json_int_t)a->stored_bytes));
-    set(o, "gzip", json_boolean(a->gzip));
-    set(o, "encrypted", json_boolean(a->encrypted));
     set(o, "details", a->details != NULL ? json_deep_copy(a->details) : json_object());
     return o;
 }
@@ -129,20 +141,29 @@ static json_t *source_to_json(const struct manifest_source *s)
     return o;
 }
 
+/* What lies beside the artifacts, and what it is authenticated with. */
+static void plain_to_json(const struct manifest *m, json_t *o)
+{
+    json_t *files = json_array();
+
+    if (m->sums.name != NULL)
+        add(files, volume_to_json(&m->sums));
+    if (m->text.name != NULL)
+        add(files, volume_to_json(&m->text));
+    set(o, "salt", json_string(m->salt));
+    set(o, "key_id", json_string(m->key_id));
+    set(o, "files", files);
+}
+
 json_t *manifest_to_json(const struct manifest *m)
 {
     json_t *o = json_object(), *sources = json_array(), *artifacts = json_array();
-    json_t *files = json_array();
 
     for (size_t i = 0; i < m->source_count; i++)
         add(sources, source_to_json(&m->sources[i]));
     for (size_t i = 0; i < m->artifact_count; i++)
         add(artifacts, manifest_artifact_to_json(&m->artifacts[i]));
-    if (m->sums.name != NULL)
-        add(files, volume_to_json(&m->sums));
-    if (m->text.name != NULL)
-        add(files, volume_to_json(&m->text));
-    set(o, "format", json_string(format));
+    set(o, "format", json_string(m->repository ? repository_format : plain_format));
     set(o, "version", json_integer(VERSION));
     set(o, "job", json_string(m->job));
     set(o, "id", json_string(m->id));
@@ -152,8 +173,6 @@ json_t *manifest_to_json(const struct manifest *m)
     set(o, "started", moment(m->started));
     set(o, "finished", moment(m->finished));
     set(o, "destination", json_string(m->destination_id));
-    set(o, "salt", json_string(m->salt));
-    set(o, "key_id", json_string(m->key_id));
     set(o, "host", text(m->host));
     set(o, "synbak", text(m->version));
     set(o, "incomplete", json_boolean(m->incomplete));
@@ -162,7 +181,8 @@ json_t *manifest_to_json(const struct manifest *m)
     set(o, "readback", text(m->readback));
     set(o, "sources", sources);
     set(o, "artifacts", artifacts);
-    set(o, "files", files);
+    if (!m->repository)
+        plain_to_json(m, o);
     return o;
 }
 
@@ -325,10 +345,48 @@ static int volumes_from_json(const json_t *o, struct manifest_artifact *ret, str
     return volume_from_json(segments, &ret->segments, e);
 }
 
+static bool is_reference(const char *text)
+{
+    size_t hex = strspn(text, "0123456789abcdef");
+    size_t digits = text[hex] == ':' ? strspn(text + hex + 1, "0123456789") : 0;
+
+    return hex == 64 && digits > 0 && digits <= 7 && text[hex + 1 + digits] == '\0';
+}
+
+static int list_from_json(const json_t *o, struct manifest_artifact *ret, struct err *e)
+{
+    json_t *list;
+
+    if (get_list(o, "list", LIST_MAX, &list, e) < 0 ||
+        json_get_strings(o, "list", &ret->list, e) < 0)
+        return -1;
+    for (size_t i = 0; i < ret->list.count; i++)
+        if (!is_reference(ret->list.items[i]))
+            return err_set(e, ERR_FORMAT, "\"list\" has something that names no chunk");
+    return ret->list.count > 0 ? 0 : err_set(e, ERR_FORMAT, "an artifact with an empty list");
+}
+
+static int content_from_json(const json_t *o, struct manifest_artifact *ret, struct err *e)
+{
+    if (json_object_get(o, "list") != NULL)
+        return list_from_json(o, ret, e);
+    if (json_get_bool(o, "gzip", &ret->gzip, e) < 0 ||
+        json_get_bool(o, "encrypted", &ret->encrypted, e) < 0 || volumes_from_json(o, ret, e) < 0)
+        return -1;
+    return check_volumes(ret, e);
+}
+
+bool manifest_artifact_is_tree(const struct manifest_artifact *a)
+{
+    return str_equal(a->kind, a->list.count > 0 ? "tree" : "tar");
+}
+
 static int fill_artifact(const json_t *o, struct manifest_artifact *ret, struct err *e)
 {
     static const char *const types[] = {"postgresql", "files", "command", NULL};
-    static const char *const kinds[] = {"dump", "sql", "globals", "tar", "out", NULL};
+    static const char *const stored[] = {"dump", "sql", "globals", "tar", "out", NULL};
+    static const char *const listed[] = {"dump", "sql", "globals", "tree", "out", NULL};
+    const char *const *kinds = json_object_get(o, "list") != NULL ? listed : stored;
     json_t *details;
 
     if (get_name(o, "source", &ret->source, e) < 0 ||
@@ -338,12 +396,10 @@ static int fill_artifact(const json_t *o, struct manifest_artifact *ret, struct 
          get_text(o, "database", NAME_MAX_LEN, &ret->database, e) < 0) ||
         get_size(o, "raw_bytes", &ret->raw_bytes, e) < 0 ||
         get_size(o, "stored_bytes", &ret->stored_bytes, e) < 0 ||
-        json_get_bool(o, "gzip", &ret->gzip, e) < 0 ||
-        json_get_bool(o, "encrypted", &ret->encrypted, e) < 0 ||
-        json_get_object(o, "details", &details, e) < 0 || volumes_from_json(o, ret, e) < 0)
+        json_get_object(o, "details", &details, e) < 0 || content_from_json(o, ret, e) < 0)
         return -1;
     ret->details = json_incref(details);
-    return check_volumes(ret, e);
+    return 0;
 }
 
 int manifest_artifact_from_json(const json_t *o, struct manifest_artifact *ret, struct err *e)
@@ -418,9 +474,11 @@ static int check_whole(const struct manifest *m, struct err *e)
 
     for (size_t i = 0; i < m->artifact_count; i++) {
         const struct manifest_artifact *a = &m->artifacts[i];
+        if (m->repository != (a->list.count > 0))
+            return err_set(e, ERR_FORMAT, "an artifact has the form of another format");
         if (a->encrypted != (m->key_id[0] != '\0'))
             return err_set(e, ERR_FORMAT, "an artifact and the set differ about encryption");
-        for (size_t v = 0; v <= a->volume_count; v++) {
+        for (size_t v = 0; v <= a->volume_count && !m->repository; v++) {
             const char *name = v < a->volume_count ? a->volumes[v].name : a->segments.name;
             if (json_object_get(seen, name) != NULL)
                 return err_set(e, ERR_FORMAT, "the name %s is used twice", name);
@@ -443,8 +501,9 @@ static int fill_manifest(const json_t *o, struct manifest *m, struct err *e)
     int64_t version;
     struct wall when;
 
-    if (strcmp(json_opt_string(o, "format", ""), format) != 0)
-        return err_set(e, ERR_FORMAT, "it is not a manifest of the plain format");
+    m->repository = str_equal(json_opt_string(o, "format", ""), repository_format);
+    if (!m->repository && !str_equal(json_opt_string(o, "format", ""), plain_format))
+        return err_set(e, ERR_FORMAT, "it is not a manifest that synbak knows");
     if (json_get_i64(o, "version", 1, INT64_MAX, &version, e) < 0)
         return -1;
     if (version != VERSION)
@@ -456,8 +515,8 @@ static int fill_manifest(const json_t *o, struct manifest *m, struct err *e)
         get_moment(o, "started", &m->started, e) < 0 ||
         get_moment(o, "finished", &m->finished, e) < 0 ||
         get_hex(o, "destination", 32, false, m->destination_id, e) < 0 ||
-        get_hex(o, "salt", 32, false, m->salt, e) < 0 ||
-        get_hex(o, "key_id", 16, true, m->key_id, e) < 0 ||
+        (!m->repository && (get_hex(o, "salt", 32, false, m->salt, e) < 0 ||
+                            get_hex(o, "key_id", 16, true, m->key_id, e) < 0)) ||
         get_text(o, "host", TEXT_MAX, &m->host, e) < 0 ||
         get_text(o, "synbak", TEXT_MAX, &m->version, e) < 0 ||
         json_get_bool(o, "incomplete", &m->incomplete, e) < 0 ||
@@ -466,7 +525,9 @@ static int fill_manifest(const json_t *o, struct manifest *m, struct err *e)
         return -1;
     if (clock_parse_set_id(m->id, &when) < 0)
         return err_set(e, ERR_FORMAT, "\"id\" is not the id of a set");
-    return lists_from_json(o, m, e) < 0 || files_from_json(o, m, e) < 0 ? -1 : check_whole(m, e);
+    if (lists_from_json(o, m, e) < 0 || (!m->repository && files_from_json(o, m, e) < 0))
+        return -1;
+    return check_whole(m, e);
 }
 
 int manifest_from_json(const json_t *o, struct manifest *ret, struct err *e)
