@@ -17,12 +17,16 @@ void *mem_alloc(size_t size)
     return or_abort(calloc(1, size ? size : 1));
 }
 
-void *mem_alloc_pages(size_t size)
+void *mem_alloc_room(size_t size)
 {
     enum { PAGE = 4096 };
-    size_t whole = (size + PAGE - 1) / PAGE * PAGE;
 
-    return memset(or_abort(aligned_alloc(PAGE, whole)), 0, whole);
+    return or_abort(aligned_alloc(PAGE, (size + PAGE - 1) / PAGE * PAGE));
+}
+
+void *mem_alloc_pages(size_t size)
+{
+    return memset(mem_alloc_room(size), 0, size);
 }
 
 void *mem_resize(void *p, size_t size)

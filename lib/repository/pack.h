@@ -4,7 +4,13 @@
 
 #include "lib/repository/chunk.h"
 
-enum { PACK_MAX = 16 << 20, PACK_ALIGN = 64 << 10, PACK_CHUNKS_MAX = 1 << 18 };
+enum {
+    PACK_MAX = 16 << 20,
+    PACK_FULL =
+        8 << 20, /* as built here: no longer, unless its one chunk is; several are in memory */
+    PACK_ALIGN = 64 << 10,
+    PACK_CHUNKS_MAX = 1 << 18
+};
 
 struct pack_name {
     uint8_t bytes[32];
@@ -34,7 +40,8 @@ struct pack_built {
     size_t count;
 };
 int must_check pack_builder_finish(struct pack_builder *b, struct pack_built *ret, struct err *e);
-int must_check pack_builder_reset(struct pack_builder *b, struct err *e); /* a new key, empty */
+/* Empty, with a new key. */
+int must_check pack_builder_reset(struct pack_builder *b, enum object_class class, struct err *e);
 
 /* --- reading --- */
 /* The header's key: for boxes read one by one. */

@@ -13,7 +13,6 @@
 
 struct pack_builder {
     const struct keys *keys; /* borrowed */
-    enum object_class class;
     struct seal_box *box;
     SHA256_CTX digest;
     uint8_t *data; /* owned; PACK_MAX */
@@ -45,13 +44,13 @@ int pack_name_parse(const char *object_name, struct pack_name *ret, struct err *
     return 0;
 }
 
-int pack_builder_reset(struct pack_builder *b, struct err *e)
+int pack_builder_reset(struct pack_builder *b, enum object_class class, struct err *e)
 {
     uint8_t key[SEAL_KEY_LEN];
     int rc;
 
     seal_box_free(TAKE(b->box));
-    rc = keys_object_new(b->keys, PACK_MAGIC, b->class, b->data, key, e);
+    rc = keys_object_new(b->keys, PACK_MAGIC, class, b->data, key, e);
     if (rc == 0)
         rc = seal_box_open(key, &b->box, e);
     seal_wipe(key, sizeof(key));
@@ -69,9 +68,8 @@ int pack_builder_new(const struct keys *k, enum object_class class, struct pack_
     struct pack_builder *b = mem_alloc(sizeof(*b));
 
     b->keys = k;
-    b->class = class;
-    b->data = mem_alloc(PACK_MAX); /* what is not written to takes no memory */
-    if (pack_builder_reset(b, e) < 0) {
+    b->data = mem_alloc_room(PACK_MAX); /* on a page: so it may go past the page cache */
+    if (pack_builder_reset(b, class, e) < 0) {
         pack_builder_free(b);
         return -1;
     }
@@ -102,7 +100,7 @@ bool pack_builder_fits(const struct pack_builder *b, size_t stored_len)
 {
     return b->count == 0 || (b->count < PACK_CHUNKS_MAX &&
                              whole_len(b->len + stored_len + SEAL_TAG_LEN,
-                                       b->directory_len + PACK_ENTRY_DELTA) <= PACK_MAX);
+                                       b->directory_len + PACK_ENTRY_DELTA) <= PACK_FULL);
 }
 
 size_t pack_builder_count(const struct pack_builder *b)
