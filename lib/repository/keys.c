@@ -57,9 +57,12 @@ int keys_add_generation(struct keys *k, const struct keys_generation *g, struct 
     if (k->generation_count == KEYS_GENERATIONS_MAX)
         return err_set(e, ERR_LIMIT, "more than %d generations of the reading key",
                        KEYS_GENERATIONS_MAX);
-    if (k->generation_count > 0 && g->number <= keys_current(k)->number)
-        return err_set(e, ERR_FORMAT, "the generations of the reading key are not in order");
-    k->generations[k->generation_count++] = *g;
+    if (keys_find_generation(k, g->number) != NULL)
+        return err_set(e, ERR_FORMAT, "generation %d of the reading key is there twice", g->number);
+    size_t at = k->generation_count++;
+    for (; at > 0 && k->generations[at - 1].number > g->number; at--)
+        k->generations[at] = k->generations[at - 1];
+    k->generations[at] = *g;
     return 0;
 }
 

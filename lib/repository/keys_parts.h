@@ -9,5 +9,5 @@ int must_check keys_derive(struct keys *k, struct err *e);
 /* What hangs on g->reading; may_read from then on. */
 int must_check keys_derive_generation(const struct keys *k, struct keys_generation *g,
                                       struct err *e);
-/* At the end: its number is the greatest. */
+/* In its place. ERR_FORMAT when its number is taken. */
 int must_check keys_add_generation(struct keys *k, const struct keys_generation *g, struct err *e);

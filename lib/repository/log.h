@@ -26,8 +26,9 @@ struct log_record {
 
 /* One role's log at one store, read whole, signatures and chain checked. */
 struct log;
-/* known: what was remembered of it, or NULL. ERR_TAMPERED: it does not lie in this log. cache_dir:
- * objects that were read are kept there, NULL: nowhere. Blocks. */
+/* known: what was remembered of it, or NULL. ERR_TAMPERED: it does not lie in this log, or the log has
+ * holes. ERR_DAMAGED names the object. cache_dir: groups of records that are full are kept there
+ * (log-ROLE-N; to be removed by whoever accepts a log that was replaced), NULL: nowhere. Blocks. */
 int must_check log_open(struct store *s, const struct keys *k, enum log_role role,
                         const char *cache_dir, const struct log_head *known, struct log **ret,
                         struct err *e);
@@ -49,6 +50,11 @@ int must_check log_take(struct log *l, const struct log_author *who, struct err 
  * role, also when it took it just now. A lost answer is no error: what lies there is compared. */
 int must_check log_append(struct log *l, const struct log_author *who, const char *kind,
                           json_t *members, struct log_head *ret, struct err *e);
+/* As log_append, and only as this number, for what is named by it. 1: the log goes on from another one. */
+int must_check log_append_as(struct log *l, const struct log_author *who, uint64_t number,
+                             const char *kind, json_t *members, struct err *e);
+/* Use up a number: an epoch of who, that holds the role already. */
+int must_check log_extend(struct log *l, const struct log_author *who, struct err *e);
 /* The holder is still who: looked up at the store, before something is deleted. ERR_FOREIGN. */
 int must_check log_check_holder(struct log *l, const struct log_author *who, struct err *e);
 /* The newest object's bytes, for a replica whose log ends just before it: put with

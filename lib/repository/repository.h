@@ -5,6 +5,7 @@
 #include "lib/base/secret.h"
 #include "lib/repository/index.h"
 #include "lib/repository/log.h"
+#include "lib/repository/slot.h"
 
 struct repository_spec {
     struct store *store;         /* borrowed */
@@ -28,7 +29,7 @@ struct repository {
 int must_check repository_probe(struct store *s, char ret_id[33], struct err *e);
 /* A new one: repository.json, the operation slot, both logs begun by `who`. Safe to do again after a
  * crash at any point: what is there is used. ERR_EXISTS when a repository was made there meanwhile
- * by another. */
+ * by another (another key, or another installation). */
 int must_check repository_create(const struct repository_spec *spec, const struct log_author *who,
                                  struct repository **ret, struct err *e);
 /* ERR_NOT_FOUND: none there; ERR_KEY; ERR_TAMPERED; ERR_FORMAT: a newer version. */
@@ -53,7 +54,9 @@ int must_check repository_sets(const struct repository *r, struct repository_set
 /* ERR_NOT_FOUND. */
 int must_check repository_find_set(const struct repository *r, const char *job, const char *id,
                                    struct repository_set *ret, struct err *e);
-/* What is on the newest trash list. Owned (free). Since when, and what, counts for the pruner. */
+/* What is on the newest trash list. Owned (free). Since when, and what, counts for the pruner.
+ * ERR_DAMAGED: the list is lost. The pruner then begins a new one, on which everything is since then; a
+ * writer must not go on as if nothing were on trash. */
 struct repository_trash {
     struct pack_name pack; /* or a segment's */
     bool segment;
@@ -65,3 +68,13 @@ int must_check repository_trash(const struct repository *r, struct repository_tr
 int must_check repository_put_trash(struct repository *r, const struct log_author *who,
                                     const struct repository_trash *items, size_t count,
                                     struct err *e);
+
+/* --- who has access: slot.h, with a record of it. ERR_FOREIGN unless `who` is the pruner --- */
+int must_check repository_add_slot(struct repository *r, const struct log_author *who,
+                                   enum slot_kind kind, const char *label,
+                                   const struct secret *secret, char ret_slot[33], struct err *e);
+/* Broken off, it can be done again. */
+int must_check repository_remove_slot(struct repository *r, const struct log_author *who,
+                                      const char *slot, struct err *e);
+/* A new reading key for what is written from now on; slots that were removed do not get it. */
+int must_check repository_rotate(struct repository *r, const struct log_author *who, struct err *e);

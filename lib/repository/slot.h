@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/secret.h"
+#include "lib/base/str.h"
 #include "lib/repository/keys.h"
 #include "lib/store/store.h"
 
@@ -35,10 +36,15 @@ int must_check slots_open(struct store *s, const struct secret *secret, struct k
 int must_check slot_add(struct store *s, const struct keys *k, enum slot_kind kind,
                         const char *label, const struct secret *secret, char ret_slot[33],
                         struct err *e);
-/* ERR_REFUSED (or the nearest code) for the last slot that may read. */
+/* ERR_REFUSED for the last slot that may read. */
+int must_check slot_may_go(struct store *s, const char *slot, struct err *e);
+/* After slot_may_go. ERR_NOT_FOUND. */
 int must_check slot_remove(struct store *s, const char *slot, struct err *e);
-/* A new generation of the reading key, sealed to every slot that may read; k gains it. Made again
- * after a crash it is the next number: what was half done is a generation that nothing used. */
-int must_check generation_add(struct store *s, struct keys *k, struct err *e);
+/* A new generation of the reading key, sealed to every slot that may read, those of `removed` (may be
+ * NULL) left out, should somebody have put them back; k gains it. ERR_DAMAGED names a slot that is damaged
+ * or that the pruner's key did not sign. Made again after a crash it is the next number: what was half
+ * done is a generation that nothing used. repository.h has the form that also keeps the log. */
+int must_check generation_add(struct store *s, struct keys *k, const struct strlist *removed,
+                              struct err *e);
 /* A recovery code: 32 characters in groups of four, 160 bits. */
 int must_check slot_recovery_code(struct secret *ret, struct err *e);

@@ -1,0 +1,78 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/repository/object.h"
+#include "lib/repository/repository_parts.h"
+
+static int parse(const void *text, size_t len, char ret_id[33], struct err *e)
+{
+    static const char *const members[] = {"format", "version", "id", "created", NULL};
+    _cleanup_json_ json_t *o = NULL;
+    uint8_t id[REPOSITORY_ID_LEN];
+    const char *format;
+    int64_t version;
+    struct wall created;
+
+    if (json_read(text, len, &o, e) < 0 || json_get_string(o, "format", &format, e) < 0)
+        return -1;
+    if (strcmp(format, REPOSITORY_FORMAT) != 0)
+        return err_set(e, ERR_FORMAT, "it is not that of a repository");
+    if (json_get_i64(o, "version", 1, INT64_MAX, &version, e) < 0)
+        return -1;
+    if (version != REPOSITORY_VERSION)
+        return err_set(e, ERR_FORMAT,
+                       "written by a newer version of synbak (format %lld; this one knows %d): "
+                       "update synbak here",
+                       (long long)version, REPOSITORY_VERSION);
+    if (object_members(o, members, e) < 0 || object_hex(o, "id", id, sizeof(id), e) < 0 ||
+        object_time(o, "created", &created, e) < 0)
+        return -1;
+    hex_encode(id, sizeof(id), ret_id);
+    return 0;
+}
+
+int repository_probe(struct store *s, char ret_id[33], struct err *e)
+{
+    enum { MOST = 4096 };
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(MOST);
+    struct err why;
+
+    if (store_get_bytes(s, REPOSITORY_NAME, &text, &why) == 0) {
+        if (parse(text.data, text.len, ret_id, e) == 0)
+            return 0;
+        return err_wrap(e, "%s: %s", store_place(s), REPOSITORY_NAME);
+    }
+    if (why.code == ERR_NOT_FOUND)
+        return 1;
+    if (why.code == ERR_LIMIT)
+        why.code = ERR_FORMAT;
+    if (e != NULL)
+        *e = why;
+    return -1;
+}
+
+int repository_begin(struct store *s, char ret_id[33], struct err *e)
+{
+    uint8_t id[REPOSITORY_ID_LEN];
+    char now[32], text[256];
+    struct err why;
+    int rc = repository_probe(s, ret_id, e);
+
+    if (rc <= 0)
+        return rc;
+    if (seal_random(id, sizeof(id), e) < 0)
+        return -1;
+    hex_encode(id, sizeof(id), ret_id);
+    int len = snprintf(
+        text, sizeof(text), "{\"format\":\"%s\",\"version\":%d,\"id\":\"%s\",\"created\":\"%s\"}\n",
+        REPOSITORY_FORMAT, REPOSITORY_VERSION, ret_id, clock_iso8601(clock_wall(), now));
+    if (object_put(s, REPOSITORY_NAME, text, (size_t)len, &why) == 0)
+        return 0;
+    if (why.code == ERR_EXISTS) /* somebody begins one right now: then it is one for both */
+        rc = repository_probe(s, ret_id, e);
+    if (rc != 1)
+        return rc;
+    if (e != NULL)
+        *e = why;
+    return -1;
+}
