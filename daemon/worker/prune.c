@@ -4,16 +4,38 @@
 #include "lib/base/clock.h"
 #include "lib/plain/marks.h"
 
-/* Retention chose by what was listed some time ago: a pin that came since counts. What cannot be
- * read, for want of its key or because it is damaged, is deleted as chosen. */
+/* Deletion goes on where it was cut off, and what is damaged or of another key goes as chosen, unless
+ * a mark lies there: it may be a pin, and nobody can tell. A place that does not let us look has
+ * said nothing of the set. */
+static int judge_unread(struct destination *d, const char *job, const char *id,
+                        const struct err *why, struct err *e)
+{
+    bool marked;
+
+    if (why->code == ERR_NOT_FOUND)
+        return 0;
+    if (why->code != ERR_DAMAGED && why->code != ERR_KEY && why->code != ERR_FORMAT)
+        return err_set(e, why->code, "%s", why->text);
+    if (marks_exist(d->store, job, id, &marked, e) < 0)
+        return -1;
+    if (!marked)
+        return 0;
+    return err_set(e, ERR_REFUSED,
+                   "it may be pinned, which cannot be read (if it may go, delete %s/%s.marks/ by "
+                   "hand): %s",
+                   job, id, why->text);
+}
+
+/* Retention chose by what was listed some time ago: a pin that came since counts. */
 static int check_not_pinned(struct destination *d, const char *job, const char *id, struct err *e)
 {
     const struct mac_key *mac;
     struct manifest m;
     struct marks marks;
+    struct err why = {0};
 
-    if (destination_read(d, job, id, &m, NULL, &mac, NULL) < 0)
-        return 0;
+    if (destination_read(d, job, id, &m, NULL, &mac, &why) < 0)
+        return judge_unread(d, job, id, &why, e);
     manifest_deinit(&m);
     if (marks_read(d->store, job, id, mac, &marks, e) < 0)
         return -1;

@@ -214,6 +214,18 @@ static int put_mark(struct store *s, const char *folder, int number, const json_
     return rc;
 }
 
+int marks_exist(struct store *s, const char *job, const char *id, bool *ret, struct err *e)
+{
+    _cleanup_free_ char *prefix = folder_of(job, id);
+    struct store_object o;
+    size_t n;
+
+    if (store_list(s, prefix, false, "", &o, 1, &n, e) < 0)
+        return -1;
+    *ret = n > 0;
+    return 0;
+}
+
 int marks_add(struct store *s, const char *job, const char *id, const struct mac_key *k,
               const char *kind, const char *reason, struct wall until, struct wall now,
               struct err *e)

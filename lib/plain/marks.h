@@ -17,6 +17,9 @@ struct marks {
 /* No mark at all is fine. ERR_DAMAGED when one is not what was written. */
 int must_check marks_read(struct store *s, const char *job, const char *id, const struct mac_key *k,
                           struct marks *ret, struct err *e);
+/* Is anything there that may be a mark? No key is needed to tell. */
+int must_check marks_exist(struct store *s, const char *job, const char *id, bool *ret,
+                           struct err *e);
 /* kind: "pin", "unpin", "accept". until.us 0: for ever. */
 int must_check marks_add(struct store *s, const char *job, const char *id, const struct mac_key *k,
                          const char *kind, const char *reason, struct wall until, struct wall now,

@@ -8,7 +8,8 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import rgw  # noqa: E402
 from faulty_proxy import FaultyProxy  # noqa: E402
-from harness import RELEASE, check, equal, note, run_all, skip, temp_dir, test, wait_until, write_file  # noqa: E402
+from harness import (RELEASE, check, contains, equal, note, run_all, skip, temp_dir, test, wait_until,  # noqa: E402
+                     write_file)
 from small_work import OWNER, Work  # noqa: E402
 from sshd import Sshd  # noqa: E402
 from worker_client import Worker, work  # noqa: E402
@@ -212,6 +213,18 @@ def what_may_not_be_read_is_not_called_damaged():
                 check(message["code"] in ("refused", "unavailable"), where)
     note(f"{len(said)} requests barred, {said.count('refused')} times the end")
     check(said.count("refused") >= 3)
+
+
+@test
+def what_may_not_be_read_is_not_deleted():
+    """There may be a pin since it was chosen."""
+    _, there, proxy = made_in_a_bucket()
+    proxy.before("manifest.json", 1, "barred")
+    job = {"verb": "prune", "store": there, "job": "j", "ids": [ID]}
+    result = work(job)
+    equal((result["removed"], result["failed"][0]["id"]), ([], ID))
+    contains(result["failed"][0]["error"], "423 UnderInvestigation")
+    equal(work(job), {"removed": [ID], "failed": []})
 
 
 @test

@@ -132,7 +132,7 @@ def a_damaged_salt_or_key_id_says_both_things_it_may_be():
         write_file(path, whole[:at] + digit + whole[at + 1:], 0o600)
         code, text = work_error(verify_job(place))
         equal(code, "key")
-        contains(text, "another key (name that one in old_keys), or the salt or the key_id in its manifest.json is damaged")
+        contains(text, "another key (give that one, or name it in old_keys), or the salt or the key_id in its manifest.json is damaged")
 
 
 @test
@@ -204,6 +204,25 @@ def marks():
     code, _ = work_error({"verb": "mark", "store": place, "job": "j", "id": LATER, "kind": "pin",
                           "reason": "", "until": None})
     equal(code, "not-found")
+
+
+@test
+def pruning_leaves_what_may_be_pinned():
+    """A pin that cannot be believed may still be one."""
+    for spoil in ("damage", "another key"):
+        place = a_set()
+        job = {"verb": "prune", "store": place, "job": "j", "ids": [ID]}
+        work({"verb": "mark", "store": place, "job": "j", "id": ID, "kind": "pin", "reason": "", "until": None})
+        if spoil == "damage":
+            write_file(os.path.join(folder(place), "manifest.mac"), "0" * 64 + "\n")
+        else:
+            job["store"] = {**place, "key": OTHER_KEY}
+        result = work(job)
+        equal(result["removed"], [], spoil)
+        contains(result["failed"][0]["error"], f"delete j/{ID}.marks/ by hand")
+        shutil.rmtree(folder(place) + ".marks")
+        equal(work(job), {"removed": [ID], "failed": []}, spoil)
+        check(not os.path.exists(folder(place)))
 
 
 @test
