@@ -93,6 +93,18 @@ void daemon_know_marker(struct daemon *d, const char *destination, const char *m
                 NULL, NULL);
 }
 
+void daemon_know_heads(struct daemon *d, const char *destination, const json_t *heads)
+{
+    if (heads == NULL ||
+        !repositories_is_news(history_repositories(d->history), destination, heads))
+        return;
+    daemon_post(d,
+                json_pack("{s:s,s:s,s:s,s:s}", "type", RECORD_HEADS, "destination", destination,
+                          "writer", json_opt_string(heads, "writer", ""), "pruner",
+                          json_opt_string(heads, "pruner", "")),
+                NULL, NULL);
+}
+
 void daemon_run_progress(struct daemon *d, struct run *r)
 {
     control_run_progress(d->control, r);

@@ -88,5 +88,7 @@ void daemon_mark_in_use(struct daemon *d, const char *job);
 void daemon_note_jobs(struct daemon *d); /* journal jobs that came or went */
 /* Journal the id of a destination's marker, "" if a worker told none, unless it is known. */
 void daemon_know_marker(struct daemon *d, const char *destination, const char *marker_id);
+/* Journal the heads that a worker saw there (HEADS, or NULL), if they are news. */
+void daemon_know_heads(struct daemon *d, const char *destination, const json_t *heads);
 /* Put a configuration in force (takes the reference) if the planner accepts it. */
 int must_check daemon_set_config(struct daemon *d, struct config *config, struct err *e);

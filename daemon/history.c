@@ -12,6 +12,7 @@ struct history {
     json_t **kept; /* in journal order */
     size_t count;
     int64_t last_run; /* highest number ever */
+    struct repositories *repositories;
     /* what status asks for each job, so that it does not go through everything that is kept */
     json_t *last_runs, *last_verifies, *held, *known; /* by name of the job; values: the record */
     int64_t *open_runs;                               /* queued and not finished, in order */
@@ -23,6 +24,7 @@ struct history *history_new(struct catalog *catalog)
     struct history *h = mem_alloc(sizeof(*h));
 
     h->catalog = catalog;
+    h->repositories = repositories_new();
     h->last_runs = json_object();
     h->last_verifies = json_object();
     h->held = json_object();
@@ -40,6 +42,7 @@ void history_free(struct history *h)
     json_decref(h->last_verifies);
     json_decref(h->held);
     json_decref(h->known);
+    repositories_free(h->repositories);
     free(h->open_runs);
     free(h->kept);
     free(h);
@@ -221,6 +224,7 @@ static void note_checkpoint(struct history *h, json_t *record)
     json_object_foreach(json_object_get(record, "sequences"), job, value)
         note_sequence(h, job, json_integer_value(value));
     catalog_verified_from_json(h->catalog, json_object_get(record, "verified"));
+    repositories_from_json(h->repositories, json_object_get(record, "repositories"));
 }
 
 static void open_run(struct history *h, int64_t run)
@@ -286,6 +290,7 @@ void history_note(struct history *h, json_t *record)
         replace(h, record, RECORD_JOB_KNOWN, RECORD_JOB_KNOWN, "job");
     } else if (is(record, RECORD_JOB_GONE)) {
         drop_job(h, job);
+        repositories_forget_job(h->repositories, job);
     } else if (is(record, RECORD_RUN_QUEUED) || is(record, RECORD_RUN_STARTED) ||
                is(record, RECORD_RUN_RESULT)) {
         keep(h, record);
@@ -303,6 +308,10 @@ void history_note(struct history *h, json_t *record)
         note_marker(h, record);
     } else if (is(record, RECORD_VERIFIED)) {
         note_verified(h, record);
+    } else if (is(record, RECORD_HEADS)) {
+        repositories_note_heads(h->repositories, record);
+    } else if (is(record, RECORD_TRACKED)) {
+        repositories_note_tracked(h->repositories, record);
     } else if (is(record, RECORD_CLOCK_IN_DOUBT) || is(record, RECORD_CLOCK_TRUSTED)) {
         replace(h, record, RECORD_CLOCK_IN_DOUBT, RECORD_CLOCK_TRUSTED, NULL);
     }
@@ -318,12 +327,18 @@ json_t *history_checkpoint(const struct history *h)
     for (size_t i = 0; (job = catalog_job_at(h->catalog, i)) != NULL; i++)
         if (job->last_sequence > 0)
             (void)json_object_set_new(sequences, job->name, json_integer(job->last_sequence));
-    return json_pack("{s:s,s:I,s:o,s:o,s:o}", "type", RECORD_CHECKPOINT, "run",
+    return json_pack("{s:s,s:I,s:o,s:o,s:o,s:o}", "type", RECORD_CHECKPOINT, "run",
                      (json_int_t)h->last_run, "records", records, "sequences", sequences,
-                     "verified", catalog_verified_to_json(h->catalog));
+                     "verified", catalog_verified_to_json(h->catalog), "repositories",
+                     repositories_to_json(h->repositories));
 }
 
 /* --- questions --- */
+
+const struct repositories *history_repositories(const struct history *h)
+{
+    return h->repositories;
+}
 
 const json_t *history_run_record(const struct history *h, int64_t run, const char *type)
 {

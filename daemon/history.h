@@ -8,6 +8,7 @@
 #pragma once
 
 #include "daemon/catalog.h"
+#include "daemon/repositories.h"
 #include "lib/schedule/planner.h"
 
 struct history;
@@ -32,5 +33,7 @@ bool history_knows_job(const struct history *h, const char *job);
 const char *history_stray_job(const struct history *h, const struct config *c, size_t n);
 /* The nth run that was queued or started and has not finished; 0 behind the last. */
 int64_t history_open_run(const struct history *h, size_t n);
+/* What is remembered of repositories; borrowed. */
+const struct repositories *history_repositories(const struct history *h);
 /* The newest record about doubt in the clock, or NULL. */
 const json_t *history_clock(const struct history *h);

@@ -48,10 +48,14 @@ static json_t *old_keys_for(const struct begin *b)
 static json_t *begin_result(const struct begin *b, const char *token)
 {
     struct daemon *d = b->daemon;
-    json_t *store = job_store(
-        b->destination, request_uid(b->request) == 0 ? &b->secrets : NULL,
-        &(struct job_store_context){
-            .owner = d->owner, .known_id = catalog_known_id(d->catalog, b->destination->name)});
+    const struct repositories *known = history_repositories(d->history);
+    json_t *store =
+        job_store(b->destination, request_uid(b->request) == 0 ? &b->secrets : NULL,
+                  &(struct job_store_context){
+                      .owner = d->owner,
+                      .known_id = catalog_known_id(d->catalog, b->destination->name),
+                      .known_writer = repositories_head(known, b->destination->name, "writer"),
+                      .known_pruner = repositories_head(known, b->destination->name, "pruner")});
 
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:O,s:o,s:o,s:o,s:s}", "token", token, "config_file",
                      d->config->file, "job", b->job, "id", b->id, "destination",

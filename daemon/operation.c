@@ -104,12 +104,17 @@ static json_t *store_of(const struct operation *op, size_t i)
 
     const struct store_piece *piece = &op->pieces[i];
     const bool whole = piece->error.code == ERR_NONE;
+    const struct repositories *known = history_repositories(op->daemon->history);
+    _cleanup_free_ char *cache = mem_printf("%s/repositories", op->spec.config->state_dir);
 
     return job_store(
         dest, whole ? &piece->secrets : NULL,
         &(struct job_store_context){.owner = op->daemon->owner,
                                     .known_id = catalog_known_id(op->daemon->catalog, dest->name),
                                     .rates = &piece->rates,
+                                    .known_writer = repositories_head(known, dest->name, "writer"),
+                                    .known_pruner = repositories_head(known, dest->name, "pruner"),
+                                    .cache_dir = cache,
                                     .unreadable = whole ? NULL : piece->error.text});
 }
 

@@ -25,6 +25,8 @@
  *   copy-failed          job, id, destination, from, code, error, failures, duration_s
  *   verified             job, destination, id, ok, error
  *   destination-known    destination, marker_id
+ *   heads                destination, writer, pruner: the newest records of a repository's logs
+ *   tracked              job, numbers: {REPOSITORY: {SOURCE: number}}, after the set was committed
  *   adopted              destination, marker_id, uid, reason
  *   clock-in-doubt       why
  *   clock-trusted        why, uid?
@@ -33,7 +35,8 @@
  *   restore-begun        job, id, destination, purpose, uid
  *   restore-ended        job, ok, error, summary
  *   restore-undone       undone: the restore's run, ok, error, uid, reason
- *   checkpoint           records, sequences, verified, run: the highest number (history.c)
+ *   checkpoint           records, sequences, verified, repositories, run: the highest number
+ *                        (history.c)
  *
  * The record_* functions return a new reference for journal_writer_post. */
 #pragma once
@@ -68,6 +71,8 @@
 #define RECORD_COPY_FAILED       "copy-failed"
 #define RECORD_VERIFIED          "verified"
 #define RECORD_DESTINATION_KNOWN "destination-known"
+#define RECORD_HEADS             "heads"
+#define RECORD_TRACKED           "tracked"
 #define RECORD_ADOPTED           "adopted"
 #define RECORD_CLOCK_IN_DOUBT    "clock-in-doubt"
 #define RECORD_CLOCK_TRUSTED     "clock-trusted"

@@ -40,6 +40,7 @@ struct run_source { /* one of the things this run reads */
     uint64_t raw_bytes;
     struct strlist problems;
     json_t *artifacts; /* {DESTINATION: [ARTIFACT]} */
+    json_t *tracking;  /* {REPOSITORY: number}, or NULL */
 };
 
 struct run_check { /* one set to verify */

@@ -37,11 +37,33 @@ static bool had_files(const struct run *r, const char *source)
     return false;
 }
 
+/* Where each repository's worker remembers what the source was like. A copy before a restore tells
+ * nothing of it. */
+static json_t *tracking_of(const struct run *r, const struct run_source *s)
+{
+    const struct repositories *known = history_repositories(r->daemon->history);
+    json_t *all = json_object();
+
+    for (size_t i = 0; i < r->destination_count && r->kind == RUN_BACKUP; i++) {
+        const char *repository = r->destinations[i].destination->repository;
+        if (repository == NULL)
+            continue;
+        _cleanup_free_ char *dir = mem_printf("%s/tracking/%s/%s/%s", r->config->state_dir,
+                                              repository, r->job->name, s->source->name);
+        (void)json_object_set_new(all, repository,
+                                  json_pack("{s:o,s:I}", "dir", json_printable(dir), "number",
+                                            (json_int_t)repositories_tracked(
+                                                known, r->job->name, repository, s->source->name)));
+    }
+    return all;
+}
+
 json_t *run_source_job(const struct run *r, const struct run_source *s)
 {
-    return json_pack("{s:s,s:s,s:s,s:o,s:i}", "verb", verbs[s->source->type], "job", r->job->name,
-                     "id", r->id, "source", job_source(s->source, had_files(r, s->source->name)),
-                     "threads", threads_of(r->job));
+    return json_pack("{s:s,s:s,s:s,s:o,s:i,s:o}", "verb", verbs[s->source->type], "job",
+                     r->job->name, "id", r->id, "source",
+                     job_source(s->source, had_files(r, s->source->name)), "threads",
+                     threads_of(r->job), "tracking", tracking_of(r, s));
 }
 
 static json_t *commit_sources(const struct run *r)

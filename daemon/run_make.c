@@ -160,6 +160,7 @@ void run_free(struct run *r)
     for (size_t i = 0; i < r->source_count; i++) {
         strlist_deinit(&r->sources[i].problems);
         json_decref(r->sources[i].artifacts);
+        json_decref(r->sources[i].tracking);
     }
     for (size_t i = 0; i < r->check_count; i++) {
         free(r->checks[i].destination);

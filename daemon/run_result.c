@@ -75,6 +75,7 @@ void run_take_source(struct run *r, struct run_source *s, const json_t *result, 
     }
     s->whole = json_opt_bool(result, "whole", false);
     s->raw_bytes = (uint64_t)json_opt_i64(result, "raw_bytes", 0);
+    s->tracking = json_incref(json_object_get(result, "tracking"));
     if (json_get_strings(result, "problems", &s->problems, NULL) < 0)
         strlist_add(&s->problems, "the worker's list of problems cannot be read");
     take_destinations(r, s, result);
@@ -112,6 +113,7 @@ static void add_to_catalog(struct run *r, const struct run_destination *rd)
                                                         : 1U << TIER_MANUAL,
                     .started = r->started,
                     .finished = clock_wall(),
+                    .shares = rd->destination->format == FORMAT_REPOSITORY,
                     .fragment = run_makes_fragment(r),
                     .stays = run_stays(r)};
 
@@ -137,7 +139,33 @@ static void take_commit_at(struct run *r, struct run_destination *rd, const json
     rd->committed = true;
     rd->bytes = (uint64_t)json_opt_i64(o, "stored_bytes", 0);
     daemon_know_marker(r->daemon, rd->destination->name, json_opt_string(o, "marker_id", ""));
+    daemon_know_heads(r->daemon, rd->destination->name, json_object_get(o, "heads"));
     add_to_catalog(r, rd);
+}
+
+/* The set is committed there: from here on "unchanged" means since this run. */
+static void remember_tracking(struct run *r)
+{
+    _cleanup_json_ json_t *numbers = json_object();
+
+    for (size_t i = 0; i < r->destination_count; i++) {
+        const struct run_destination *rd = &r->destinations[i];
+        const char *repository = rd->destination->repository;
+        json_t *of_sources = json_object();
+        for (size_t k = 0; rd->committed && repository != NULL && k < r->source_count; k++) {
+            json_t *number = json_object_get(r->sources[k].tracking, repository);
+            if (number != NULL)
+                (void)json_object_set(of_sources, r->sources[k].source->name, number);
+        }
+        if (json_object_size(of_sources) > 0)
+            (void)json_object_set(numbers, repository, of_sources);
+        json_decref(of_sources);
+    }
+    if (json_object_size(numbers) > 0)
+        daemon_post(r->daemon,
+                    json_pack("{s:s,s:s,s:O}", "type", RECORD_TRACKED, "job", r->job->name,
+                              "numbers", numbers),
+                    NULL, NULL);
 }
 
 void run_take_commit(struct run *r, const json_t *result, const struct err *e)
@@ -163,6 +191,7 @@ void run_take_commit(struct run *r, const json_t *result, const struct err *e)
         if (!rd->committed && !rd->out)
             put_out(rd, NULL);
     }
+    remember_tracking(r);
 }
 
 /* --- the verdict --- */

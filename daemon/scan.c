@@ -114,6 +114,8 @@ static void on_scanned(void *arg, const json_t *result, const struct err *e)
         result = NULL;
     if (result != NULL && catalog_known_id(d->catalog, scan->destination) == NULL)
         daemon_know_marker(d, scan->destination, json_opt_string(result, "marker_id", ""));
+    if (result != NULL)
+        daemon_know_heads(d, scan->destination, json_object_get(result, "heads"));
     if (result == NULL)
         note_failure(d, scan->destination, &bad);
     forget(d->scans, scan);

@@ -93,6 +93,7 @@ int set_from_json(const json_t *o, const char *destination, struct set *ret, str
     s.incomplete = json_opt_bool(o, "incomplete", false);
     s.fragment = json_opt_bool(o, "fragment", false);
     s.stays = json_opt_bool(o, "stays", false);
+    s.shares = json_opt_bool(o, "shares", false);
     s.accepted = json_opt_bool(o, "accepted", false);
     s.pinned = json_opt_bool(o, "pinned", false);
     s.pin_until = time_from_json(o, "pin_until");

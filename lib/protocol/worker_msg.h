@@ -46,7 +46,8 @@
  *   SET {"id","sequence","tiers":[..],"reason","started","finished","incomplete":B,"fragment":B,
  *            "sources":[{"name","type","whole":B,"stored_bytes","raw_bytes"}],
  *            "pinned":B,"pin_until":ISO|null,"pin_reason","accepted":B,"key_id",
- *            "stays":B (made for some destinations only: never copied by itself)}
+ *            "stays":B (made for some destinations only: never copied by itself),
+ *            "shares":B (in a repository: stored_bytes are what it added)}
  *
  * VERBS, each with the members of its job and of its result:
  *

@@ -111,11 +111,16 @@ static bool is_under(uint64_t size, uint64_t whole, int percent)
     return (unsigned __int128)size * 100 < (unsigned __int128)whole * (unsigned)percent;
 }
 
+/* What a source's size is judged by: where sets share what is stored, what was read. */
+static uint64_t size_of(const struct set *s, size_t i)
+{
+    return s->shares ? s->sources[i].raw_bytes : s->sources[i].stored_bytes;
+}
+
 static bool is_small(struct walk *w, const struct set *s)
 {
     for (size_t i = 0; i < s->source_count; i++)
-        if (is_under(s->sources[i].stored_bytes, median(level_of(w, s->sources[i].name)),
-                     w->drop_percent))
+        if (is_under(size_of(s, i), median(level_of(w, s->sources[i].name)), w->drop_percent))
             return true;
     return false;
 }
@@ -124,7 +129,7 @@ static void learn(struct walk *w, const struct set *s)
 {
     for (size_t i = 0; i < s->source_count; i++) {
         struct level *l = level_of(w, s->sources[i].name);
-        l->sizes[l->count++ % MEDIAN_OF] = s->sources[i].stored_bytes;
+        l->sizes[l->count++ % MEDIAN_OF] = size_of(s, i);
     }
 }
 
@@ -133,7 +138,7 @@ static void start_new_level(struct walk *w, const struct set *s)
 {
     for (size_t i = 0; i < s->source_count; i++) {
         struct level *l = level_of(w, s->sources[i].name);
-        if (is_under(s->sources[i].stored_bytes, median(l), w->drop_percent))
+        if (is_under(size_of(s, i), median(l), w->drop_percent))
             l->count = 0;
     }
 }
@@ -144,9 +149,11 @@ static bool are_alike(const struct set *a, const struct set *b, int percent)
         return false;
     for (size_t i = 0; i < a->source_count; i++) {
         const struct set_source *other = set_source_find(b, a->sources[i].name);
-        uint64_t size = a->sources[i].stored_bytes;
-        if (other == NULL || is_under(size, other->stored_bytes, percent) ||
-            is_under(other->stored_bytes, size, percent))
+        uint64_t size = size_of(a, i);
+        if (other == NULL)
+            return false;
+        uint64_t before = size_of(b, (size_t)(other - b->sources));
+        if (is_under(size, before, percent) || is_under(before, size, percent))
             return false;
     }
     return true;

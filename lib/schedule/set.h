@@ -13,7 +13,7 @@
 struct set_source {
     char *name;
     bool whole;            /* read completely in this set */
-    uint64_t stored_bytes; /* of its artifacts as stored */
+    uint64_t stored_bytes; /* of its artifacts as stored; in a repository what it added */
     uint64_t raw_bytes;    /* before compression */
 };
 
@@ -30,6 +30,7 @@ struct set {
     size_t source_count;
     bool incomplete, fragment; /* from the manifest */
     bool stays;                /* likewise: never copied to another destination by itself */
+    bool shares;               /* in a repository: what is stored serves other sets too */
     bool accepted;             /* an accept mark stands */
     bool pinned;               /* a pin mark stands (its end in pin_until) */
     struct wall pin_until;     /* us == 0: for ever */

@@ -1,10 +1,10 @@
 /* sets.h — sets made from a line of text, for the tests of states and retention.
  *
- *   ID DESTINATION TIERS SOURCE:SIZE... [FLAG...]
+ *   ID DESTINATION TIERS SOURCE:SIZE[:READ]... [FLAG...]
  *   20261120_020000 local daily+weekly db:100 media:5000 [pinned incomplete]
  *
  * The sequence number is the line's. Flags: incomplete, fragment, accepted, pinned, damaged,
- * in-use, -SOURCE (that source is not whole). */
+ * in-use, shares, -SOURCE (that source is not whole). */
 #pragma once
 
 #include "lib/base/mem.h"
@@ -32,6 +32,7 @@ static inline void sets_flag(struct set *s, const char *flag)
     s->pinned |= str_equal(flag, "pinned");
     s->damaged |= str_equal(flag, "damaged");
     s->in_use |= str_equal(flag, "in-use");
+    s->shares |= str_equal(flag, "shares");
     for (size_t i = 0; i < s->source_count && flag[0] == '-'; i++)
         if (str_equal(s->sources[i].name, flag + 1))
             s->sources[i].whole = false;
@@ -39,11 +40,14 @@ static inline void sets_flag(struct set *s, const char *flag)
 
 static inline void sets_add_source(struct set *s, const char *word, const char *colon)
 {
+    const char *read = strchr(colon + 1, ':');
+
     s->sources = mem_resize_array(s->sources, s->source_count + 1, sizeof(*s->sources));
     s->sources[s->source_count++] = (struct set_source){
         .name = mem_strndup(word, (size_t)(colon - word)),
         .whole = true,
         .stored_bytes = strtoull(colon + 1, NULL, 10),
+        .raw_bytes = read != NULL ? strtoull(read + 1, NULL, 10) : 0,
     };
 }
 

@@ -42,6 +42,14 @@ TEST(each_source_is_judged_by_itself)
            "gsgs");
 }
 
+TEST(where_sets_share_what_is_stored_they_are_judged_by_what_was_read)
+{
+    states("20260101_000000 l daily db:100:100 shares\n"
+           "20260102_000000 l daily db:1:110 shares\n"
+           "20260103_000000 l daily db:60:49 shares\n",
+           "ggs");
+}
+
 TEST(each_destination_is_judged_by_itself)
 {
     states("20260101_000000 l daily db:100\n"

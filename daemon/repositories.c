@@ -1,0 +1,109 @@
+#include "daemon/repositories.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+
+struct repositories {
+    json_t *heads;   /* {DESTINATION: HEADS} */
+    json_t *tracked; /* {JOB: {REPOSITORY: {SOURCE: number}}} */
+};
+
+struct repositories *repositories_new(void)
+{
+    struct repositories *r = mem_alloc(sizeof(*r));
+
+    *r = (struct repositories){.heads = json_object(), .tracked = json_object()};
+    return r;
+}
+
+void repositories_free(struct repositories *r)
+{
+    if (r == NULL)
+        return;
+    json_decref(r->heads);
+    json_decref(r->tracked);
+    free(r);
+}
+
+const char *repositories_head(const struct repositories *r, const char *destination,
+                              const char *role)
+{
+    return json_opt_string(json_object_get(r->heads, destination), role, NULL);
+}
+
+/* Of "N:HEX64"; 0: not one. */
+static int64_t number_of(const char *head)
+{
+    return head != NULL ? strtoll(head, NULL, 10) : 0;
+}
+
+bool repositories_is_news(const struct repositories *r, const char *destination,
+                          const json_t *heads)
+{
+    static const char *const roles[] = {"writer", "pruner"};
+    bool news = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        int64_t now = number_of(json_opt_string(heads, roles[i], NULL));
+        int64_t known = number_of(repositories_head(r, destination, roles[i]));
+        if (now < known)
+            return false;
+        news = news || now > known;
+    }
+    return news;
+}
+
+void repositories_note_heads(struct repositories *r, const json_t *record)
+{
+    (void)json_object_set_new(r->heads, json_opt_string(record, "destination", ""),
+                              json_pack("{s:s,s:s}", "writer",
+                                        json_opt_string(record, "writer", ""), "pruner",
+                                        json_opt_string(record, "pruner", "")));
+}
+
+int64_t repositories_tracked(const struct repositories *r, const char *job, const char *repository,
+                             const char *source)
+{
+    return json_opt_i64(json_object_get(json_object_get(r->tracked, job), repository), source, 0);
+}
+
+/* o[key], made if it is not there. */
+static json_t *member(json_t *o, const char *key)
+{
+    json_t *value = json_object_get(o, key);
+
+    if (value == NULL) {
+        value = json_object();
+        (void)json_object_set_new(o, key, value);
+    }
+    return value;
+}
+
+void repositories_note_tracked(struct repositories *r, const json_t *record)
+{
+    json_t *job = member(r->tracked, json_opt_string(record, "job", "")), *numbers;
+    const char *repository;
+
+    json_object_foreach(json_object_get(record, "numbers"), repository, numbers)(void)
+        json_object_update(member(job, repository), numbers);
+}
+
+void repositories_forget_job(struct repositories *r, const char *job)
+{
+    (void)json_object_del(r->tracked, job);
+}
+
+json_t *repositories_to_json(const struct repositories *r)
+{
+    return json_pack("{s:O,s:O}", "heads", r->heads, "tracked", r->tracked);
+}
+
+void repositories_from_json(struct repositories *r, const json_t *o)
+{
+    json_t *heads = json_object_get(o, "heads"), *tracked = json_object_get(o, "tracked");
+
+    (void)json_object_update(r->heads, heads);
+    (void)json_object_update(r->tracked, tracked);
+}
