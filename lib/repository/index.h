@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "lib/base/str.h"
 #include "lib/repository/pack.h"
 #include "lib/store/store.h"
 
@@ -24,12 +25,17 @@ struct index;
 int must_check index_open(struct store *s, const struct keys *k, const char *cache_dir,
                           bool rebuild, struct index **ret, size_t *ret_unknown, struct err *e);
 void index_close(struct index *ix); /* NULL-safe */
+/* What could not be read and was left out by a rebuild: a sentence each. */
+const struct strlist *index_problems(const struct index *ix);
+/* Segments at the store that another one replaces: for the pruner. Borrowed. */
+void index_superseded(const struct index *ix, const struct pack_name **ret, size_t *ret_count);
 /* 0: found; 1: not. A chunk that lies whole somewhere is given whole. Any thread. */
 int must_check index_find(struct index *ix, const struct chunk_id *id, struct index_entry *ret,
                           struct err *e);
 /* What these packs hold counts as absent from now on: they are on trash, or damaged. Copied. */
 void index_exclude(struct index *ix, const struct pack_name *packs, size_t count);
-uint64_t index_count(const struct index *ix); /* entries, doubles included */
+/* Entries, doubles included; more than there are, when there is no cache and they were not merged. */
+uint64_t index_count(const struct index *ix);
 
 /* Every pack that a segment names, each once; callback -1 ends it. */
 struct index_pack {
@@ -40,7 +46,8 @@ struct index_pack {
 int must_check index_each_pack(struct index *ix,
                                int (*each)(void *arg, const struct index_pack *p, struct err *e),
                                void *arg, struct err *e);
-/* Every entry in ascending order of ids, doubles one after the other. `ordinal` counts from 0 and
+/* Every entry in ascending order of ids, doubles one after the other; not what a writer has not flushed
+ * yet. Nobody merges or adds meanwhile. `ordinal` counts from 0 and
  * is what index_ordinal gives for the first of an id. */
 int must_check index_each(struct index *ix,
                           int (*each)(void *arg, const struct index_entry *x, uint64_t ordinal,
@@ -64,8 +71,12 @@ bool index_writer_is_full(const struct index_writer *w);
 int must_check index_writer_flush(struct index_writer *w, const char **ret_name,
                                   const uint8_t **ret_data, size_t *ret_len, struct err *e);
 /* All segments that count become one, without the packs in `without`, streamed through the cache
- * folder or a temporary file, and put at s; it replaces what it was made of. */
+ * folder or a temporary file, and put at s; it replaces what it was made of. Nobody else uses ix
+ * meanwhile. Nothing to do is fine: one segment is left, unless there was none. */
 int must_check index_merge(struct index *ix, struct store *s, const struct pack_name *without,
                            size_t without_count, struct err *e);
 /* Worth merging: so many segments of like size that lookups suffer. */
 bool index_wants_merge(const struct index *ix);
+/* Those of like size, and all smaller ones, become one: cheap, since an entry is written anew once in eight
+ * such. Segments with a pack on trash are left alone. Nothing to do is fine. */
+int must_check index_merge_tier(struct index *ix, struct store *s, struct err *e);

@@ -1,0 +1,159 @@
+/* index_find.c — one chunk looked up: a filter says where it is not, a table of first ids which page may
+ * have it. */
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/repository/index_parts.h"
+
+static void fill(struct index_entry *ret, const struct index_item *x, const struct index_pack *p)
+{
+    ret->chunk = x->chunk;
+    ret->pack = p->name;
+    ret->pack_len = p->len;
+    ret->offset = x->offset;
+}
+
+/* 0: it lies there whole; 2: as a delta; 1: not. */
+static int find_pending(struct index *ix, const struct chunk_id *id, struct index_entry *ret)
+{
+    const struct index_pending *p = ix->pending;
+    const struct index_item *x;
+    size_t at;
+    int rc = 1;
+
+    if (p == NULL || p->count == 0)
+        return 1;
+    at = index_pending_slot(p, id);
+    while ((x = index_pending_find(p, id, &at)) != NULL) {
+        const struct index_pack *pack = &p->packs[x->pack];
+        if (index_pack_is_excluded(ix, &pack->name))
+            continue;
+        fill(ret, x, pack);
+        if (x->chunk.codec != CHUNK_DELTA)
+            return 0;
+        rc = 2;
+    }
+    return rc;
+}
+
+/* The page where the first of an id would be: behind the last that begins below it. */
+static size_t first_page(const struct index_table *t, uint64_t prefix)
+{
+    size_t low = 0, high = t->page_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->firsts[middle] < prefix)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? low - 1 : 0;
+}
+
+static int kept_page(struct index *ix, struct index_segment *g, size_t number,
+                     struct index_kept_page **ret, struct err *e)
+{
+    uint64_t key = (uint64_t)g->serial << 32 | number;
+    struct index_kept_page *p = index_pages_find(ix->pages, key);
+
+    if (p == NULL) {
+        p = mem_alloc(sizeof(*p));
+        if (index_segment_page(g, ix->store, ix->keys, number, p->bytes, e) < 0) {
+            free(p);
+            return -1;
+        }
+        index_pages_add(ix->pages, key, p);
+    }
+    *ret = p;
+    return 0;
+}
+
+/* As find_pending. */
+static int find_in_page(const struct index_segment *g, const uint8_t *page,
+                        const struct chunk_id *id, struct index_entry *ret)
+{
+    struct index_page_at at = index_page_begin(page);
+    struct index_item x;
+    size_t passed;
+    int rc = 1;
+
+    while (index_page_seek(&at, id, &passed, &x)) {
+        if (index_segment_excludes(g, x.pack))
+            continue;
+        fill(ret, &x, &g->table.packs[x.pack]);
+        if (x.chunk.codec != CHUNK_DELTA)
+            return 0;
+        rc = 2;
+    }
+    return rc;
+}
+
+static int find_in_segment(struct index *ix, struct index_segment *g, const struct chunk_id *id,
+                           struct index_entry *ret, struct err *e)
+{
+    uint64_t prefix = index_prefix(id);
+    int rc = 1;
+
+    if (g->filter.bytes != NULL && !index_filter_may_hold(&g->filter, id))
+        return 1;
+    for (size_t i = first_page(&g->table, prefix);
+         i < g->table.page_count && g->table.firsts[i] <= prefix; i++) {
+        struct index_kept_page *p;
+        if (kept_page(ix, g, i, &p, e) < 0)
+            return -1;
+        int here = find_in_page(g, p->bytes, id, ret);
+        index_pages_release(ix->pages, p);
+        if (here == 0)
+            return 0;
+        rc = here == 2 ? 2 : rc;
+    }
+    return rc;
+}
+
+int index_find(struct index *ix, const struct chunk_id *id, struct index_entry *ret, struct err *e)
+{
+    struct index_entry found;
+    int rc;
+
+    (void)pthread_rwlock_rdlock(&ix->lock);
+    rc = find_pending(ix, id, ret);
+    for (size_t i = 0; i < ix->segment_count && rc > 0; i++) {
+        int here = find_in_segment(ix, ix->segments[i], id, &found, e);
+        if (here == 0 || (here == 2 && rc == 1))
+            *ret = found;
+        if (here <= 0 || here == 2)
+            rc = here;
+    }
+    (void)pthread_rwlock_unlock(&ix->lock);
+    return rc == 2 ? 0 : rc;
+}
+
+int index_ordinal(struct index *ix, const struct chunk_id *id, uint64_t *ret, struct err *e)
+{
+    struct index_segment *g = ix->segment_count == 1 ? ix->segments[0] : NULL;
+    uint64_t prefix = index_prefix(id);
+    struct index_item x;
+
+    if (ix->segment_count == 0)
+        return 1;
+    if (g == NULL || g->local.fd < 0)
+        return err_set(e, ERR_INTERNAL, "the index is not merged");
+    if (g->filter.bytes != NULL && !index_filter_may_hold(&g->filter, id))
+        return 1;
+    for (size_t i = first_page(&g->table, prefix);
+         i < g->table.page_count && g->table.firsts[i] <= prefix; i++) {
+        struct index_kept_page *p;
+        size_t passed;
+        if (kept_page(ix, g, i, &p, e) < 0)
+            return -1;
+        struct index_page_at at = index_page_begin(p->bytes);
+        bool found = index_page_seek(&at, id, &passed, &x);
+        index_pages_release(ix->pages, p);
+        if (found) {
+            *ret = g->local.ordinals[i] + passed;
+            return 0;
+        }
+    }
+    return 1;
+}
