@@ -178,10 +178,12 @@ static int attempt_large(struct tree_walk *w, int fd, struct attempt *a, struct 
     a->again = true;
     if (lost > 0) {
         tree_walk_problem(w, "part of it is zeros, it cannot be read: %s", strerror(lost));
+        tree_walk_spoiled(w);
         return SETTLED;
     }
     if (io_fstat(fd, &a->after) != 0) {
         tree_walk_failed(w, "stat", errno);
+        tree_walk_spoiled(w);
         return SETTLED;
     }
     return lost == 0 && is_same_state(&a->st, &a->after) ? SETTLED : CHANGED;
@@ -218,5 +220,6 @@ int tree_file_emit(struct tree_walk *w, int fd, const struct stat *st, struct er
         a.st = a.after;
     }
     tree_walk_problem(w, "it kept changing while it was read");
+    tree_walk_spoiled(w);
     return 0;
 }

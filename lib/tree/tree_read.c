@@ -45,6 +45,14 @@ void tree_walk_note(struct tree_walk *w, const char *fmt, ...)
     va_end(args);
 }
 
+void tree_walk_spoiled(struct tree_walk *w)
+{
+    _cleanup_free_ char *path = mem_strndup(w->path, w->path_len);
+
+    if (w->visitor->spoiled != NULL)
+        w->visitor->spoiled(w->visitor->arg, path);
+}
+
 void tree_walk_failed(struct tree_walk *w, const char *what, int errnum)
 {
     if (errnum == ENOENT || errnum == ESTALE)
@@ -61,8 +69,10 @@ const struct tree_attrs *tree_walk_attrs(struct tree_walk *w, int fd)
 
     if (!w->spec->attributes)
         return NULL;
-    if (tree_attrs_read(fd, &w->attrs, &e) < 0)
+    if (tree_attrs_read(fd, &w->attrs, &e) < 0) {
         tree_walk_problem(w, "%s", e.text);
+        tree_walk_spoiled(w);
+    }
     return &w->attrs;
 }
 
@@ -111,9 +121,12 @@ static int emit_folders(struct tree_walk *w, struct tree_scan *f, struct err *e)
     int known = tree_walk_known(w, path, &m.st, e);
     if (known < 0)
         return -1;
+    size_t below = w->path_len;
+    w->path_len = f->path_len; /* what there is to tell is of this folder */
     m.path = path;
     m.known = known == 1;
     m.attrs = m.known ? NULL : tree_walk_attrs(w, f->fd);
+    w->path_len = below;
     f->told = true;
     return tell_member(w, &m, e);
 }

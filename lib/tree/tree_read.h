@@ -29,6 +29,10 @@ struct tree_visitor { /* all called on the reader's thread; pointers are valid f
     /* Called when bytes of `path` were read, before they are checked, and now and then where
      * nothing is. -1 with *e ends the walk, as with all of these. */
     int (*progress)(void *arg, const char *path, uint64_t total_bytes, struct err *e);
+    /* What is told of `path` (as members have it, without the slash of folders; "" for the root)
+     * is not what it holds, though its st may say so for good: it must not be known next time. Comes
+     * with a problem, around the member. NULL: who cares not. */
+    void (*spoiled)(void *arg, const char *path);
     void (*problem)(void *arg, const char *text);
     void (*note)(void *arg, const char *text);
 };

@@ -20,6 +20,8 @@ struct tree_walk {
 
 void tree_walk_problem(struct tree_walk *w, const char *fmt, ...) printf_like(2, 3);
 void tree_walk_note(struct tree_walk *w, const char *fmt, ...) printf_like(2, 3);
+/* The visitor is not to believe what it is told of the current entry. */
+void tree_walk_spoiled(struct tree_walk *w);
 /* What failed to open: gone meanwhile is a note, all else a problem. errnum: why. */
 void tree_walk_failed(struct tree_walk *w, const char *what, int errnum);
 

@@ -196,8 +196,68 @@ TEST(attributes_that_cannot_be_read_are_told_and_the_file_comes)
     seam_deny("getxattr", EIO);
     struct err e = {0};
     ASSERT_OK(visit_tree(&v, dir, NULL, NULL, &e), e);
-    ASSERT_CONTAINS(visit_said(&v), "problem: file: read attribute user.a: Input/output error\n");
+    ASSERT_CONTAINS(visit_said(&v), "problem: file: read attribute user.a: Input/output error\n"
+                                    "spoiled: file\n");
     ASSERT_CONTAINS(visit_said(&v), "\nfile 100644 \n");
+    buf_deinit(&v.said);
+}
+
+TEST(attributes_of_a_folder_that_is_passed_through)
+{
+    _cleanup_free_ char *dir = help_path("tree");
+    struct visit v = {0};
+    struct err e = {0};
+
+    make(dir);
+    if (!has_attributes())
+        return;
+    ASSERT(mkdir("a", 0755) == 0 && mkdir("a/b", 0755) == 0);
+    help_text("a/b", "file", "x");
+    ASSERT(setxattr("a", "user.a", "1", 1, 0) == 0);
+    seam_deny("getxattr", EIO);
+    ASSERT_OK(visit_tree(&v, dir, "file", NULL, &e), e);
+    ASSERT_CONTAINS(visit_said(&v), "problem: a: read attribute user.a: Input/output error\n"
+                                    "spoiled: a\na/ 40755 \n");
+    buf_deinit(&v.said);
+}
+
+/* Its times may never change again, but what was read of it is not what it holds. */
+TEST(a_large_file_that_fails_in_the_middle_is_spoiled)
+{
+    _cleanup_free_ char *dir = help_path("tree");
+    struct visit v = {0};
+
+    make(dir);
+    uint8_t *data = mem_alloc(LARGE);
+    memset(data, 'x', LARGE);
+    help_write("large", data, LARGE);
+    free(data);
+    seam_deny("pread", EIO);
+    struct err e = {0};
+    ASSERT_OK(visit_tree(&v, dir, NULL, NULL, &e), e);
+    ASSERT_CONTAINS(visit_said(&v), "Input/output error\nspoiled: large\n");
+    buf_deinit(&v.said);
+}
+
+static int keep_changing(struct visit *v, const char *path)
+{
+    if (strcmp(path, "file") == 0) {
+        _cleanup_free_ char *text = mem_printf("state %07d", ++v->count);
+        help_text(".", "file", text);
+    }
+    return 0;
+}
+
+TEST(a_file_that_keeps_changing_is_spoiled)
+{
+    _cleanup_free_ char *dir = help_path("tree");
+    struct visit v = {.meddle = keep_changing};
+    struct err e = {0};
+
+    make(dir);
+    help_text(".", "file", "x");
+    ASSERT_OK(visit_tree(&v, dir, NULL, NULL, &e), e);
+    ASSERT_CONTAINS(visit_said(&v), "it kept changing while it was read\nspoiled: file\n");
     buf_deinit(&v.said);
 }
 

@@ -95,6 +95,11 @@ static inline void visit_problem(void *arg, const char *text)
     visit_say(arg, "problem: %s\n", text);
 }
 
+static inline void visit_spoiled(void *arg, const char *path)
+{
+    visit_say(arg, "spoiled: %s\n", path);
+}
+
 static inline void visit_note(void *arg, const char *text)
 {
     visit_say(arg, "note: %s\n", text);
@@ -110,6 +115,7 @@ static inline int visit_tree(struct visit *v, const char *path, const char *incl
                                          .member = visit_member,
                                          .data = visit_data,
                                          .progress = visit_progress,
+                                         .spoiled = visit_spoiled,
                                          .problem = visit_problem,
                                          .note = visit_note};
 
