@@ -81,7 +81,8 @@ static const char *newest_whole(const json_t *sets, const char *state)
 }
 
 /* The job that is meant: the named one, or the only one there. */
-static int choose_job(const json_t *by_job, const char *job, const char **ret, struct err *e)
+static int choose_job(const json_t *by_job, const char *job, const char *place, const char **ret,
+                      struct err *e)
 {
     struct strlist names = {0};
     const char *name;
@@ -93,8 +94,11 @@ static int choose_job(const json_t *by_job, const char *job, const char **ret, s
     _cleanup_json_ json_t *list = json_from_strings(&names);
     _cleanup_free_ char *joined = join_strings(list, ", ");
     if (names.count == 0)
-        rc = err_set(e, ERR_NOT_FOUND, "there is no set%s%s%s", job != NULL ? " of job \"" : "",
-                     job != NULL ? job : "", job != NULL ? "\"" : "");
+        rc = err_set(
+            e, ERR_NOT_FOUND, "there is no set%s%s%s%s%s%s", job != NULL ? " of job \"" : "",
+            job != NULL ? job : "", job != NULL ? "\"" : "", bare_is_place(place) ? " at " : "",
+            bare_is_place(place) ? place : "",
+            bare_is_place(place) ? " (is that the whole place, with its prefix or path?)" : "");
     else if (job == NULL && names.count > 1)
         rc = err_set(e, ERR_USAGE, "name the job, there are %zu: %s", names.count, joined);
     else if (job != NULL && !strlist_contains(&names, job))
@@ -152,9 +156,11 @@ static int check_damaged(const json_t *scan, json_t *by_job, const char *job, co
         found = o;
     if (found == NULL)
         return 0;
-    return err_set(e, err_from_word(json_opt_string(found, "code", "damaged")), "%s/%s: %s",
-                   json_opt_string(found, "job", "?"), json_opt_string(found, "id", "?"),
-                   json_opt_string(found, "error", "it does not open"));
+    const char *error = json_opt_string(found, "error", "it does not open");
+    _cleanup_free_ char *set = mem_printf("%s/%s: ", json_opt_string(found, "job", "?"),
+                                          json_opt_string(found, "id", "?"));
+    return err_set(e, err_from_word(json_opt_string(found, "code", "damaged")), "%s%s",
+                   str_starts(error, set) ? "" : set, error);
 }
 
 int bare_reach(struct cli *c, const json_t *store, const char *job, const char *id, struct err *e)
@@ -189,7 +195,7 @@ int bare_find(struct cli *c, const json_t *store, const char *job, const char *i
     if (why.code == ERR_NOT_FOUND &&
         (bare_scan(c, store, job, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
          check_damaged(scan, by_job, job, id, e) < 0 ||
-         choose_job(by_job, job, &found_job, e) < 0 ||
+         choose_job(by_job, job, json_opt_string(store, "destination", ""), &found_job, e) < 0 ||
          choose_set(found_job, json_object_get(by_job, found_job), id, &found_id, e) < 0))
         return -1;
     *ret_job = mem_strdup(found_job);
@@ -275,7 +281,7 @@ static json_t *by_job_of(const json_t *list)
 int bare_show(struct cli *c, struct target *t, json_t **ret, struct err *e)
 {
     _cleanup_json_ json_t *list = NULL, *by_job = NULL, *found = json_array();
-    const char *job = NULL, *id = NULL;
+    const char *job = NULL, *id = NULL, *place = args_value(c->args, "--destination");
     json_t *set;
     size_t i;
 
@@ -283,7 +289,7 @@ int bare_show(struct cli *c, struct target *t, json_t **ret, struct err *e)
         return -1;
     by_job = by_job_of(json_object_get(list, "sets"));
     if (check_damaged(list, by_job, t->job, t->id, e) < 0 ||
-        choose_job(by_job, t->job, &job, e) < 0 ||
+        choose_job(by_job, t->job, place != NULL ? place : "", &job, e) < 0 ||
         choose_set(job, json_object_get(by_job, job), t->id, &id, e) < 0)
         return -1;
     json_array_foreach(json_object_get(by_job, job), i,

@@ -23,7 +23,7 @@ static bool is_server(const char *text)
 
 bool bare_is_place(const char *text)
 {
-    return target_is_path(text) || is_bucket(text) || is_server(text);
+    return target_is_path(text) || strstr(text, "://") != NULL;
 }
 
 static int set_option(struct destination *d, const char *key, const char *value, const char *from,
@@ -167,6 +167,11 @@ static int parse_place(struct cli *c, const char *address, struct destination *d
 {
     const char *key = args_value(c->args, "--key");
 
+    if (!target_is_path(address) && !is_bucket(address) && !is_server(address))
+        return err_set(e, ERR_USAGE,
+                       "\"%.200s\" is no place that synbak knows (a folder's path, "
+                       "s3://BUCKET/PREFIX with --endpoint, or sftp://USER@HOST[:PORT]/PATH)",
+                       address);
     if (key == NULL)
         return err_set(e, ERR_USAGE,
                        "--destination %s needs --key: file:PATH, env:NAME or none (how it was made "

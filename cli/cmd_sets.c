@@ -160,6 +160,9 @@ int cmd_list(struct cli *c, struct err *e)
     print_unopened(&c->screen, json_object_get(result, "damaged"));
     if (json_array_size(sets) > 0)
         print_sets(&c->screen, sets);
+    else if (by_path)
+        say_line(&c->screen, PLAIN,
+                 "No sets lie there: is it the whole place, with its prefix or path?");
     else
         say_line(&c->screen, PLAIN, "No sets yet (make one: synbakctl trigger%s%s --wait)",
                  job != NULL ? " " : "", job != NULL ? job : "");
@@ -271,8 +274,11 @@ int cmd_show(struct cli *c, struct err *e)
         print_set(&c->screen, set);
     }
     const json_t *first = json_array_get(json_object_get(result, "sets"), 0);
-    say_line(&c->screen, PLAIN, "Restore: synbakctl restore %s/%s",
-             json_opt_string(first, "job", "?"), json_opt_string(first, "id", t.id));
+    const char *at = args_value(c->args, "--destination");
+    say_line(&c->screen, PLAIN, "Restore: synbakctl restore %s/%s%s",
+             json_opt_string(first, "job", "?"), json_opt_string(first, "id", t.id),
+             at != NULL && bare_is_place(at) ? " --target DIR, and the options that you gave here"
+                                             : "");
     return EXIT_DONE;
 }
 

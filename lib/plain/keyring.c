@@ -117,11 +117,12 @@ static int choose(struct keyring *r, const struct manifest_peek *says, const str
         return err_set(e, ERR_KEY, "it is encrypted with the key %s, and no key was given",
                        says->key_id);
     /* the derived id depends on the salt too, and no MAC can be checked without the key */
-    return err_set(e, ERR_KEY,
-                   "its manifest names the key %s, and the one at hand is %s: it was made with "
-                   "another key (name that one in old_keys), or the salt or the key_id in its "
-                   "manifest.json is damaged",
-                   says->key_id, (*ret)->id);
+    return err_set(
+        e, ERR_KEY,
+        "its manifest names the key %s, and the one at hand is %s: it was made with "
+        "another key (give that one, or name it in old_keys), or the salt or the key_id in its "
+        "manifest.json is damaged",
+        says->key_id, (*ret)->id);
 }
 
 static int peek(const struct manifest_bytes *b, const char *job, const char *id,

@@ -161,7 +161,24 @@ def what_is_missing_is_said():
     contains(refused("--destination", w.place, *key, "--credentials", rgw.SECRET_KEY), "--credentials")
     contains(refused("--destination", "sftp://host/path", *key), "sftp://USER@HOST[:PORT]/PATH")
     contains(refused("--destination", "sftp://u@/path", *key), "no host")
+    contains(refused("--destination", "https://x.example.org/b", *key), "no place that synbak knows")
     contains(refused("--destination", "sftp://u@h:x/path", *key), "--destination")
+
+
+@test
+def a_wrong_prefix_and_a_wrong_key_are_said():
+    w = Bucket()
+    w.make(FIRST, 1)
+    w.options = [word + "-other" if word == w.place else word for word in w.options]
+    contains(w.there("list").stdout, "No sets lie there: is it the whole place, with its prefix")
+    contains(w.there("restore", "j", "--target", f"{w.home}/x", "--yes", ok=None).stderr,
+             f"no set of job \"j\" at {w.place}-other (is that the whole place, with its prefix")
+    w.options = [word.removesuffix("-other") for word in w.options]
+    contains(w.there("show", "j").stdout, "--target DIR, and the options that you gave here")
+    w.file("key", "quite another key, and long enough")
+    said = w.there("restore", "j", "--target", f"{w.home}/x", "--yes", ok=None).stderr
+    equal(said.count(FIRST), 1, said)
+    contains(said, "made with another key (give that one")
 
 
 @test
