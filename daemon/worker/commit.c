@@ -4,6 +4,7 @@
 #include "daemon/worker/destination.h"
 #include "daemon/worker/worker.h"
 #include "lib/base/mem.h"
+#include "lib/base/together.h"
 #include "lib/plain/manifest.h"
 
 struct commit { /* what the job says, the same for all destinations */
@@ -105,18 +106,44 @@ static int fill_manifest(struct manifest *m, const struct commit *c, struct dest
     return 0;
 }
 
+struct preparing {
+    const struct commit *commit;
+    struct destination *to;
+    struct marker *marker;
+    struct manifest_place place;
+};
+
+static int claim(void *arg, struct err *e)
+{
+    const struct preparing *p = arg;
+
+    return destination_claim(p->to, p->marker, e);
+}
+
+static int look(void *arg, struct err *e)
+{
+    struct preparing *p = arg;
+
+    return manifest_look(p->to->store, p->commit->job, p->commit->id, &p->place, e);
+}
+
 static int commit_at(struct worker *w, const struct commit *c, struct destination *d,
                      struct marker *marker, uint64_t *stored, struct err *e)
 {
     struct manifest m = {0};
     const struct mac_key *mac;
+    struct preparing p = {.commit = c, .to = d, .marker = marker};
+    struct together before[] = {{.call = claim, .arg = &p}, {.call = look, .arg = &p}};
     struct err why = {0};
 
-    if (destination_claim(d, marker, e) < 0 || keyring_mac_key(d->ring, marker->salt, &mac, e) < 0)
-        return -1;
-    int rc = fill_manifest(&m, c, d, marker, mac, e);
+    int rc = together_run(before, ARRAY_LEN(before), d->remote, e);
     if (rc == 0)
-        rc = manifest_commit(d->store, &m, mac, d->key_hint, e);
+        rc = keyring_mac_key(d->ring, marker->salt, &mac, e);
+    if (rc == 0)
+        rc = fill_manifest(&m, c, d, marker, mac, e);
+    if (rc == 0)
+        rc = manifest_commit_at(d->store, &p.place, &m, mac, d->key_hint, e);
+    manifest_place_deinit(&p.place);
     for (size_t i = 0; rc == 0 && i < m.artifact_count; i++)
         *stored += m.artifacts[i].stored_bytes;
     if (rc == 0 &&

@@ -13,6 +13,7 @@
 #include "daemon/worker/set_reader.h"
 #include "lib/base/child.h"
 #include "lib/base/clock.h"
+#include "lib/plain/pump.h"
 
 struct restore {
     struct worker *worker;
@@ -119,9 +120,13 @@ static int stage_all(struct restore *r, struct err *e)
         struct restore_item *item = &r->plan.items[i];
         struct artifact_source src = set_reader_source(&r->set, item->artifact);
         struct artifact_reader *reader = NULL;
+        struct pump *pump = NULL;
         int rc = artifact_open(&reader, &src, e);
-        if (rc == 0)
-            rc = restore_item_stage(item, set_reader_read, reader, e);
+        if (rc == 0) {
+            pump = pump_new(set_reader_read, reader);
+            rc = restore_item_stage(item, pump_read, pump, e);
+        }
+        pump_free(pump);
         artifact_close(reader);
         if (rc < 0)
             return err_wrap(e, "restore %s", item->artifact->source);

@@ -179,7 +179,7 @@ int artifact_copy_bytes(struct artifact_copy *c, const struct artifact_source *f
 {
     struct segment_reader *r = NULL;
 
-    if (segment_reader_open(from, &r, e) < 0)
+    if (segment_reader_open(from, SEGMENTS_SOME, &r, e) < 0)
         return -1;
     int rc = copy_volumes(c, from, r, e) < 0 ? -1 : copy_segments(c, from, r, e);
     segment_reader_close(r);

@@ -35,7 +35,7 @@ int artifact_open(struct artifact_reader **ret, const struct artifact_source *sr
     r->key = src->key;
     r->name = mem_printf("%s/%s", src->set_prefix,
                          src->volume_count > 0 ? src->volumes[0].name : "(no volume)");
-    if (segment_reader_open(src, &r->segments, e) < 0) {
+    if (segment_reader_open(src, SEGMENTS_ALL, &r->segments, e) < 0) {
         artifact_close(r);
         return -1;
     }
@@ -230,7 +230,7 @@ int artifact_verify(const struct artifact_source *src, artifact_progress_cb *pro
 {
     struct segment_reader *r = NULL;
 
-    if (segment_reader_open(src, &r, e) < 0)
+    if (segment_reader_open(src, SEGMENTS_ALL, &r, e) < 0)
         return -1;
     struct digest *d = digest_new();
     int rc = verify_all(src, r, d, progress, arg, e);

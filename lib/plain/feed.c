@@ -54,6 +54,7 @@ static void account(struct feed *f, struct feed_piece *p, bool last)
 {
     f->volume_size += p->len;
     f->segment_size += p->len;
+    p->last = last;
     p->volume_ends = f->volume_size == f->volume_bytes || last;
     p->segment_ends =
         f->segment_size == ARTIFACT_SEGMENT || (p->volume_ends && f->segment_size > 0);

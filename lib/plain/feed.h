@@ -14,7 +14,8 @@ struct feed;
 struct feed_piece {
     const uint8_t *data; /* encrypted ones are whole pages, the last of a volume excepted */
     size_t len;          /* 0 only at the end of a volume */
-    bool segment_ends, volume_ends;           /* after this piece */
+    bool segment_ends, volume_ends; /* after this piece */
+    bool last; /* nothing follows; but a last one that fills its volume may not know it yet */
     uint8_t segment_digest[STORE_DIGEST_LEN]; /* when it ends */
     uint8_t volume_digest[STORE_DIGEST_LEN];
 };

@@ -97,26 +97,44 @@ void manifest_bind(struct manifest *m, const struct store *s, const struct marke
                    const struct mac_key *k);
 /* Does it count as a good one by its manifest alone? Not a fragment, nor a copy before a restore. */
 bool manifest_is_good(const struct manifest *m);
+/* The two objects that a set is proved by, as they came and not believed yet. Fetching one after the
+ * other is what takes the time at a far store. */
+struct manifest_bytes {
+    struct buf manifest, mac;
+};
+
 /* Write SHA256SUMS, MANIFEST.txt, manifest.mac, manifest.json (last) of a set. Objects of the set's
  * folder that it does not name, remains of a worker that was killed, are removed first. Committing
  * the same content again does nothing; ERR_EXISTS when another set of this id is there.
  * `secret_hint` is where people find the key, for MANIFEST.txt ("file:/etc/synbak/key"). */
 int must_check manifest_commit(struct store *s, const struct manifest *m, const struct mac_key *k,
                                const char *secret_hint, struct err *e);
+/* What a commit has to know of the place before. Far away that costs round trips, so it can be asked for
+ * beside other things, and the set committed with it then. */
+struct manifest_place {
+    bool committed;
+    struct manifest_bytes bytes; /* if it is */
+    struct strlist names;        /* if not: of the objects that lie there */
+};
+int must_check manifest_look(struct store *s, const char *job, const char *id,
+                             struct manifest_place *ret, struct err *e); /* deinit in either case */
+void manifest_place_deinit(struct manifest_place *p);
+/* manifest_commit where that lies. */
+int must_check manifest_commit_at(struct store *s, const struct manifest_place *there,
+                                  const struct manifest *m, const struct mac_key *k,
+                                  const char *secret_hint, struct err *e);
 /* Read and verify. ERR_NOT_FOUND: no such set; ERR_DAMAGED: MAC or content wrong;
  * ERR_KEY: made with another key (tells both key ids). */
 int must_check manifest_read(struct store *s, const char *job, const char *id,
                              const struct mac_key *k, struct manifest *ret, struct err *e);
 
-/* The two objects that a set is proved by, as they came and not believed yet. Fetching one after the
- * other is what takes the time at a far store. */
-struct manifest_bytes {
-    struct buf manifest, mac;
-};
-/* ERR_NOT_FOUND: no such set; ERR_DAMAGED: its MAC is not there. Safe to call from several threads.
- * ret: manifest_bytes_deinit, also after a failure. */
+/* ERR_NOT_FOUND: no such set; ERR_DAMAGED: its MAC is not there. Safe to call from several threads. A far store is
+ * asked for both at once. ret: manifest_bytes_deinit, also after a failure. */
 int must_check manifest_fetch(struct store *s, const char *job, const char *id,
                               struct manifest_bytes *ret, struct err *e);
+/* The MAC only if there is a manifest: for one of many threads, who hide the round trips already. */
+int must_check manifest_fetch_in_turn(struct store *s, const char *job, const char *id,
+                                      struct manifest_bytes *ret, struct err *e);
 /* The rest of manifest_read. */
 int must_check manifest_open(const struct manifest_bytes *b, const char *job, const char *id,
                              const struct mac_key *k, struct manifest *ret, struct err *e);

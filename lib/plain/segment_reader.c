@@ -6,6 +6,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
+#include "lib/base/together.h"
 #include "lib/plain/digest.h"
 #include "lib/store/read_ahead.h"
 
@@ -44,9 +45,24 @@ static char *object_name(const struct artifact_source *src, const struct artifac
     return mem_printf("%s/%s", src->set_prefix, v->name);
 }
 
-static int load_digests(struct segment_reader *r, uint64_t count, struct err *e)
+static uint64_t segments_of(const struct artifact_volume *v)
+{
+    return v->size / ARTIFACT_SEGMENT + (v->size % ARTIFACT_SEGMENT != 0);
+}
+
+static uint64_t segments_of_all(const struct artifact_source *src)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < src->volume_count; i++)
+        count += segments_of(&src->volumes[i]);
+    return count;
+}
+
+static int load_digests(struct segment_reader *r, struct err *e)
 {
     const struct artifact_source *src = &r->src;
+    uint64_t count = segments_of_all(src);
     _cleanup_free_ char *name = object_name(src, src->segments);
     uint8_t sha256[STORE_DIGEST_LEN];
 
@@ -121,14 +137,8 @@ static struct segment_reader *reader_new(const struct artifact_source *src)
     return r;
 }
 
-static uint64_t segments_of(const struct artifact_volume *v)
+static int check_sizes(const struct artifact_source *src, struct err *e)
 {
-    return v->size / ARTIFACT_SEGMENT + (v->size % ARTIFACT_SEGMENT != 0);
-}
-
-static int check_sizes(const struct artifact_source *src, uint64_t *segments, struct err *e)
-{
-    *segments = 0;
     for (size_t i = 0; i < src->volume_count; i++) {
         const struct artifact_volume *v = &src->volumes[i];
         _cleanup_free_ char *name = object_name(src, v);
@@ -138,18 +148,30 @@ static int check_sizes(const struct artifact_source *src, uint64_t *segments, st
         if (o.size != v->size)
             return err_set(e, ERR_DAMAGED, "%s: it has %llu bytes, %llu were written", name,
                            (unsigned long long)o.size, (unsigned long long)v->size);
-        *segments += segments_of(v);
     }
     return 0;
 }
 
-int segment_reader_open(const struct artifact_source *src, struct segment_reader **ret,
-                        struct err *e)
+static int check_all_sizes(void *arg, struct err *e)
+{
+    return check_sizes(arg, e);
+}
+
+static int load_all_digests(void *arg, struct err *e)
+{
+    return load_digests(arg, e);
+}
+
+int segment_reader_open(const struct artifact_source *src, enum segment_reader_use use,
+                        struct segment_reader **ret, struct err *e)
 {
     struct segment_reader *r = reader_new(src);
-    uint64_t segments = 0;
+    struct together calls[] = {{.call = check_all_sizes, .arg = (void *)(uintptr_t)src},
+                               {.call = load_all_digests, .arg = r}};
 
-    if (check_sizes(src, &segments, e) < 0 || load_digests(r, segments, e) < 0) {
+    if (use == SEGMENTS_ALL)
+        read_ahead_begin(r->ahead); /* far away, the first bytes come beside what proves them */
+    if (together_run(calls, ARRAY_LEN(calls), store_get_parallel(src->store) > 1, e) < 0) {
         segment_reader_close(r);
         return -1;
     }
@@ -161,10 +183,10 @@ int segment_reader_open_known(const struct artifact_source *src, const uint8_t *
                               size_t count, struct segment_reader **ret, struct err *e)
 {
     struct segment_reader *r = reader_new(src);
-    uint64_t segments = 0;
+    uint64_t segments = segments_of_all(src);
 
     r->digests = BUF_INIT(ARTIFACT_SEGMENTS_MAX);
-    int rc = check_sizes(src, &segments, e);
+    int rc = check_sizes(src, e);
     if (rc == 0 && segments != count)
         rc = err_set(e, ERR_DAMAGED, "%s/%s: it has %llu segments, not %zu", src->set_prefix,
                      src->volumes[0].name, (unsigned long long)segments, count);

@@ -8,8 +8,12 @@ struct segment_reader;
 
 /* Reads and checks the object of digests, and the sizes of all volumes. ERR_DAMAGED when something
  * is missing, too long or too short. */
-int must_check segment_reader_open(const struct artifact_source *src, struct segment_reader **ret,
-                                   struct err *e);
+enum segment_reader_use {
+    SEGMENTS_ALL, /* from the first to the last: a far store is asked for the first at once */
+    SEGMENTS_SOME /* seek says which */
+};
+int must_check segment_reader_open(const struct artifact_source *src, enum segment_reader_use use,
+                                   struct segment_reader **ret, struct err *e);
 /* Over bytes whose digests are known already, `count` of them one behind the other: the object of digests is
  * not read, src->segments may be NULL. The digests are copied. */
 int must_check segment_reader_open_known(const struct artifact_source *src, const uint8_t *digests,

@@ -40,7 +40,7 @@ static void fetch_one(struct set_fetch *f)
 
     (void)pthread_mutex_unlock(&f->lock);
     if (set.entry->folder)
-        set.rc = manifest_fetch(f->store, f->job, set.entry->id, &set.bytes, &set.error);
+        set.rc = manifest_fetch_in_turn(f->store, f->job, set.entry->id, &set.bytes, &set.error);
     else
         set.rc = err_set(&set.error, ERR_NOT_FOUND, "there are marks only");
     (void)pthread_mutex_lock(&f->lock);

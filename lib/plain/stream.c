@@ -5,6 +5,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
+#include "lib/base/together.h"
 #include "lib/plain/digest.h"
 #include "lib/plain/feed.h"
 
@@ -100,7 +101,48 @@ static void open_volume(struct stream *s)
     s->volume_size = 0;
 }
 
-static void close_volume(struct stream *s, const uint8_t digest[STORE_DIGEST_LEN])
+static void describe_segments(struct stream *s)
+{
+    s->segments_object.name = mem_printf("%s.segments", s->name);
+    s->segments_object.size = s->segments.len;
+    digest_bytes(s->segments.data != NULL ? (const void *)s->segments.data : "", s->segments.len,
+                 s->segments_object.sha256);
+}
+
+/* What the end of a stream has left to do at one target. */
+struct ending {
+    const struct stream *stream;
+    struct target *target;
+};
+
+static int put_last_volume(void *arg, struct err *e)
+{
+    const struct ending *x = arg;
+
+    return put_commit(x->target, x->stream->volumes[x->stream->volume_count - 1].name, e);
+}
+
+static int put_segments(void *arg, struct err *e)
+{
+    const struct ending *x = arg;
+    const struct stream *s = x->stream;
+    _cleanup_free_ char *object = object_name(x->target, s->segments_object.name);
+
+    return store_put_bytes(x->target->to.store, object, s->segments.data, s->segments.len,
+                           STORE_REPLACE, e);
+}
+
+/* Far away each of the two is several round trips, and neither needs the other. */
+static int end_at(const struct stream *s, struct target *t, struct err *e)
+{
+    struct ending x = {s, t};
+    struct together calls[] = {{.call = put_last_volume, .arg = &x},
+                               {.call = put_segments, .arg = &x}};
+
+    return together_run(calls, ARRAY_LEN(calls), store_get_parallel(t->to.store) > 1, e);
+}
+
+static void close_volume(struct stream *s, const uint8_t digest[STORE_DIGEST_LEN], bool last)
 {
     s->volumes = mem_resize_array(s->volumes, s->volume_count + 1, sizeof(*s->volumes));
     struct artifact_volume *v = &s->volumes[s->volume_count];
@@ -108,9 +150,14 @@ static void close_volume(struct stream *s, const uint8_t digest[STORE_DIGEST_LEN
     *v = (struct artifact_volume){.name = artifact_volume_name(s->name, s->volume_count),
                                   .size = s->volume_size};
     memcpy(v->sha256, digest, STORE_DIGEST_LEN);
-    AT_EACH_TARGET(s, t, put_commit(t, v->name, e));
     s->volume_count++;
     s->open = false;
+    if (last) {
+        describe_segments(s);
+        AT_EACH_TARGET(s, t, end_at(s, t, e));
+    } else {
+        AT_EACH_TARGET(s, t, put_commit(t, v->name, e));
+    }
 }
 
 static void take_piece(struct stream *s, const struct feed_piece *p)
@@ -123,24 +170,14 @@ static void take_piece(struct stream *s, const struct feed_piece *p)
     if (p->segment_ends)
         seal_segment(s, p->segment_digest);
     if (p->volume_ends)
-        close_volume(s, p->volume_digest);
+        close_volume(s, p->volume_digest, p->last);
 }
 
-static int put_segments(const struct stream *s, const struct target *t, struct err *e)
+/* The last volume ended where it was full, and nothing told then that it was the last. */
+static void finish_late(struct stream *s)
 {
-    _cleanup_free_ char *object = object_name(t, s->segments_object.name);
-
-    return store_put_bytes(t->to.store, object, s->segments.data, s->segments.len, STORE_REPLACE,
-                           e);
-}
-
-static void finish(struct stream *s)
-{
-    s->segments_object.name = mem_printf("%s.segments", s->name);
-    s->segments_object.size = s->segments.len;
-    digest_bytes(s->segments.data != NULL ? (const void *)s->segments.data : "", s->segments.len,
-                 s->segments_object.sha256);
-    AT_EACH_TARGET(s, t, put_segments(s, t, e));
+    describe_segments(s);
+    AT_EACH_TARGET(s, t, put_segments(&(struct ending){s, t}, e));
 }
 
 static void *stream_main(void *arg)
@@ -152,8 +189,8 @@ static void *stream_main(void *arg)
     AT_EACH_TARGET(s, t, check_uncommitted(t, e));
     while (s->alive > 0 && (rc = feed_next(s->feed, &piece, &s->error)) == 0)
         take_piece(s, piece);
-    if (rc == 1)
-        finish(s);
+    if (rc == 1 && s->segments_object.name == NULL)
+        finish_late(s);
     ring_leave(s->ring, s->reader);
     return NULL;
 }
@@ -208,6 +245,10 @@ static void remove_volumes(const struct stream *s, const struct target *t)
         if (store_delete(t->to.store, object, NULL) < 0)
             continue; /* commit and the sweep look for such remains */
     }
+    if (s->segments_object.name == NULL)
+        return;
+    _cleanup_free_ char *object = object_name(t, s->segments_object.name);
+    (void)!store_delete(t->to.store, object, NULL); /* likewise */
 }
 
 static void fill_result(const struct stream *s, struct artifact_result *r)

@@ -132,6 +132,16 @@ static void drop_head(struct read_ahead *r)
     r->count--;
 }
 
+void read_ahead_begin(struct read_ahead *r)
+{
+    if (r->slot_max == 1)
+        return;
+    (void)pthread_mutex_lock(&r->lock);
+    fill(r);
+    (void)pthread_cond_broadcast(&r->changed);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
 int read_ahead_next(struct read_ahead *r, const uint8_t **ret_data, size_t *ret_len, struct err *e)
 {
     int rc = 1;

@@ -19,6 +19,8 @@ typedef int store_range_cb(void *arg, struct store_range *ret);
 
 /* max_len: no range is longer. The store is borrowed. */
 struct read_ahead *read_ahead_new(struct store *s, size_t max_len, store_range_cb *next, void *arg);
+/* Fetch what read_ahead_next will want first, without waiting for it; near, it does nothing. */
+void read_ahead_begin(struct read_ahead *r);
 /* The bytes of the next range, valid until the next call; fewer than asked for only where the
  * object ends. 1 at the end. */
 int must_check read_ahead_next(struct read_ahead *r, const uint8_t **ret_data, size_t *ret_len,

@@ -46,8 +46,8 @@ int s3_put_begin(struct store *s, const char *name, enum store_begin how, struct
 
 static int flush(struct s3_put *p, struct err *e)
 {
-    if (p->upload == NULL && s3_upload_new(p->s, p->base.name, p->resume, &p->upload, e) < 0)
-        return -1;
+    if (p->upload == NULL)
+        p->upload = s3_upload_new(p->s, p->base.name, p->resume);
     struct s3_part *part = p->part;
     p->part = s3_part_new(PART_MAX);
     return s3_upload_add(p->upload, part, e);

@@ -38,7 +38,7 @@ struct s3_upload {
     struct s3_xml_part
         *found; /* of an earlier attempt, by number - 1; PARTS_MAX of them, or NULL */
     uint64_t size;
-    bool completed;
+    bool resume, completed;
     atomic_bool stop;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -47,6 +47,7 @@ struct s3_upload {
     size_t queued, busy, bytes;
     struct sent_part *parts;
     size_t part_count;
+    bool beginning, begun; /* once begun, `id` and `found` stay as they are */
     bool failed;
     struct err error;
 
@@ -151,22 +152,17 @@ static int find_parts(struct s3_upload *u, struct err *e)
     return 0;
 }
 
-int s3_upload_new(struct s3 *s, const char *name, bool resume, struct s3_upload **ret,
-                  struct err *e)
+struct s3_upload *s3_upload_new(struct s3 *s, const char *name, bool resume)
 {
     struct s3_upload *u = mem_alloc(sizeof(*u));
 
     u->s = s;
+    u->resume = resume;
     u->name = mem_strdup(name);
     u->key = s3_key(s, name);
     if (pthread_mutex_init(&u->lock, NULL) != 0 || pthread_cond_init(&u->changed, NULL) != 0)
         abort(); /* memory, as in mem.h */
-    if ((resume && find_unfinished(u, e) < 0) || (u->id == NULL && begin(u, e) < 0)) {
-        s3_upload_free(u, true);
-        return -1;
-    }
-    *ret = u;
-    return 0;
+    return u;
 }
 
 struct sending {
@@ -235,28 +231,61 @@ static int send_part(struct s3_upload *u, const struct job *j, struct sent_part 
 }
 
 /* Lock held. */
+static void note_failure(struct s3_upload *u, const struct err *e)
+{
+    if (!u->failed)
+        u->error = *e;
+    u->failed = true;
+    atomic_store(&u->stop, true); /* the others need not go on */
+}
+
+/* Lock held; let go of while the service is asked. The thread of the first part begins the upload, while
+ * more parts are being filled; the others wait for it. */
+static void make_begun(struct s3_upload *u)
+{
+    struct err e = {0};
+
+    while (u->beginning)
+        (void)pthread_cond_wait(&u->changed, &u->lock);
+    if (u->begun || u->failed)
+        return;
+    u->beginning = true;
+    (void)pthread_mutex_unlock(&u->lock);
+    int rc = u->resume ? find_unfinished(u, &e) : 0;
+    if (rc == 0 && u->id == NULL)
+        rc = begin(u, &e);
+    (void)pthread_mutex_lock(&u->lock);
+    u->beginning = false;
+    u->begun = rc == 0;
+    if (rc < 0)
+        note_failure(u, &e);
+    (void)pthread_cond_broadcast(&u->changed);
+}
+
+/* Lock held. */
 static void send_next(struct s3_upload *u)
 {
     struct job j = u->queue[0];
     struct sent_part sent = {0};
     struct err e = {0};
+    int rc = 0;
 
     u->queued--;
     memmove(u->queue, u->queue + 1, u->queued * sizeof(u->queue[0]));
     u->busy++;
+    make_begun(u);
+    bool go = !u->failed;
     (void)pthread_mutex_unlock(&u->lock);
-    int rc = send_part(u, &j, &sent, &e);
+    if (go)
+        rc = send_part(u, &j, &sent, &e);
     size_t len = j.part->bytes.len;
     s3_part_free(j.part);
     (void)pthread_mutex_lock(&u->lock);
     u->busy--;
     u->bytes -= len;
     u->parts[j.number - 1] = sent;
-    if (rc < 0 && !u->failed) {
-        u->failed = true;
-        u->error = e;
-        atomic_store(&u->stop, true); /* the others need not go on */
-    }
+    if (rc < 0)
+        note_failure(u, &e);
     (void)pthread_cond_broadcast(&u->changed);
 }
 

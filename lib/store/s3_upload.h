@@ -6,9 +6,9 @@
 
 struct s3_upload;
 
-/* resume: go on with an unfinished upload of that name, if there is one. */
-int must_check s3_upload_new(struct s3 *s, const char *name, bool resume, struct s3_upload **ret,
-                             struct err *e);
+/* resume: go on with an unfinished upload of that name, if there is one. The service is asked once there is a
+ * part; a failure shows then. */
+struct s3_upload *s3_upload_new(struct s3 *s, const char *name, bool resume);
 /* Takes the part, also on failure: every byte of it sealed, at least 5 MiB unless it is the last.
  * Blocks while too much is on its way. The failure of an earlier part may show here. */
 int must_check s3_upload_add(struct s3_upload *u, struct s3_part *part, struct err *e);

@@ -99,7 +99,8 @@ int must_check store_space(struct store *s, struct store_space *ret, struct err 
 int must_check store_sweep(struct store *s, int64_t age_s, size_t *ret_removed, struct err *e);
 /* A convenience for people, where the store has links: `name` -> `target`; else nothing. */
 int must_check store_point(struct store *s, const char *name, const char *target, struct err *e);
-/* How many gets at once are worth it: 1 on a disk, more where every answer is a round trip away. */
+/* How many gets at once are worth it: 1 on a disk, more where every answer is a round trip away. There,
+ * calls of any kind may be made by several threads at once, a put's own excepted. */
 int store_get_parallel(const struct store *s);
 /* What a commit has compared: "read", every byte was read back; "store-checked", the store has
  * confirmed each part's digest. Static. */
