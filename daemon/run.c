@@ -371,6 +371,7 @@ static bool step_verifying(struct run *r)
     if (!r->entered)
         run_plan_checks(r);
     r->entered = true;
+    run_skip_removed(r);
     if (r->index >= r->check_count || r->cancelled.code != ERR_NONE)
         return false;
     run_start_check(r);

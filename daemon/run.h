@@ -119,4 +119,6 @@ void run_take_commit(struct run *r, const json_t *result, const struct err *e);
 void run_judge(struct run *r); /* outcome and error, once everything is in */
 /* run_verify.c */
 void run_plan_checks(struct run *r);
+void run_skip_removed(
+    struct run *r); /* sets that retention has removed, or removes now, since they were planned */
 void run_start_check(struct run *r);

@@ -105,6 +105,17 @@ static void on_checked(void *arg, const json_t *result, const struct err *e)
     run_tick(r);
 }
 
+void run_skip_removed(struct run *r)
+{
+    while (r->index < r->check_count && was_removed(r, &r->checks[r->index])) {
+        struct run_check *c = &r->checks[r->index];
+        free(c->destination);
+        free(c->id);
+        memmove(c, c + 1, (r->check_count - r->index - 1) * sizeof(*c));
+        r->check_count--;
+    }
+}
+
 void run_start_check(struct run *r)
 {
     const struct run_check *c = &r->checks[r->index];

@@ -122,7 +122,7 @@ def campaign(copies):
         time.sleep(0.05)
         contains(s.ctl("list", "j").stdout, "20")
         equal(s.ctl("trigger", "j", "--wait").returncode, 0, f"kill:{n}: {s.log()}")
-        equal(s.ctl("verify", "--all").returncode, 0, f"kill:{n}")
+        equal(s.ctl("verify", "--all").returncode, 0, f"kill:{n}: {s.log()}")
         if copies:
             newest = max(f for f in os.listdir(f"{s.dir}/backups/j") if f[0] == "2")
             check(os.path.exists(f"{s.dir}/nas/j/{newest}/manifest.json"), f"kill:{n}: {newest} was not copied")

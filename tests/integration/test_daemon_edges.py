@@ -150,6 +150,20 @@ def what_is_being_removed_cannot_be_pinned():
 
 
 @test
+def what_is_being_removed_is_not_verified():
+    """It would be found damaged: its manifest is there while its parts go."""
+    d = Daemon(jobs=ONE + "manual = keep 1\n")
+    first = d.trigger()["id"]
+    d.play("prune", {"wait_for": f"{d.dir}/go"}, {"default": True}, times=1)
+    second = d.trigger()["id"]
+    wait_until(lambda: d.jobs_seen("prune"), "retention")
+    equal(d.call("wait", run=d.call("verify", job="j")["run"])["outcome"], "good")
+    equal([j["id"] for j in d.jobs_seen("verify")], [second])
+    open(f"{d.dir}/go", "w").close()
+    wait_until(lambda: [s["id"] for s in d.call("list")["sets"]] == [second], f"the removal of {first}")
+
+
+@test
 def the_last_records_need_no_old_segment():
     d = Daemon()
     for n in range(4):
