@@ -101,13 +101,30 @@ void chunk_coder_id(struct chunk_coder *c, enum chunk_kind kind, const void *dat
     (void)SHA256_Final(ret->bytes, &outer);
 }
 
+static void trim(uint8_t **buffer, size_t *cap)
+{
+    enum { KEPT = 1 << 20 };
+
+    if (*cap <= KEPT)
+        return;
+    free(TAKE(*buffer));
+    *cap = 0;
+}
+
+void chunk_coder_trim(struct chunk_coder *c)
+{
+    trim(&c->whole, &c->whole_cap);
+    trim(&c->delta, &c->delta_cap);
+    trim(&c->check, &c->check_cap);
+}
+
 /* Old content is not kept. Pages that nothing writes to cost nothing. */
 static void have_room(uint8_t **buffer, size_t *cap, size_t len)
 {
     if (*cap >= len)
         return;
     free(*buffer);
-    *buffer = mem_alloc(len);
+    *buffer = mem_alloc_room(len);
     *cap = len;
 }
 

@@ -37,6 +37,8 @@ int must_check chunk_ref_parse(const char *text, struct chunk_ref *ret, struct e
 struct chunk_coder;
 int must_check chunk_coder_new(const struct keys *k, struct chunk_coder **ret, struct err *e);
 void chunk_coder_free(struct chunk_coder *c);
+/* Gives back the memory that chunks over 1 MiB took; what an encode returned is gone. */
+void chunk_coder_trim(struct chunk_coder *c);
 void chunk_coder_id(struct chunk_coder *c, enum chunk_kind kind, const void *data, size_t len,
                     struct chunk_id *ret);
 /* The smallest stored form: as it is, or zstd; decoded again and compared before it returns
