@@ -110,6 +110,18 @@ static void offer_words(const struct wanted *w, const char *const *words)
         offer(w, *words, "");
 }
 
+/* Without synbakd: what the configuration names, if we may read it. */
+static void offer_from_config(const struct wanted *w, const char *list, const char *text)
+{
+    if (cli_load_config(w->c, NULL) < 0)
+        return;
+    const struct config *config = w->c->config;
+    for (size_t i = 0; str_equal(list, "jobs") && i < config->job_count; i++)
+        offer(w, config->jobs[i]->name, text);
+    for (size_t i = 0; str_equal(list, "destinations") && i < config->destination_count; i++)
+        offer(w, config->destinations[i]->name, text);
+}
+
 /* Members of the objects in status' `list`. */
 static void offer_from_status(const struct wanted *w, const char *list, const char *text)
 {
@@ -117,8 +129,10 @@ static void offer_from_status(const struct wanted *w, const char *list, const ch
     json_t *o;
     size_t i;
 
-    if (cli_call(w->c, "status", NULL, &status, &(struct err){0}) < 0)
+    if (cli_call(w->c, "status", NULL, &status, &(struct err){0}) < 0) {
+        offer_from_config(w, list, text);
         return;
+    }
     json_array_foreach(json_object_get(status, list), i, o)
         offer(w, json_opt_string(o, "name", ""), text);
 }

@@ -446,6 +446,10 @@ def completions():
     equal(complete("cancel", ""), ["17"])
     equal(complete("completion", ""), ["bash", "zsh", "fish"])
     equal(complete("xyzzy", ""), [])
+    alone = World(daemon=False, config=True)  # without synbakd the configuration names them
+    w.config, w.environment = alone.config, alone.environment
+    equal(complete("prune", "--destination", ""), ["local"])
+    equal(complete("restore", "syn"), ["synapse"])
 
 
 @test
