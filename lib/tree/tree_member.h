@@ -22,4 +22,6 @@ struct tree_member {
     const struct tree_attrs *attrs;    /* NULL: not asked for, or not told */
     const struct tree_extent *extents; /* NULL: no holes */
     size_t extent_count;
+    const char *user, *group; /* names of owners, "": they have none; NULL: whoever needs them asks
+                                 this machine */
 };

@@ -124,9 +124,11 @@ static void fill_entry(struct tree_tar *t, const struct tree_member *m)
     archive_entry_set_mode(entry, m->st.st_mode);
     archive_entry_set_uid(entry, m->st.st_uid);
     archive_entry_set_gid(entry, m->st.st_gid);
-    if ((name = tree_ids_user_name(&t->ids, m->st.st_uid)) != NULL)
+    name = m->user != NULL ? m->user : tree_ids_user_name(&t->ids, m->st.st_uid);
+    if (name != NULL && name[0] != '\0')
         archive_entry_copy_uname(entry, name);
-    if ((name = tree_ids_group_name(&t->ids, m->st.st_gid)) != NULL)
+    name = m->group != NULL ? m->group : tree_ids_group_name(&t->ids, m->st.st_gid);
+    if (name != NULL && name[0] != '\0')
         archive_entry_copy_gname(entry, name);
     archive_entry_set_mtime(entry, m->st.st_mtim.tv_sec, m->st.st_mtim.tv_nsec);
     archive_entry_set_size(entry, 0);
