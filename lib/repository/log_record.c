@@ -45,6 +45,20 @@ int log_box_unseal(struct seal_box *b, const void *box, size_t len, uint8_t *out
     return seal_box_unseal(b, zero_nonce, NULL, 0, box, len, out, e);
 }
 
+static int check_kind(enum log_role role, const char *kind, struct err *e)
+{
+    static const char *const known[][6] = {
+        [LOG_WRITER] = {"epoch", "set", "pin", "unpin", "accept", NULL},
+        [LOG_PRUNER] = {"epoch", "removed", "trash", "keys", NULL}};
+
+    for (size_t i = 0; known[role][i] != NULL; i++)
+        if (strcmp(known[role][i], kind) == 0)
+            return 0;
+    return err_set(e, ERR_FORMAT,
+                   "a record of a kind that is not known here: it was written by a newer version "
+                   "of synbak (update synbak here)");
+}
+
 static int sign(const struct keys *k, enum log_role role, uint64_t number, uint8_t *record,
                 size_t signed_len, struct err *e)
 {
@@ -63,7 +77,10 @@ int log_record_make(const struct keys *k, enum log_role role, uint64_t number, c
         BUF_INIT(LOG_RECORD_MAX - LOG_SALT_LEN - SEAL_TAG_LEN - SEAL_SIGNATURE_LEN);
     struct seal_box *b;
 
-    if (json_write(body, &text, e) < 0)
+    if (role == LOG_PRUNER && k->write_only)
+        return err_set(e, ERR_KEY, "a write-only key removes nothing");
+    if (check_kind(role, json_opt_string(body, "kind", ""), e) < 0 ||
+        json_write(body, &text, e) < 0)
         return err_wrap(e, "record of the %s's log", log_role_word(role));
     size_t signed_len = LOG_SALT_LEN + text.len + SEAL_TAG_LEN;
     _cleanup_free_ uint8_t *record = mem_alloc(signed_len + SEAL_SIGNATURE_LEN);
@@ -90,20 +107,6 @@ static int unseal(const struct keys *k, const uint8_t *raw, size_t signed_len, j
     int rc = log_box_unseal(b, raw + LOG_SALT_LEN, len, text, e);
     seal_box_free(b);
     return rc < 0 ? -1 : json_read(text, len - SEAL_TAG_LEN, ret, e);
-}
-
-static int check_kind(enum log_role role, const char *kind, struct err *e)
-{
-    static const char *const known[][6] = {
-        [LOG_WRITER] = {"epoch", "set", "pin", "unpin", "accept", NULL},
-        [LOG_PRUNER] = {"epoch", "removed", "trash", "keys", NULL}};
-
-    for (size_t i = 0; known[role][i] != NULL; i++)
-        if (strcmp(known[role][i], kind) == 0)
-            return 0;
-    return err_set(e, ERR_FORMAT,
-                   "a record of a kind that is not known here: it was written by a newer version "
-                   "of synbak (update synbak here)");
 }
 
 static int read_common(json_t *body, const struct log_head *previous, enum log_role role,
