@@ -13,8 +13,10 @@ static void print_copying(const struct screen *s, const char *job, const char *t
     char text[32];
 
     say(s, PLAIN, "  %s: copying to %s: ", job, to);
-    if (total > 0)
-        say(s, PLAIN, "%lld %% of ", (long long)((double)done * 100 / (double)total));
+    if (total > 0) { /* what is read is not there yet */
+        long long percent = (long long)((double)done * 100 / (double)total);
+        say(s, PLAIN, "%lld %% of ", percent < 99 ? percent : 99);
+    }
     say(s, PLAIN, "%s from %s", json_opt_string(copy, "id", "?"),
         json_opt_string(copy, "from", "?"));
     if (rate > 0)

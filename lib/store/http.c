@@ -227,6 +227,16 @@ static void set_up(CURL *curl, struct exchange *x, struct curl_slist *headers, c
     set_method(curl, x);
 }
 
+/* OpenSSL's words, of which libcurl makes one code. */
+static const char *certificate_advice(const char *text)
+{
+    if (strstr(text, "expired") != NULL || strstr(text, "not yet valid") != NULL)
+        return "let its operator renew it, and look at this machine's clock";
+    if (strstr(text, "does not match") != NULL || strstr(text, "no alternative") != NULL)
+        return "it is made out for another host: correct the endpoint";
+    return "set ca_file to the authority that signed it";
+}
+
 static int explain(CURLcode code, const char *why, const struct exchange *x, bool *ret_transient,
                    struct err *e)
 {
@@ -240,10 +250,8 @@ static int explain(CURLcode code, const char *why, const struct exchange *x, boo
         return err_set(e, ERR_CONFIG, "ca_file %s cannot be used (put it there, or correct it)",
                        x->http->ca_file);
     case CURLE_PEER_FAILED_VERIFICATION:
-        return err_set(e, ERR_CONFIG,
-                       "the server's certificate is not trusted: %s (set ca_file to the authority "
-                       "that signed it)",
-                       text);
+        return err_set(e, ERR_CONFIG, "the server's certificate is not trusted: %s (%s)", text,
+                       certificate_advice(text));
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         return err_set(e, ERR_CONFIG, "%s (check the endpoint)", text);

@@ -2,13 +2,15 @@
 """The S3 store against a real radosgw: the conformance suite of all stores, and what only S3 has."""
 import os
 import signal
+import socket
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rgw
 from faulty_proxy import FaultyProxy
-from harness import check, contains, defer, end_process, equal, lacks, note, program, run_all, test, wait_until
+from harness import (check, contains, defer, end_process, equal, lacks, note, program, run, run_all, start, temp_dir, test,
+                     wait_until)
 from s3_client import bad, good, suite
 
 MIB = 1 << 20
@@ -29,7 +31,30 @@ def over_tls_with_a_certificate_of_ones_own():
     good(env, "put", "a", 30 * MIB)
     good(env, "check", "a", 30 * MIB)
     env["S3_CA_FILE"] = "/nonexistent"
-    contains(bad(env, "config", "put", "b", 10), "ca_file")
+    contains(bad(env, "config", "put", "b", 10), "ca_file /nonexistent cannot be used")
+    env.update(S3_CA_FILE=s3.ca_file, S3_ENDPOINT=s3.tls_endpoint.replace("s3.localhost", "other.localhost"))
+    contains(bad(env, "config", "list", ""), "made out for another host: correct the endpoint")
+
+
+@test
+def a_certificate_that_has_expired():
+    folder, port = temp_dir(), rgw.free_ports(1)[0]
+    key, request, certificate = (f"{folder}/{name}" for name in ("key", "request", "certificate"))
+    run(["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key,
+         "-out", request], ok=True)
+    run(["openssl", "x509", "-req", "-in", request, "-days", "-1", "-signkey", key, "-out", certificate], ok=True)
+    server = start(["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-key", key, "-cert", certificate],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def listens():
+        equal(server.poll(), None)
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+    wait_until(listens, "openssl s_server")
+    env = rgw.shared().environment("b", S3_ENDPOINT=f"https://localhost:{port}", S3_CA_FILE=certificate)
+    said = bad(env, "config", "list", "")
+    contains(said, "expired")
+    contains(said, "look at this machine's clock")
 
 
 @test
