@@ -71,7 +71,9 @@ int fetch_pack_box(struct fetcher *f, const struct pack_name *pack, struct seal_
     struct fetch_header *slot = &f->headers[pack->bytes[0] % FETCH_HEADERS];
     struct fetch_header h = {.pack = *pack, .used = true};
     enum object_class class;
+    struct err mine;
 
+    e = e != NULL ? e : &mine;
     (void)pthread_mutex_lock(&f->lock);
     bool found = slot->used && memcmp(&slot->pack, pack, sizeof(*pack)) == 0;
     if (found)
@@ -80,7 +82,7 @@ int fetch_pack_box(struct fetcher *f, const struct pack_name *pack, struct seal_
     if (!found && fetch_pack_bytes(f, pack, 0, h.bytes, sizeof(h.bytes), e) < 0)
         return -1;
     if (pack_open(f->repository->keys, h.bytes, ret, &class, e) < 0)
-        return -1;
+        return e->code == ERR_FORMAT ? err_set(e, ERR_DAMAGED, "the pack is none") : -1;
     (void)pthread_mutex_lock(&f->lock);
     *slot = h;
     (void)pthread_mutex_unlock(&f->lock);
