@@ -26,7 +26,7 @@ struct catalog {
 struct memory_store {
     struct store base;
     struct store_ops ops;       /* base.ops points here */
-    pthread_mutex_t lock;       /* gets may come from several threads */
+    pthread_mutex_t lock;       /* calls may come from several threads */
     struct catalog now, before; /* before: as lists may still see it */
     struct memory_store_faults faults;
 };
@@ -130,6 +130,8 @@ static void memory_close(struct store *s)
 static int memory_put_begin(struct store *s, const char *name, enum store_begin how,
                             struct store_put **ret, struct err *e)
 {
+    HOLD(s);
+
     (void)name;
     (void)how;
     if (arrive(s, e) < 0)
