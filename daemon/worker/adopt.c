@@ -1,11 +1,14 @@
-/* adopt.c — the verb that makes this installation the owner of a destination.
+/* adopt.c — the verb that makes this installation the owner of a destination, and of a repository there,
+ * as it is now: both roles are taken, and what was remembered of it is forgotten.
  *
  * A marker that is lost is made again as it was: each manifest repeats the destination's id and
  * salt. Under a new id all sets that lie there would seem to belong elsewhere. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
-#include "daemon/worker/destination.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/repo.h"
+#include "lib/base/fs.h"
 #include "lib/base/mem.h"
 #include "lib/plain/set_list.h"
 
@@ -55,18 +58,59 @@ static int adopt(struct destination *d, struct marker *ret, struct err *e)
     return found < 0 ? -1 : marker_adopt(d->store, d->owner, found == 1 ? &lost : NULL, ret, e);
 }
 
+/* What was read of the logs before may not be what lies there now. */
+static int forget_cache(const struct destination *d, const char *id, struct err *e)
+{
+    struct err why = {0};
+    _cleanup_(fs_closep) int dir = -1;
+
+    if (d->cache_dir == NULL)
+        return 0;
+    if (fs_open_dir(d->cache_dir, &dir, &why) < 0) {
+        if (why.code == ERR_NOT_FOUND)
+            return 0;
+        *e = why;
+        return -1;
+    }
+    return fs_remove_tree(dir, id, e);
+}
+
+/* 1: there is none yet. */
+static int adopt_repository(struct destination *d, json_t **ret_heads, struct err *e)
+{
+    struct repo r = {0};
+    struct repo_author author;
+    char id[REPOSITORY_ID_LEN * 2 + 1];
+    int rc = repository_probe(d->store, id, e);
+
+    d->writer_known = d->pruner_known = false;
+    if (rc != 0)
+        return rc;
+    if (repo_author(d, &author, e) < 0 || forget_cache(d, id, e) < 0 || repo_open(d, &r, e) < 0)
+        return -1;
+    rc = log_take(r.repository->writer, &author.who, e);
+    if (rc == 0 && !r.repository->keys->write_only)
+        rc = log_take(r.repository->pruner, &author.who, e);
+    if (rc == 0)
+        *ret_heads = repo_heads(&r);
+    repo_close(&r);
+    return rc;
+}
+
 int verb_adopt(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
     struct destination d = {0};
     struct marker marker;
-    json_t *store;
+    json_t *store, *heads = NULL;
 
     (void)w; /* it is over in a moment: nothing to report */
     if (json_get_object(job, "store", &store, e) < 0 || destination_open(store, &d, e) < 0)
         return -1;
     int rc = adopt(&d, &marker, e);
+    if (rc == 0 && d.repository && adopt_repository(&d, &heads, e) < 0)
+        rc = -1;
     if (rc == 0)
-        *ret_result = json_pack("{s:s}", "marker_id", marker.id);
+        *ret_result = json_pack("{s:s,s:o*}", "marker_id", marker.id, "heads", heads);
     destination_close(&d);
     return rc;
 }

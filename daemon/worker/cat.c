@@ -108,22 +108,25 @@ static int look_at(struct cat *c, struct search *s, struct tree_untar *tar,
 
 static int pass(struct cat *c, struct search *s, struct err *e)
 {
-    struct artifact_source src = set_reader_source(&c->set, c->artifact);
-    struct artifact_reader *reader = NULL;
+    _cleanup_(strlist_deinit) struct strlist only = {0};
+    struct set_artifact *content = NULL;
     struct tree_untar *tar = NULL;
     struct tree_untar_member m;
 
-    int rc = artifact_open(&reader, &src, e);
+    strlist_add(&only, c->path);
+    /* a name as ls shows it may stand for one of other bytes */
+    int rc = set_artifact_open(&c->set, c->artifact, strchr(c->path, '\\') == NULL ? &only : NULL,
+                               &content, e);
     if (rc == 0)
-        rc = tree_untar_open(&tar, set_reader_read, reader, e);
+        rc = tree_untar_open(&tar, set_artifact_read, content, e);
     while (rc == 0 && (rc = tree_untar_next(tar, &m, e)) == 0) {
-        worker_progress(c->worker, "look for it", artifact_read_stored(reader),
-                        c->artifact->stored_bytes);
+        worker_progress(c->worker, "look for it", set_artifact_done(content),
+                        set_artifact_size(c->artifact));
         rc = worker_cancelled(c->worker) ? err_set(e, ERR_CANCELLED, "cancelled")
                                          : look_at(c, s, tar, &m, e);
     }
     tree_untar_free(tar);
-    artifact_close(reader);
+    set_artifact_close(content);
     return rc < 0 ? -1 : 0;
 }
 
@@ -153,19 +156,18 @@ static int cat_member(struct cat *c, struct err *e)
 
 static int cat_whole(struct cat *c, struct err *e)
 {
-    struct artifact_source src = set_reader_source(&c->set, c->artifact);
     _cleanup_free_ uint8_t *chunk = mem_alloc(CHUNK);
-    struct artifact_reader *reader = NULL;
+    struct set_artifact *content = NULL;
     size_t len = 1;
 
-    int rc = artifact_open(&reader, &src, e);
+    int rc = set_artifact_open(&c->set, c->artifact, NULL, &content, e);
     while (rc == 0 && len > 0) {
-        rc = artifact_read(reader, chunk, CHUNK, &len, e);
+        rc = set_artifact_read(content, chunk, CHUNK, &len, e);
         if (rc == 0)
             rc = put(c, chunk, len, e);
         worker_progress(c->worker, "read", c->bytes, c->artifact->raw_bytes);
     }
-    artifact_close(reader);
+    set_artifact_close(content);
     return rc;
 }
 
@@ -180,9 +182,9 @@ static int choose(struct cat *c, const char *source, const char *path, struct er
     for (size_t i = 0; i < m->artifact_count; i++) {
         const struct manifest_artifact *a = &m->artifacts[i];
         _cleanup_free_ char *name = set_reader_file_name(a);
-        bool is_tar = str_equal(a->kind, "tar");
+        bool is_tree = manifest_artifact_is_tree(a);
         if ((source != NULL && !str_equal(a->source, source)) ||
-            (path != NULL && !is_tar && !str_equal(name, path)))
+            (path != NULL && !is_tree && !str_equal(name, path)))
             continue;
         found++;
         c->artifact = a;
@@ -196,7 +198,7 @@ static int choose(struct cat *c, const char *source, const char *path, struct er
         return err_set(e, ERR_NOT_FOUND,
                        "set %s holds no \"%s\" (synbakctl ls shows what it holds)", c->set.prefix,
                        path != NULL ? path : "");
-    if (path != NULL && str_equal(c->artifact->kind, "tar"))
+    if (path != NULL && manifest_artifact_is_tree(c->artifact))
         return tree_path_clean(path, "path", &c->path, e);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* command.c — the command verb: a program's standard output as one artifact.
  *
- * The happy path is: start the program, its output goes to the writer, it exits 0, finish. Failure
+ * The happy path is: start the program, its output goes to the destinations, it exits 0, finish. Failure
  * modes: it cannot be started, exits non-zero or dies (its last words are in the error), prints
  * nothing at all (which no backup ever is), or hangs (the daemon's no-progress timeout cancels). */
 #include <errno.h>
@@ -16,7 +16,6 @@ enum { CHUNK = 1 << 20, TICK_MS = 500 };
 struct command {
     struct worker *worker;
     struct outputs *outputs;
-    struct artifact_writer *writer;
     struct child *child;
     const char *step;
 };
@@ -49,9 +48,9 @@ static int copy_output(struct command *c, struct err *e)
             return err_sys(e, ERR_IO, errno, "read output");
         if (n == 0)
             return 0;
-        if (artifact_write(c->writer, chunk, (size_t)n, e) < 0)
+        if (outputs_write(c->outputs, chunk, (size_t)n, e) < 0)
             return -1;
-        worker_progress(c->worker, c->step, artifact_raw_bytes(c->writer), 0);
+        worker_progress(c->worker, c->step, outputs_raw_bytes(c->outputs), 0);
     }
 }
 
@@ -68,7 +67,7 @@ static int run_command(struct command *c, const struct strlist *argv, struct err
     }
     if (child_wait(c->child, NULL, e) < 0)
         return -1;
-    if (artifact_raw_bytes(c->writer) == 0)
+    if (outputs_raw_bytes(c->outputs) == 0)
         return err_set(e, ERR_SOURCE, "%s exited 0 but printed nothing, which is no backup: %s",
                        argv->items[0], child_stderr(c->child));
     return 0;
@@ -77,22 +76,20 @@ static int run_command(struct command *c, const struct strlist *argv, struct err
 static int back_up(struct command *c, const struct strlist *argv, const struct strlist *restore,
                    struct err *e)
 {
-    _cleanup_free_ char *file = mem_printf("%s.out", outputs_source(c->outputs));
+    const struct output_about about = {.kind = "out"};
 
-    if (outputs_begin(c->outputs, file, &c->writer, e) < 0)
+    if (outputs_begin(c->outputs, &about, e) < 0)
         return -1;
     int rc = run_command(c, argv, e);
     child_free(c->child);
     if (rc < 0) {
-        artifact_abort(TAKE(c->writer));
+        outputs_abort(c->outputs);
         return -1;
     }
-    const struct output_about about = {
-        .kind = "out",
-        .details = json_pack("{s:o, s:o}", "command", json_from_strings(argv), "restore_command",
-                             json_from_strings(restore)),
-    };
-    return outputs_end(c->outputs, TAKE(c->writer), &about, e);
+    return outputs_end(c->outputs,
+                       json_pack("{s:o, s:o}", "command", json_from_strings(argv),
+                                 "restore_command", json_from_strings(restore)),
+                       e);
 }
 
 int verb_command(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
@@ -114,7 +111,7 @@ int verb_command(struct worker *w, const json_t *job, json_t **ret_result, struc
     if (outputs_open(w, job, &c.outputs, e) == 0)
         rc = back_up(&c, &argv, &restore, e);
     if (rc == 0)
-        *ret_result = outputs_result(c.outputs);
+        rc = outputs_finish(c.outputs, ret_result, e);
     outputs_free(c.outputs);
     return rc;
 }

@@ -1,20 +1,10 @@
 /* commit.c — the verb that turns what was put into a set, at each destination: the manifest. */
+#include "daemon/worker/commit.h"
+
 #include <string.h>
 
-#include "daemon/worker/destination.h"
-#include "daemon/worker/worker.h"
 #include "lib/base/mem.h"
 #include "lib/base/together.h"
-#include "lib/plain/manifest.h"
-
-struct commit { /* what the job says, the same for all destinations */
-    const char *job, *id, *reason, *host;
-    int64_t sequence;
-    struct strlist tiers;
-    struct wall started;
-    bool fragment, stays;
-    json_t *sources, *stores;
-};
 
 static int read_job(const json_t *job, struct commit *c, struct err *e)
 {
@@ -77,8 +67,7 @@ static int add_source(struct manifest *m, const json_t *o, const char *destinati
     return add_artifacts(m, artifacts, e);
 }
 
-static int fill_manifest(struct manifest *m, const struct commit *c, struct destination *d,
-                         const struct marker *marker, const struct mac_key *mac, struct err *e)
+int commit_fill(const struct commit *c, const char *destination, struct manifest *m, struct err *e)
 {
     const json_t *source;
     size_t i;
@@ -95,10 +84,9 @@ static int fill_manifest(struct manifest *m, const struct commit *c, struct dest
     m->finished = clock_wall();
     m->fragment = c->fragment;
     m->stays = c->stays;
-    manifest_bind(m, d->store, marker, mac);
     json_array_foreach(c->sources, i, source)
     {
-        if (add_source(m, source, d->name, e) < 0)
+        if (add_source(m, source, destination, e) < 0)
             return -1;
     }
     if (m->artifact_count == 0)
@@ -140,7 +128,9 @@ static int commit_at(struct worker *w, const struct commit *c, struct destinatio
     if (rc == 0)
         rc = keyring_mac_key(d->ring, marker->salt, &mac, e);
     if (rc == 0)
-        rc = fill_manifest(&m, c, d, marker, mac, e);
+        rc = commit_fill(c, d->name, &m, e);
+    if (rc == 0)
+        manifest_bind(&m, d->store, marker, mac);
     if (rc == 0)
         rc = manifest_commit_at(d->store, &p.place, &m, mac, d->key_hint, e);
     manifest_place_deinit(&p.place);
@@ -156,6 +146,15 @@ static int commit_at(struct worker *w, const struct commit *c, struct destinatio
     return rc;
 }
 
+json_t *commit_result(const char *destination, const char *marker_id, uint64_t stored_bytes,
+                      json_t *heads, const struct err *e)
+{
+    return json_pack("{s:s,s:b,s:o,s:s,s:s,s:I,s:o*}", "destination", destination, "ok", e == NULL,
+                     "error", json_printable(e == NULL ? "" : e->text), "code",
+                     e == NULL ? "none" : err_word(e->code), "marker_id", marker_id, "stored_bytes",
+                     (json_int_t)stored_bytes, "heads", heads);
+}
+
 static json_t *commit_one(struct worker *w, const struct commit *c, const json_t *store)
 {
     struct destination d = {0};
@@ -167,11 +166,30 @@ static json_t *commit_one(struct worker *w, const struct commit *c, const json_t
     if (rc == 0)
         rc = commit_at(w, c, &d, &marker, &stored, &e);
     destination_close(&d);
-    return json_pack("{s:s,s:b,s:o,s:s,s:s,s:I}", "destination",
-                     json_opt_string(store, "destination", ""), "ok", rc == 0, "error",
-                     json_printable(rc == 0 ? "" : e.text), "code",
-                     rc == 0 ? "none" : err_word(e.code), "marker_id", marker.id, "stored_bytes",
-                     (json_int_t)stored);
+    return commit_result(json_opt_string(store, "destination", ""), marker.id, stored, NULL,
+                         rc == 0 ? NULL : &e);
+}
+
+static json_t *commit_all(struct worker *w, const struct commit *c)
+{
+    json_t *results = json_array();
+    struct strlist done = {0}; /* repositories */
+    const json_t *store;
+    size_t i;
+
+    json_array_foreach(c->stores, i, store)
+    {
+        const char *repository = json_opt_string(store, "repository", NULL);
+        worker_progress(w, "commit", i, json_array_size(c->stores));
+        if (repository == NULL)
+            (void)json_array_append_new(results, commit_one(w, c, store));
+        else if (!strlist_contains(&done, repository))
+            commit_repository(w, c, repository, results);
+        if (repository != NULL)
+            strlist_add(&done, repository);
+    }
+    strlist_deinit(&done);
+    return results;
 }
 
 /* Destinations that fail say so in the result; that the verb succeeds says only that all were
@@ -179,19 +197,10 @@ static json_t *commit_one(struct worker *w, const struct commit *c, const json_t
 int verb_commit(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
     struct commit c = {0};
-    const json_t *store;
-    size_t i;
     int rc = read_job(job, &c, e);
 
-    if (rc == 0) {
-        json_t *list = json_array();
-        json_array_foreach(c.stores, i, store)
-        {
-            worker_progress(w, "commit", i, json_array_size(c.stores));
-            (void)json_array_append_new(list, commit_one(w, &c, store));
-        }
-        *ret_result = json_pack("{s:o}", "destinations", list);
-    }
+    if (rc == 0)
+        *ret_result = json_pack("{s:o}", "destinations", commit_all(w, &c));
     strlist_deinit(&c.tiers);
     return rc;
 }

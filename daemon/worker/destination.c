@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/repository/repository.h"
 
 enum { OLD_KEYS_MAX = 100 };
 
@@ -26,27 +27,73 @@ static int read_keys(const json_t *o, struct destination *d, struct err *e)
     return 0;
 }
 
+static int read_head(const json_t *o, const char *key, struct log_head *ret, bool *known,
+                     struct err *e)
+{
+    const char *text = json_opt_string(o, key, NULL);
+
+    *known = text != NULL;
+    return text != NULL ? log_head_parse(text, ret, e) : 0;
+}
+
+static int read_repository(const json_t *o, struct destination *d, struct err *e)
+{
+    const char *name;
+
+    d->repository = true;
+    if (json_get_string(o, "repository", &name, e) < 0 ||
+        json_get_i64(o, "trash_s", 0, INT64_MAX / 1000000, &d->trash_s, e) < 0 ||
+        read_head(o, "known_writer", &d->writer_head, &d->writer_known, e) < 0 ||
+        read_head(o, "known_pruner", &d->pruner_head, &d->pruner_known, e) < 0)
+        return -1;
+    if (!str_is_name(name))
+        return err_set(e, ERR_FORMAT, "\"repository\" is no name");
+    d->repository_name = mem_strdup(name);
+    d->cache_dir = mem_strdup(json_opt_string(o, "cache_dir", NULL));
+    return 0;
+}
+
+static int read_plain(const json_t *o, struct destination *d, struct err *e)
+{
+    int64_t level, volume_bytes;
+
+    if (json_get_bool(o, "gzip", &d->gzip, e) < 0 ||
+        json_get_i64(o, "level", 0, 9, &level, e) < 0 ||
+        json_get_i64(o, "volume_bytes", 65536, INT64_MAX / 4, &volume_bytes, e) < 0)
+        return -1;
+    d->level = level > 0 ? (int)level : 1;
+    d->volume_bytes = (uint64_t)volume_bytes;
+    return 0;
+}
+
+/* Without a configuration, what lies there says what it is. */
+static int probe_format(struct destination *d, struct err *e)
+{
+    char id[REPOSITORY_ID_LEN * 2 + 1];
+    int rc = repository_probe(d->store, id, e);
+
+    d->repository = rc == 0;
+    return rc < 0 ? -1 : 0;
+}
+
 static int read_store(const json_t *o, struct destination *d, struct err *e)
 {
     const char *name, *unreadable = json_opt_string(o, "unreadable", NULL);
-    int64_t level, volume_bytes;
+    const char *format = json_opt_string(o, "format", "plain");
 
     /* its null for a key does not mean that there is none */
     if (unreadable != NULL)
         return err_set(e, ERR_KEY, "%s", unreadable);
-    if (json_get_string(o, "destination", &name, e) < 0 ||
-        json_get_bool(o, "gzip", &d->gzip, e) < 0 ||
-        json_get_i64(o, "level", 0, 9, &level, e) < 0 ||
-        json_get_i64(o, "volume_bytes", 65536, INT64_MAX / 4, &volume_bytes, e) < 0 ||
-        read_keys(o, d, e) < 0)
+    if (json_get_string(o, "destination", &name, e) < 0 || read_keys(o, d, e) < 0 ||
+        (strcmp(format, "repository") == 0 ? read_repository : read_plain)(o, d, e) < 0)
         return -1;
     d->name = mem_strdup(name);
     d->key_hint = mem_strdup(json_opt_string(o, "key_hint", ""));
     d->owner = mem_strdup(json_opt_string(o, "owner", NULL));
     d->known_id = mem_strdup(json_opt_string(o, "known_id", NULL));
-    d->level = level > 0 ? (int)level : 1;
-    d->volume_bytes = (uint64_t)volume_bytes;
-    return destination_open_store(o, d, e);
+    if (destination_open_store(o, d, e) < 0)
+        return -1;
+    return strcmp(format, "any") == 0 ? probe_format(d, e) : 0;
 }
 
 int destination_open(const json_t *store, struct destination *ret, struct err *e)
@@ -127,5 +174,7 @@ void destination_close(struct destination *d)
     free(d->key_hint);
     free(d->owner);
     free(d->known_id);
+    free(d->repository_name);
+    free(d->cache_dir);
     *d = (struct destination){0};
 }

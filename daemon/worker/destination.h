@@ -5,6 +5,7 @@
 #include "lib/base/json.h"
 #include "lib/plain/keyring.h"
 #include "lib/plain/set_source.h"
+#include "lib/repository/log.h"
 #include "lib/store/marker.h"
 #include "lib/store/rate.h"
 
@@ -21,9 +22,15 @@ struct destination {
     char *key_hint;       /* "file:/etc/synbak/key" */
     char *owner;          /* HEX32 or NULL */
     char *known_id;       /* HEX32 or NULL */
+    bool repository;      /* its format; else plain, with the next three */
     bool gzip;
     int level;
     uint64_t volume_bytes;
+    char *repository_name; /* repository: in messages; NULL when what lies there said so */
+    char *cache_dir;       /* or NULL */
+    bool writer_known, pruner_known;
+    struct log_head writer_head, pruner_head; /* remembered */
+    int64_t trash_s;
     struct rate_plan rates;                              /* that the store borrows */
     struct secret access_key, secret_key, session_token; /* s3; likewise */
     struct secret private_key, passphrase;               /* sftp; likewise */

@@ -2,7 +2,7 @@
  *
  * The happy path is: connect, find pg_dump of the server's version, list the databases, dump the
  * globals, then each database: pg_dump's output goes through the walker, which checks that it is
- * whole, into the artifact writer. Failure modes: no server, no program, no rights (named before or
+ * whole, to the destinations. Failure modes: no server, no program, no rights (named before or
  * after pg_dump stumbles over it); a pg_dump that fails, dies, or stops early although it says
  * that all is well; all destinations gone. One database that fails makes the source not whole, the
  * others go on; if none is left, its error is the verb's. */
@@ -42,7 +42,6 @@ struct stream {
     enum dump_kind kind;
     const char *step; /* "dump synapse" */
     struct child *child;
-    struct artifact_writer *writer;
     struct dump_stream *walk;
 };
 
@@ -87,7 +86,7 @@ static int copy_output(struct stream *s, struct err *e)
             return 0;
         if (dump_stream_feed(s->walk, s->d->chunk, (size_t)n, e) < 0)
             return -1;
-        if (artifact_write(s->writer, s->d->chunk, (size_t)n, e) < 0) {
+        if (outputs_write(s->d->outputs, s->d->chunk, (size_t)n, e) < 0) {
             s->d->hopeless = true;
             return -1;
         }
@@ -132,7 +131,7 @@ static int check_whole(struct stream *s, struct err *e)
 }
 
 static int run_stream(struct stream *s, const struct strlist *argv, const struct pg_login *login,
-                      const char *file, struct err *e)
+                      const struct output_about *about, struct err *e)
 {
     struct child_spec spec = {.argv = (const char *const *)argv->items,
                               .env = (const char *const *)login->env.items,
@@ -140,7 +139,7 @@ static int run_stream(struct stream *s, const struct strlist *argv, const struct
                               .pass_fd = login->pass_fd};
 
     s->walk = dump_stream_new(s->kind);
-    if (outputs_begin(s->d->outputs, file, &s->writer, e) < 0) {
+    if (outputs_begin(s->d->outputs, about, e) < 0) {
         s->d->hopeless = true;
         return -1;
     }
@@ -156,16 +155,16 @@ static int run_stream(struct stream *s, const struct strlist *argv, const struct
 static void end_stream(struct stream *s)
 {
     child_free(s->child);
-    artifact_abort(s->writer);
+    outputs_abort(s->d->outputs);
     dump_stream_free(s->walk);
 }
 
-static int finish_artifact(struct stream *s, const struct output_about *about, struct err *e)
+static int finish_artifact(struct stream *s, json_t *details, struct err *e)
 {
     struct dump *d = s->d;
 
     d->done_bytes += dump_stream_bytes(s->walk);
-    if (outputs_end(d->outputs, TAKE(s->writer), about, e) == 0)
+    if (outputs_end(d->outputs, details, e) == 0)
         return 0;
     d->hopeless = true;
     return -1;
@@ -214,17 +213,6 @@ static json_t *make_details(const struct dump *d, struct pg *p, const struct pg_
     return o;
 }
 
-/* The file's name: "globals.sql" is taken, whatever a database is called. */
-static char *file_name(const struct dump *d, const char *database)
-{
-    _cleanup_free_ char *encoded = str_percent_encode(database);
-
-    if (d->source.custom)
-        return mem_printf("%s.dump", encoded);
-    return str_equal(encoded, "globals") ? mem_strdup("%67lobals.sql")
-                                         : mem_printf("%s.sql", encoded);
-}
-
 /* What pg_dump stumbled over, said with the statement that mends it. */
 static void explain_rights(struct dump *d, struct pg *p, struct err *e)
 {
@@ -262,10 +250,11 @@ static void explain_lock(struct dump *d, struct pg *p, struct err *e)
 
 static int dump_connected(struct dump *d, struct pg *p, const char *name, struct err *e)
 {
-    _cleanup_free_ char *file = file_name(d, name), *shown = str_printable(name, strlen(name));
+    _cleanup_free_ char *shown = str_printable(name, strlen(name));
     _cleanup_free_ char *step = mem_printf("dump %s", shown);
     struct stream s = {
         .d = d, .kind = d->source.custom ? DUMP_KIND_CUSTOM : DUMP_KIND_SQL, .step = step};
+    const struct output_about about = {.kind = d->source.custom ? "dump" : "sql", .database = name};
     struct pg_login login = {.pass_fd = -1};
     struct pg_database db = {0};
     struct strlist argv = {0};
@@ -280,19 +269,15 @@ static int dump_connected(struct dump *d, struct pg *p, const char *name, struct
         rc = pg_login_make(p, name, &login, e);
     if (rc == 0) {
         make_arguments(d, &login, &argv);
-        rc = run_stream(&s, &argv, &login, file, e);
+        rc = run_stream(&s, &argv, &login, &about, e);
         if (rc < 0 && e->code == ERR_SOURCE)
             explain_rights(d, p, e);
         else if (rc < 0 && e->code == ERR_UNAVAILABLE)
             explain_lock(d, p, e);
     }
-    if (rc == 0) {
-        struct output_about about = {
-            .kind = d->source.custom ? "dump" : "sql",
-            .database = name,
-            .details = make_details(d, p, &db, TAKE(properties), dump_stream_info(s.walk))};
-        rc = finish_artifact(&s, &about, e);
-    }
+    if (rc == 0)
+        rc = finish_artifact(
+            &s, make_details(d, p, &db, TAKE(properties), dump_stream_info(s.walk)), e);
     end_stream(&s);
     strlist_deinit(&argv);
     pg_login_deinit(&login);
@@ -316,6 +301,7 @@ static int dump_database(struct dump *d, const char *name, struct err *e)
 
 static int dump_globals(struct dump *d, struct pg *p, struct err *e)
 {
+    const struct output_about about = {.kind = "globals"};
     struct stream s = {.d = d, .kind = DUMP_KIND_GLOBALS, .step = "dump globals"};
     struct pg_login login = {.pass_fd = -1};
     struct strlist argv = {0};
@@ -333,17 +319,16 @@ static int dump_globals(struct dump *d, struct pg *p, struct err *e)
             strlist_add(&argv, "--no-role-passwords");
         strlist_addf(&argv, "--database=%s", pg_database_name(p));
         strlist_addf(&argv, "--dbname=%s", login.conninfo);
-        rc = run_stream(&s, &argv, &login, "globals.sql", e);
+        rc = run_stream(&s, &argv, &login, &about, e);
     }
-    if (rc == 0) {
-        struct output_about about = {
-            .kind = "globals",
-            .details = json_pack("{s:o, s:i, s:s, s:b}", "server_version",
-                                 json_printable(pg_server_version_text(p)), "server_version_num",
-                                 pg_server_version(p), "pg_dump_version", d->pg_dumpall.version,
-                                 "role_passwords", superuser)};
-        rc = finish_artifact(&s, &about, e);
-    }
+    if (rc == 0)
+        rc =
+            finish_artifact(&s,
+                            json_pack("{s:o, s:i, s:s, s:b}", "server_version",
+                                      json_printable(pg_server_version_text(p)),
+                                      "server_version_num", pg_server_version(p), "pg_dump_version",
+                                      d->pg_dumpall.version, "role_passwords", superuser),
+                            e);
     if (rc == 0 && !superuser)
         outputs_note(d->outputs,
                      "globals: without the passwords of roles, which only a superuser may read");
@@ -412,7 +397,7 @@ static int run_dump(struct dump *d, json_t **ret_result, struct err *e)
     if (rc == 0)
         rc = dump_all(d, p, &databases, e);
     if (rc == 0)
-        *ret_result = outputs_result(d->outputs);
+        rc = outputs_finish(d->outputs, ret_result, e);
     pg_close(p);
     strlist_deinit(&databases);
     strlist_deinit(&skipped);

@@ -1,4 +1,4 @@
-/* ls.c — the ls verb: what a set holds. Members of tars one by one; a dump or a command's output is
+/* ls.c — the ls verb: what a set holds. The members of trees one by one; a dump or a command's output is
  * one entry. A result has to fit into one message: what is too much is counted, not listed, and
  * "source" and "path" narrow it down. */
 #include <string.h>
@@ -59,7 +59,7 @@ static bool is_wanted(const struct listing *l, const char *path)
 }
 
 static int list_members(struct listing *l, const char *source, struct tree_untar *tar,
-                        struct artifact_reader *reader, uint64_t total, struct err *e)
+                        struct set_artifact *content, uint64_t total, struct err *e)
 {
     struct tree_untar_member m;
     char when[32];
@@ -68,7 +68,7 @@ static int list_members(struct listing *l, const char *source, struct tree_untar
     while ((rc = tree_untar_next(tar, &m, e)) == 0) {
         if (worker_cancelled(l->worker))
             return err_set(e, ERR_CANCELLED, "cancelled");
-        worker_progress(l->worker, "list", artifact_read_stored(reader), total);
+        worker_progress(l->worker, "list", set_artifact_done(content), total);
         if (m.path[0] != '\0' && is_wanted(l, m.path))
             add(l, source, m.path, type_of(&m), (uint64_t)m.size,
                 json_string(clock_iso8601((struct wall){m.mtime_s * 1000000}, when)));
@@ -79,17 +79,79 @@ static int list_members(struct listing *l, const char *source, struct tree_untar
 static int list_tar(struct listing *l, struct set_reader *set, const struct manifest_artifact *a,
                     struct err *e)
 {
-    struct artifact_source src = set_reader_source(set, a);
-    struct artifact_reader *reader = NULL;
+    struct set_artifact *content = NULL;
     struct tree_untar *tar = NULL;
 
-    int rc = artifact_open(&reader, &src, e);
+    int rc = set_artifact_open(set, a, NULL, &content, e);
     if (rc == 0)
-        rc = tree_untar_open(&tar, set_reader_read, reader, e);
+        rc = tree_untar_open(&tar, set_artifact_read, content, e);
     if (rc == 0)
-        rc = list_members(l, a->source, tar, reader, a->stored_bytes, e);
+        rc = list_members(l, a->source, tar, content, set_artifact_size(a), e);
     tree_untar_free(tar);
-    artifact_close(reader);
+    set_artifact_close(content);
+    return rc < 0 ? err_wrap(e, "source \"%s\"", a->source) : 0;
+}
+
+static const char *type_of_entry(char type)
+{
+    switch (type) {
+    case 'f':
+        return "file";
+    case 'd':
+        return "folder";
+    case 'l':
+        return "symlink";
+    case 'h':
+        return "hardlink";
+    case 'p':
+        return "fifo";
+    default:
+        return "device";
+    }
+}
+
+static void add_entry(struct listing *l, const char *source, const struct list_entry *x)
+{
+    const struct wall mtime = {x->mtime_s * 1000000};
+    char when[32];
+
+    if (x->path[0] != '\0' && is_wanted(l, x->path))
+        add(l, source, x->path, type_of_entry(x->type), x->size,
+            json_string(clock_iso8601(mtime, when)));
+}
+
+/* A repository keeps the list of a tree apart from its content, which is not read. */
+static int list_entries(struct listing *l, const char *source, struct list_reader *entries,
+                        struct err *e)
+{
+    struct list_record record;
+    uint64_t done = 0;
+    int rc;
+
+    while ((rc = list_reader_next(entries, &record, e)) == 0) {
+        if (worker_cancelled(l->worker))
+            return err_set(e, ERR_CANCELLED, "cancelled");
+        worker_progress(l->worker, "list", ++done, 0);
+        if (record.type == LIST_ENTRY)
+            add_entry(l, source, &record.entry);
+    }
+    return rc < 0 ? -1 : 0;
+}
+
+static int list_tree(struct listing *l, struct set_reader *set, const struct manifest_artifact *a,
+                     struct err *e)
+{
+    _cleanup_free_ struct chunk_ref *list = NULL;
+    struct list_reader *entries = NULL;
+
+    if (a->list.count == 0)
+        return list_tar(l, set, a, e);
+    int rc = repo_list_parse(&a->list, &list, e);
+    if (rc == 0)
+        rc = list_reader_open(set->repo.fetcher, list, a->list.count, &entries, e);
+    if (rc == 0)
+        rc = list_entries(l, a->source, entries, e);
+    list_reader_close(entries);
     return rc < 0 ? err_wrap(e, "source \"%s\"", a->source) : 0;
 }
 
@@ -103,8 +165,8 @@ static int list_set(struct listing *l, struct set_reader *set, const char *sourc
         const struct manifest_artifact *a = &m->artifacts[i];
         if (source != NULL && !str_equal(a->source, source))
             continue;
-        if (str_equal(a->kind, "tar")) {
-            if (list_tar(l, set, a, e) < 0)
+        if (manifest_artifact_is_tree(a)) {
+            if (list_tree(l, set, a, e) < 0)
                 return -1;
             continue;
         }

@@ -4,17 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/worker/destination.h"
+#include "daemon/worker/outputs_parts.h"
+#include "lib/base/mem.h"
 
 enum { PROBLEMS_MAX = 100, THREADS_MAX = 64 };
-
-struct output { /* one destination */
-    struct destination to;
-    char *name;
-    bool open, failed;
-    struct err error;
-    json_t *artifacts;
-};
 
 struct outputs {
     struct worker *worker;
@@ -22,21 +15,39 @@ struct outputs {
     int threads;
     struct output *all;
     size_t count;
-    struct artifact_target *targets; /* of the writer that is open */
-    size_t *target_output;           /* its targets' places in all */
-    size_t target_count;
+    struct plain_side *plain;
+    struct repo_side **repos; /* one for each repository */
+    size_t repo_count;
+    struct output_artifact artifact; /* that is open; kind NULL: none */
+    uint64_t artifact_bytes;
+    const char *step; /* of a tree */
     struct strlist problems;
     size_t problem_count;
     bool not_whole;
     uint64_t raw_bytes, files;
 };
 
-static void fail_output(struct outputs *o, struct output *out, const struct err *why)
+void output_fail(struct worker *w, struct output *out, const struct err *why)
 {
     out->failed = true;
     out->error = *why;
-    worker_log(o->worker, WORKER_WARNING, "destination \"%s\": %s", out->name, why->text);
+    worker_log(w, WORKER_WARNING, "destination \"%s\": %s", out->name, why->text);
 }
+
+void output_note(struct output *out, const struct output_artifact *about,
+                 const struct manifest_artifact *a)
+{
+    struct manifest_artifact whole = *a;
+
+    whole.source = (char *)about->source;
+    whole.source_type = (char *)about->type;
+    whole.kind = (char *)about->kind;
+    whole.database = (char *)about->database;
+    whole.details = about->details;
+    (void)json_array_append_new(out->artifacts, manifest_artifact_to_json(&whole));
+}
+
+/* --- opening --- */
 
 static int open_one(struct outputs *o, struct output *out, const json_t *store, struct err *e)
 {
@@ -57,8 +68,34 @@ static int open_one(struct outputs *o, struct output *out, const json_t *store, 
             *e = why;
         return -1;
     }
-    fail_output(o, out, &why);
+    output_fail(o->worker, out, &why);
     return 0;
+}
+
+static struct repo_side *side_of(struct outputs *o, const char *repository, const json_t *tracking)
+{
+    for (size_t i = 0; i < o->repo_count; i++)
+        if (str_equal(repo_side_name(o->repos[i]), repository))
+            return o->repos[i];
+    o->repos = mem_resize_array(o->repos, o->repo_count + 1, sizeof(struct repo_side *));
+    return o->repos[o->repo_count++] =
+               repo_side_new(o->worker, repository, strchr(o->prefix, '/') + 1,
+                             json_object_get(tracking, repository), o->threads);
+}
+
+static void open_sides(struct outputs *o, const json_t *tracking)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        struct output *out = &o->all[i];
+        if (out->failed)
+            continue;
+        if (out->to.repository)
+            repo_side_add(side_of(o, out->to.repository_name, tracking), out);
+        else
+            plain_side_add(o->plain, out);
+    }
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_open(o->repos[i]);
 }
 
 /* The first failure becomes the verb's when no destination is left. */
@@ -92,15 +129,13 @@ static int read_job(struct outputs *o, const json_t *job, struct err *e)
     o->type = mem_strdup(type);
     o->prefix = mem_printf("%s/%s", name, id);
     o->threads = (int)threads;
+    o->plain = plain_side_new(o->worker, o->prefix, o->threads);
     o->count = json_array_size(stores);
-    o->all = mem_resize_array(NULL, o->count + 1, sizeof(*o->all));
-    o->targets = mem_resize_array(NULL, o->count + 1, sizeof(*o->targets));
-    o->target_output = mem_resize_array(NULL, o->count + 1, sizeof(*o->target_output));
-    for (size_t i = 0; i < o->count; i++)
-        o->all[i] = (struct output){0};
+    o->all = mem_alloc(o->count * sizeof(*o->all));
     for (size_t i = 0; i < o->count; i++)
         if (open_one(o, &o->all[i], json_array_get(stores, i), e) < 0)
             return -1;
+    open_sides(o, json_object_get(job, "tracking"));
     return check_any_left(o, e);
 }
 
@@ -122,74 +157,157 @@ const char *outputs_source(const struct outputs *o)
     return o->source;
 }
 
-int outputs_begin(struct outputs *o, const char *file, struct artifact_writer **ret, struct err *e)
-{
-    _cleanup_free_ char *base = mem_printf("%s/%s", o->source, file);
+/* --- one artifact --- */
 
-    o->target_count = 0;
+static void begin(struct outputs *o, const char *kind, const char *database)
+{
+    o->artifact = (struct output_artifact){
+        .source = o->source, .type = o->type, .kind = kind, .database = database};
+    o->artifact_bytes = 0;
+    plain_side_begin(o->plain, &o->artifact);
+}
+
+int outputs_begin(struct outputs *o, const struct output_about *about, struct err *e)
+{
+    begin(o, about->kind, about->database);
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_begin(o->repos[i], &o->artifact);
+    return check_any_left(o, e);
+}
+
+int outputs_write(struct outputs *o, const void *data, size_t len, struct err *e)
+{
+    o->artifact_bytes += len;
+    plain_side_write(o->plain, data, len);
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_write(o->repos[i], data, len);
+    return check_any_left(o, e);
+}
+
+uint64_t outputs_raw_bytes(const struct outputs *o)
+{
+    return o->artifact_bytes;
+}
+
+/* A file need not be read if every destination knows it; a tar has to hold it. All repositories are
+ * asked, since each goes along with the walk. */
+static int on_known(void *arg, const char *path, const struct stat *st, struct err *e)
+{
+    struct outputs *o = arg;
+    bool known = !plain_side_alive(o->plain);
+
+    (void)e;
+    for (size_t i = 0; i < o->repo_count; i++)
+        if (repo_side_alive(o->repos[i]) && !repo_side_known(o->repos[i], path, st))
+            known = false;
+    return known;
+}
+
+static int on_member(void *arg, const struct tree_member *m, struct err *e)
+{
+    struct outputs *o = arg;
+
+    plain_side_member(o->plain, m);
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_member(o->repos[i], m);
+    return check_any_left(o, e);
+}
+
+static int on_data(void *arg, const void *data, size_t len, struct err *e)
+{
+    struct outputs *o = arg;
+
+    plain_side_data(o->plain, data, len);
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_data(o->repos[i], data, len);
+    return check_any_left(o, e);
+}
+
+static int on_progress(void *arg, const char *path, uint64_t bytes, struct err *e)
+{
+    struct outputs *o = arg;
+
+    (void)path;
+    if (worker_cancelled(o->worker))
+        return err_set(e, ERR_CANCELLED, "cancelled");
+    worker_progress(o->worker, o->step, bytes, 0);
+    return 0;
+}
+
+static void on_spoiled(void *arg, const char *path)
+{
+    struct outputs *o = arg;
+
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_spoiled(o->repos[i], path);
+}
+
+static void on_problem(void *arg, const char *text)
+{
+    outputs_problem(arg, "%s", text);
+}
+
+static void on_note(void *arg, const char *text)
+{
+    outputs_note(arg, "%s", text);
+}
+
+int outputs_begin_tree(struct outputs *o, const struct tree_read_spec *spec, const char *step,
+                       struct tree_visitor *ret, struct err *e)
+{
+    *ret = (struct tree_visitor){.arg = o,
+                                 .known = o->repo_count > 0 ? on_known : NULL,
+                                 .member = on_member,
+                                 .data = on_data,
+                                 .progress = on_progress,
+                                 .spoiled = on_spoiled,
+                                 .problem = on_problem,
+                                 .note = on_note};
+    o->step = step;
+    begin(o, "tree", NULL);
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_begin_tree(o->repos[i], &o->artifact, spec, ret);
+    return check_any_left(o, e);
+}
+
+/* What the artifact that ended is called at a destination that is alive. */
+static uint64_t raw_bytes_of_last(const struct outputs *o)
+{
+    int64_t most = 0;
+
     for (size_t i = 0; i < o->count; i++) {
-        struct destination *d = &o->all[i].to;
-        if (o->all[i].failed)
-            continue;
-        o->target_output[o->target_count] = i;
-        o->targets[o->target_count++] =
-            (struct artifact_target){.store = d->store,
-                                     .set_prefix = o->prefix,
-                                     .codec = {.gzip = d->gzip,
-                                               .level = d->level,
-                                               .key = d->key.text != NULL ? &d->key : NULL},
-                                     .volume_bytes = d->volume_bytes,
-                                     .may_lag = d->remote};
+        const json_t *list = o->all[i].artifacts;
+        size_t count = o->all[i].failed ? 0 : json_array_size(list);
+        int64_t raw =
+            count == 0 ? 0 : json_opt_i64(json_array_get(list, count - 1), "raw_bytes", 0);
+        most = raw > most ? raw : most;
     }
-    if (check_any_left(o, e) < 0)
-        return -1;
-    return artifact_create(ret, base, o->targets, o->target_count, o->threads, e);
+    return (uint64_t)most;
 }
 
-static void note_artifact(struct outputs *o, struct output *out, struct artifact_result *r,
-                          const struct output_about *about, uint64_t raw_bytes)
+int outputs_end(struct outputs *o, json_t *details, struct err *e)
 {
-    struct manifest_artifact a = {
-        .source = o->source,
-        .source_type = o->type,
-        .kind = (char *)about->kind,
-        .database = (char *)about->database,
-        .volumes = r->volumes,
-        .volume_count = r->volume_count,
-        .segments = r->segments,
-        .raw_bytes = raw_bytes,
-        .stored_bytes = r->stored_bytes,
-        .gzip = out->to.gzip,
-        .encrypted = out->to.key.text != NULL,
-        .details = about->details,
-    };
-
-    (void)json_array_append_new(out->artifacts, manifest_artifact_to_json(&a));
+    o->artifact.details = details;
+    plain_side_end(o->plain, &o->artifact);
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_end(o->repos[i], &o->artifact);
+    o->raw_bytes += raw_bytes_of_last(o);
+    o->artifact = (struct output_artifact){0};
+    json_decref(details);
+    return check_any_left(o, e);
 }
 
-int outputs_end(struct outputs *o, struct artifact_writer *writer, const struct output_about *about,
-                struct err *e)
+void outputs_abort(struct outputs *o)
 {
-    struct artifact_result *results = mem_resize_array(NULL, o->target_count + 1, sizeof(*results));
-    uint64_t raw_bytes = artifact_raw_bytes(writer);
-
-    for (size_t i = 0; i < o->target_count; i++)
-        results[i] = (struct artifact_result){0};
-    int rc = artifact_finish(writer, results, e);
-    for (size_t i = 0; i < o->target_count; i++) {
-        struct output *out = &o->all[o->target_output[i]];
-        if (results[i].failed)
-            fail_output(o, out, &results[i].error);
-        else if (rc == 0)
-            note_artifact(o, out, &results[i], about, raw_bytes);
-        artifact_result_deinit(&results[i]);
-    }
-    if (rc == 0)
-        o->raw_bytes += raw_bytes;
-    free(results);
-    json_decref(about->details);
-    return rc;
+    if (o->artifact.kind == NULL)
+        return;
+    plain_side_abort(o->plain);
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_abort(o->repos[i]);
+    o->artifact = (struct output_artifact){0};
 }
+
+/* --- what is told of it --- */
 
 static void add_problem(struct outputs *o, const char *text)
 {
@@ -238,7 +356,7 @@ static json_t *one_result(const struct output *out)
     return r;
 }
 
-json_t *outputs_result(const struct outputs *o)
+static json_t *make_result(const struct outputs *o, json_t *tracking)
 {
     json_t *destinations = json_array(), *problems = json_from_strings(&o->problems);
 
@@ -248,15 +366,36 @@ json_t *outputs_result(const struct outputs *o)
         _cleanup_free_ char *more = mem_printf("and %zu more", o->problem_count - PROBLEMS_MAX);
         (void)json_array_append_new(problems, json_string(more));
     }
-    return json_pack("{s:o, s:b, s:o, s:I, s:I}", "destinations", destinations, "whole",
+    return json_pack("{s:o, s:b, s:o, s:I, s:I, s:o}", "destinations", destinations, "whole",
                      !o->not_whole, "problems", problems, "raw_bytes", (json_int_t)o->raw_bytes,
-                     "files", (json_int_t)o->files);
+                     "files", (json_int_t)o->files, "tracking", tracking);
+}
+
+int outputs_finish(struct outputs *o, json_t **ret_result, struct err *e)
+{
+    _cleanup_json_ json_t *tracking = json_object();
+
+    for (size_t i = 0; i < o->repo_count; i++) {
+        int64_t number = 0;
+        worker_progress(o->worker, "store the index", 0, 0);
+        repo_side_finish(o->repos[i], &number);
+        if (number > 0)
+            (void)json_object_set_new(tracking, repo_side_name(o->repos[i]), json_integer(number));
+    }
+    if (check_any_left(o, e) < 0)
+        return -1;
+    *ret_result = make_result(o, TAKE(tracking));
+    return 0;
 }
 
 void outputs_free(struct outputs *o)
 {
     if (o == NULL)
         return;
+    for (size_t i = 0; i < o->repo_count; i++)
+        repo_side_free(o->repos[i]);
+    free(o->repos);
+    plain_side_free(o->plain);
     for (size_t i = 0; i < o->count; i++) {
         struct output *out = &o->all[i];
         if (out->open)
@@ -265,8 +404,6 @@ void outputs_free(struct outputs *o)
         free(out->name);
     }
     free(o->all);
-    free(o->targets);
-    free(o->target_output);
     strlist_deinit(&o->problems);
     free(o->source);
     free(o->type);

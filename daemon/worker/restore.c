@@ -77,21 +77,34 @@ static bool on_verified(void *arg, uint64_t stored_bytes)
     return !worker_cancelled(v->worker);
 }
 
+/* Every piece of a repository is checked as it comes, and what was staged is put in place only when
+ * all of it came: to read it twice is for what cannot be taken back. */
+static bool must_verify_before(const struct restore *r)
+{
+    if (!r->set.from.repository || r->plan.stop.count > 0 || r->plan.replace)
+        return true;
+    for (size_t i = 0; i < r->plan.count; i++)
+        if (r->plan.items[i].kind == RESTORE_KIND_COMMAND)
+            return true;
+    return false;
+}
+
 static int verify_all(struct restore *r, struct err *e)
 {
     struct verifying v = {.worker = r->worker};
 
+    if (!must_verify_before(r))
+        return 0;
     for (size_t i = 0; i < r->plan.count; i++)
-        v.total += r->plan.items[i].artifact->stored_bytes;
+        v.total += set_artifact_size(r->plan.items[i].artifact);
     for (size_t i = 0; i < r->plan.count; i++) {
         const struct manifest_artifact *a = r->plan.items[i].artifact;
-        struct artifact_source src = set_reader_source(&r->set, a);
         if (worker_cancelled(r->worker))
             return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
-        if (artifact_verify(&src, on_verified, &v, e) < 0)
+        if (set_artifact_verify(&r->set, a, on_verified, &v, e) < 0)
             return err_wrap(e, "set %s, source \"%s\": nothing was changed", r->set.prefix,
                             a->source);
-        v.before += a->stored_bytes;
+        v.before += set_artifact_size(a);
     }
     return 0;
 }
@@ -118,16 +131,15 @@ static int stage_all(struct restore *r, struct err *e)
 {
     for (size_t i = 0; i < r->plan.count; i++) {
         struct restore_item *item = &r->plan.items[i];
-        struct artifact_source src = set_reader_source(&r->set, item->artifact);
-        struct artifact_reader *reader = NULL;
+        struct set_artifact *content = NULL;
         struct pump *pump = NULL;
-        int rc = artifact_open(&reader, &src, e);
+        int rc = set_artifact_open(&r->set, item->artifact, NULL, &content, e);
         if (rc == 0) {
-            pump = pump_new(set_reader_read, reader);
+            pump = pump_new(set_artifact_read, content);
             rc = restore_item_stage(item, pump_read, pump, e);
         }
         pump_free(pump);
-        artifact_close(reader);
+        set_artifact_close(content);
         if (rc < 0)
             return err_wrap(e, "restore %s", item->artifact->source);
     }

@@ -77,7 +77,7 @@ int restore_file_plan(const struct restore_request *q, struct restore_step *step
     struct restore_file *f;
     char size[16];
 
-    if (a->volume_count == 0)
+    if (a->volume_count == 0 && a->list.count == 0)
         return err_set(e, ERR_DAMAGED, "the manifest names no volume of source \"%s\"", a->source);
     if (remove_leftovers(q->worker, q->target, step, e) < 0 ||
         (step->refusal == NULL && restore_step_check_empty(q->worker, step, q->target, e) < 0))

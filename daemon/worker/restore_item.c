@@ -27,7 +27,7 @@ void restore_step_deinit(struct restore_step *s)
 
 enum restore_kind restore_item_kind(const struct manifest_artifact *a, enum restore_mode mode)
 {
-    if (str_equal(a->kind, "tar"))
+    if (manifest_artifact_is_tree(a))
         return RESTORE_KIND_TREE;
     if (mode == RESTORE_TARGET)
         return RESTORE_KIND_FILE;

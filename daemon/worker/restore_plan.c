@@ -80,7 +80,7 @@ static const json_t *configured_source(const struct restore_plan *p, const char 
  * databases that belong to them, those before the files that their rows point to. */
 static int rank(const struct manifest_artifact *a)
 {
-    if (str_equal(a->kind, "tar"))
+    if (manifest_artifact_is_tree(a))
         return a->raw_bytes <= SMALL_TREE || json_opt_bool(a->details, "single", false) ? 0 : 3;
     return str_equal(a->kind, "globals") ? 1 : 2;
 }

@@ -1,7 +1,7 @@
 /* scan.c — the verb that lists what a destination holds, and sweeps what was never committed. */
 #include <string.h>
 
-#include "daemon/worker/destination.h"
+#include "daemon/worker/scan_repository.h"
 #include "daemon/worker/set_describe.h"
 #include "daemon/worker/worker.h"
 #include "lib/base/mem.h"
@@ -17,6 +17,8 @@ struct scan {
     struct strlist in_progress; /* "JOB/ID" */
     int64_t sweep_age_s;        /* 0: sweep nothing */
     json_t *sets, *damaged;
+    json_t *heads; /* of a repository, or NULL */
+    bool recovery_slot;
     size_t swept;
 };
 
@@ -192,17 +194,37 @@ static int find_marker(struct scan *s, struct err *e)
     return 0;
 }
 
+static int list_plain(struct scan *s, struct err *e)
+{
+    if (s->jobs.count == 0 && set_list_jobs(s->destination.store, &s->jobs, e) < 0)
+        return -1;
+    for (size_t i = 0; i < s->jobs.count; i++)
+        if (scan_job(s, s->jobs.items[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+static int list_repository(struct scan *s, struct err *e)
+{
+    struct scan_repository scan = {.jobs = &s->jobs, .ids = &s->ids, .sets = s->sets};
+
+    for (size_t i = 0; i < s->jobs.count; i++)
+        (void)json_object_set_new(s->sets, s->jobs.items[i], json_array());
+    if (scan_repository(&s->destination, &scan, e) < 0)
+        return -1;
+    s->heads = scan.heads;
+    s->recovery_slot = scan.recovery_slot;
+    return 0;
+}
+
 static int scan_all(struct scan *s, struct err *e)
 {
     size_t removed = 0;
 
     if (find_marker(s, e) < 0)
         return -1;
-    if (s->jobs.count == 0 && set_list_jobs(s->destination.store, &s->jobs, e) < 0)
+    if ((s->destination.repository ? list_repository(s, e) : list_plain(s, e)) < 0)
         return -1;
-    for (size_t i = 0; i < s->jobs.count; i++)
-        if (scan_job(s, s->jobs.items[i], e) < 0)
-            return -1;
     if (s->sweep_age_s > 0 && store_sweep(s->destination.store, s->sweep_age_s, &removed, e) < 0)
         return -1;
     s->swept += removed;
@@ -224,6 +246,11 @@ int verb_scan(struct worker *w, const json_t *job, json_t **ret_result, struct e
             json_pack("{s:s,s:O,s:O,s:I,s:I,s:I}", "marker_id", s.marker.id, "sets", s.sets,
                       "damaged", s.damaged, "swept", (json_int_t)s.swept, "total_bytes",
                       (json_int_t)space.total_bytes, "free_bytes", (json_int_t)space.free_bytes);
+    if (rc == 0 && s.heads != NULL) {
+        (void)json_object_set(*ret_result, "heads", s.heads);
+        (void)json_object_set_new(*ret_result, "recovery_slot", json_boolean(s.recovery_slot));
+    }
+    json_decref(s.heads);
     json_decref(s.sets);
     json_decref(s.damaged);
     strlist_deinit(&s.jobs);

@@ -2,28 +2,37 @@
 
 #include <string.h>
 
+enum { CHUNK = 1 << 20 };
+
+static int read_repository(struct set_reader *r, struct err *e)
+{
+    struct repository_set set;
+
+    if (repo_open(&r->from, &r->repo, e) < 0 || repo_fetcher(r->worker, &r->repo, e) < 0 ||
+        repository_find_set(r->repo.repository, r->job, r->id, &set, e) < 0)
+        return -1;
+    return repo_manifest(&r->repo, &set, &r->manifest, e);
+}
+
 int set_reader_open(struct worker *w, const json_t *job, struct set_reader *ret, struct err *e)
 {
-    *ret = (struct set_reader){0};
+    *ret = (struct set_reader){.worker = w};
     if (destination_open_set(job, &ret->from, &ret->job, &ret->id, e) < 0)
         return -1;
     store_stop_reads(ret->from.store, worker_is_stopped, w);
     ret->prefix = mem_printf("%s/%s", ret->job, ret->id);
-    if (keyring_read(ret->from.ring, ret->from.store, ret->job, ret->id, NULL, &ret->manifest,
-                     &ret->key, NULL, e) == 0)
+    if ((ret->from.repository ? read_repository(ret, e)
+                              : keyring_read(ret->from.ring, ret->from.store, ret->job, ret->id,
+                                             NULL, &ret->manifest, &ret->key, NULL, e)) == 0)
         return 0;
     set_reader_close(ret);
     return -1;
 }
 
-struct artifact_source set_reader_source(struct set_reader *r, const struct manifest_artifact *a)
-{
-    return manifest_artifact_source(a, r->from.store, r->prefix, r->key);
-}
-
 void set_reader_close(struct set_reader *r)
 {
     manifest_deinit(&r->manifest);
+    repo_close(&r->repo);
     destination_close(&r->from);
     free(r->job);
     free(r->id);
@@ -31,9 +40,94 @@ void set_reader_close(struct set_reader *r)
     *r = (struct set_reader){0};
 }
 
-int set_reader_read(void *artifact_reader, void *data, size_t len, size_t *ret_len, struct err *e)
+/* --- artifacts --- */
+
+struct set_artifact { /* one of the two */
+    struct artifact_reader *stored;
+    struct fetch_artifact *listed;
+};
+
+static int open_listed(struct set_reader *r, const struct manifest_artifact *a,
+                       const struct strlist *only, struct fetch_artifact **ret, struct err *e)
 {
-    return artifact_read(artifact_reader, data, len, ret_len, e);
+    _cleanup_free_ struct chunk_ref *list = NULL;
+
+    if (repo_list_parse(&a->list, &list, e) < 0)
+        return -1;
+    return fetch_artifact_open(r->repo.fetcher, list, a->list.count, manifest_artifact_is_tree(a),
+                               only, ret, e);
+}
+
+int set_artifact_open(struct set_reader *r, const struct manifest_artifact *a,
+                      const struct strlist *only, struct set_artifact **ret, struct err *e)
+{
+    _cleanup_free_ struct set_artifact *x = mem_alloc(sizeof(*x));
+    const struct artifact_source src =
+        manifest_artifact_source(a, r->from.store, r->prefix, r->key);
+
+    if ((r->from.repository ? open_listed(r, a, only, &x->listed, e)
+                            : artifact_open(&x->stored, &src, e)) < 0)
+        return -1;
+    *ret = TAKE(x);
+    return 0;
+}
+
+int set_artifact_read(void *set_artifact, void *data, size_t len, size_t *ret_len, struct err *e)
+{
+    struct set_artifact *x = set_artifact;
+
+    return x->listed != NULL ? fetch_artifact_read(x->listed, data, len, ret_len, e)
+                             : artifact_read(x->stored, data, len, ret_len, e);
+}
+
+uint64_t set_artifact_done(const struct set_artifact *x)
+{
+    return x->listed != NULL ? fetch_artifact_done(x->listed) : artifact_read_stored(x->stored);
+}
+
+void set_artifact_close(struct set_artifact *x)
+{
+    if (x == NULL)
+        return;
+    fetch_artifact_close(x->listed);
+    artifact_close(x->stored);
+    free(x);
+}
+
+uint64_t set_artifact_size(const struct manifest_artifact *a)
+{
+    return a->list.count > 0 ? a->raw_bytes : a->stored_bytes;
+}
+
+static int read_through(struct set_artifact *x, artifact_progress_cb *progress, void *arg,
+                        struct err *e)
+{
+    _cleanup_free_ uint8_t *chunk = mem_alloc(CHUNK);
+    size_t len = 1;
+
+    while (len > 0) {
+        if (set_artifact_read(x, chunk, CHUNK, &len, e) < 0)
+            return -1;
+        if (!progress(arg, set_artifact_done(x)))
+            return err_set(e, ERR_CANCELLED, "cancelled");
+    }
+    return 0;
+}
+
+int set_artifact_verify(struct set_reader *r, const struct manifest_artifact *a,
+                        artifact_progress_cb *progress, void *arg, struct err *e)
+{
+    const struct artifact_source src =
+        manifest_artifact_source(a, r->from.store, r->prefix, r->key);
+    struct set_artifact *x;
+
+    if (!r->from.repository)
+        return artifact_verify(&src, progress, arg, e);
+    if (set_artifact_open(r, a, NULL, &x, e) < 0)
+        return -1;
+    int rc = read_through(x, progress, arg, e);
+    set_artifact_close(x);
+    return rc;
 }
 
 int set_reader_check_source(const struct manifest *m, const char *source, struct err *e)

@@ -13,7 +13,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-#include "lib/tree/tree_archive.h"
+#include "tests/unit/tree/tree_archive.h"
 #include "lib/tree/tree_extract.h"
 #include "tests/lib/test.h"
 

@@ -1,0 +1,240 @@
+/* commit_repository.c — a set in a repository: its manifest is a chunk, its record in the writer's
+ * log is the commit, and the replicas get both byte for byte.
+ *
+ * The happy path is: claim every replica, the one that holds most goes first, the manifest is added
+ * to all that hold as much, the record is appended there and carried to the others. Failure modes: a
+ * replica that is away or lacks a source gets the set by a later copy; another installation holds
+ * the writer's role (ERR_FOREIGN), or the log is not what was seen before (ERR_TAMPERED). */
+#include <string.h>
+
+#include "daemon/worker/commit.h"
+#include "daemon/worker/repo.h"
+#include "daemon/worker/set_describe.h"
+#include "lib/base/mem.h"
+#include "lib/repository/add.h"
+
+struct replica {
+    const json_t *store;
+    struct destination to;
+    struct marker marker;
+    size_t sources; /* that it holds something of */
+    bool failed;
+    struct err error;
+};
+
+struct group {
+    struct worker *worker;
+    const struct commit *commit;
+    struct replica *all;
+    size_t count;
+    struct replica *first; /* holds most */
+    struct repo repo;      /* there */
+    struct manifest manifest;
+    uint64_t stored_bytes;
+};
+
+static void fail(struct replica *r, const struct err *why)
+{
+    r->failed = true;
+    r->error = *why;
+}
+
+static size_t count_sources(const struct commit *c, const char *destination)
+{
+    const json_t *source;
+    size_t i, count = 0;
+
+    json_array_foreach(c->sources, i, source) count +=
+        json_array_size(json_object_get(json_object_get(source, "artifacts"), destination)) > 0;
+    return count;
+}
+
+static void open_all(struct group *g, const char *repository)
+{
+    const json_t *store;
+    struct err why = {0};
+    size_t i;
+
+    g->all = mem_alloc(json_array_size(g->commit->stores) * sizeof(*g->all));
+    json_array_foreach(g->commit->stores, i, store)
+    {
+        if (!str_equal(json_opt_string(store, "repository", NULL), repository))
+            continue;
+        struct replica *r = &g->all[g->count++];
+        r->store = store;
+        r->sources = count_sources(g->commit, json_opt_string(store, "destination", ""));
+        if (destination_open(store, &r->to, &why) < 0 ||
+            destination_claim(&r->to, &r->marker, &why) < 0)
+            fail(r, &why);
+        else if (g->first == NULL || r->sources > g->first->sources)
+            g->first = r;
+    }
+}
+
+/* A set exists at a replica once everything that it names is there. */
+static void drop_those_that_lack(struct group *g)
+{
+    struct err why = {0};
+
+    for (size_t i = 0; i < g->count; i++) {
+        if (g->all[i].failed || g->all[i].sources == g->first->sources)
+            continue;
+        (void)err_set(&why, ERR_SOURCE, "not every source could be stored here: a copy brings it");
+        fail(&g->all[i], &why);
+    }
+}
+
+static int make_manifest(struct group *g, struct err *e)
+{
+    struct manifest *m = &g->manifest;
+    const struct repository *r = g->repo.repository;
+
+    m->repository = true;
+    m->readback = mem_strdup(store_readback(g->first->to.store));
+    memcpy(m->destination_id, r->id, sizeof(m->destination_id));
+    if (commit_fill(g->commit, g->first->to.name, m, e) < 0)
+        return -1;
+    for (size_t i = 0; i < m->artifact_count; i++)
+        g->stored_bytes += m->artifacts[i].stored_bytes;
+    return 0;
+}
+
+static int write_manifest(const struct manifest *m, struct buf *out, struct err *e)
+{
+    _cleanup_json_ json_t *o = manifest_to_json(m);
+    struct manifest check;
+
+    /* what could not be read again must not be called a set */
+    if (manifest_from_json(o, &check, e) < 0)
+        return err_wrap(e, "the manifest would not be valid");
+    manifest_deinit(&check);
+    return json_write(o, out, e);
+}
+
+static int add_manifest(struct group *g, struct adder_replica *replicas, size_t count,
+                        struct chunk_ref *ret, struct err *e)
+{
+    struct buf bytes = BUF_INIT(MANIFEST_MAX);
+    struct adder *adder = NULL;
+    uint64_t new_bytes;
+
+    int rc = write_manifest(&g->manifest, &bytes, e);
+    if (rc == 0)
+        rc = repo_index_for_adding(g->worker, &g->repo, e);
+    if (rc == 0)
+        rc = adder_open(&adder, g->repo.repository, g->repo.index, replicas, count, 1, e);
+    if (rc == 0)
+        rc = adder_chunk(adder, CHUNK_SET, bytes.data, bytes.len, ret, e);
+    if (rc == 0)
+        rc = adder_finish(TAKE(adder), &new_bytes, e);
+    adder_abort(adder);
+    buf_deinit(&bytes);
+    return rc;
+}
+
+/* With the manifest at every replica that is left. */
+static int store_manifest(struct group *g, struct chunk_ref *ret, struct err *e)
+{
+    _cleanup_free_ struct adder_replica *replicas = mem_alloc(g->count * sizeof(*replicas));
+    _cleanup_free_ struct replica **whose = mem_alloc(g->count * sizeof(struct replica *));
+    size_t count = 0;
+
+    for (size_t i = 0; i < g->count; i++)
+        if (!g->all[i].failed) {
+            whose[count] = &g->all[i];
+            replicas[count++].store = g->all[i].to.store;
+        }
+    int rc = add_manifest(g, replicas, count, ret, e);
+    for (size_t i = 0; i < count; i++)
+        if (replicas[i].failed)
+            fail(whose[i], &replicas[i].error);
+    if (rc == 0 && g->first->failed) /* its log is the one that is appended to */
+        return err_set(e, g->first->error.code, "%s", g->first->error.text);
+    return rc;
+}
+
+static json_t *describe(const struct manifest *m)
+{
+    static const char *const elsewhere[] = {"id",         "sequence", "pinned", "pin_until",
+                                            "pin_reason", "accepted", "key_id"};
+    const struct marks none = {0};
+    json_t *o = set_describe(m, &none);
+
+    for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
+        (void)json_object_del(o, elsewhere[i]);
+    (void)json_object_set_new(o, "readback", json_string(m->readback));
+    return o;
+}
+
+static int append_record(struct group *g, const struct chunk_ref *manifest, struct err *e)
+{
+    const struct commit *c = g->commit;
+    _cleanup_free_ char *reference = chunk_ref_text(manifest);
+    struct repo_author author;
+    struct log_head head;
+
+    if (repo_author(&g->first->to, &author, e) < 0)
+        return -1;
+    return log_append(g->repo.repository->writer, &author.who, "set",
+                      json_pack("{s:s,s:s,s:I,s:s,s:o}", "job", c->job, "id", c->id, "sequence",
+                                (json_int_t)c->sequence, "manifest", reference, "describe",
+                                describe(&g->manifest)),
+                      &head, e);
+}
+
+static void carry_record(struct group *g)
+{
+    struct err why = {0};
+
+    for (size_t i = 0; i < g->count; i++) {
+        struct replica *r = &g->all[i];
+        if (r->failed || r == g->first)
+            continue;
+        int rc = log_replicate(g->repo.repository->writer, r->to.store, &why);
+        if (rc == 1)
+            (void)err_set(&why, ERR_NOT_FOUND,
+                          "this replica lacks earlier records of the log: a copy brings them");
+        if (rc != 0)
+            fail(r, &why);
+    }
+}
+
+static void commit_group(struct group *g)
+{
+    struct chunk_ref manifest;
+    struct err why = {0};
+
+    if (g->first == NULL)
+        return;
+    drop_those_that_lack(g);
+    if (repo_open_or_create(&g->first->to, &g->repo, &why) < 0 || make_manifest(g, &why) < 0 ||
+        store_manifest(g, &manifest, &why) < 0 || append_record(g, &manifest, &why) < 0) {
+        for (size_t i = 0; i < g->count; i++)
+            if (!g->all[i].failed)
+                fail(&g->all[i], &why);
+        return;
+    }
+    carry_record(g);
+}
+
+void commit_repository(struct worker *w, const struct commit *c, const char *repository,
+                       json_t *results)
+{
+    struct group g = {.worker = w, .commit = c};
+
+    open_all(&g, repository);
+    commit_group(&g);
+    for (size_t i = 0; i < g.count; i++) {
+        struct replica *r = &g.all[i];
+        (void)json_array_append_new(results,
+                                    commit_result(json_opt_string(r->store, "destination", ""),
+                                                  r->marker.id, r->failed ? 0 : g.stored_bytes,
+                                                  r->failed ? NULL : repo_heads(&g.repo),
+                                                  r->failed ? &r->error : NULL));
+    }
+    repo_close(&g.repo);
+    manifest_deinit(&g.manifest);
+    for (size_t i = 0; i < g.count; i++)
+        destination_close(&g.all[i].to);
+    free(g.all);
+}
