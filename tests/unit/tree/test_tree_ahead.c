@@ -145,6 +145,48 @@ TEST(few_descriptors)
     }
 }
 
+static int count_descriptors(void)
+{
+    return help_count("/proc/self/fd");
+}
+
+/* Wait until the helpers have gone as far as they will, then take away every descriptor that is not
+ * in use. */
+static int tighten(struct visit *v, const char *path)
+{
+    int before = -1, now = count_descriptors();
+
+    if (strcmp(path, "0") != 0 || v->count++ > 0)
+        return 0;
+    while (now != before) {
+        before = now;
+        (void)usleep(20000);
+        now = count_descriptors();
+    }
+    struct rlimit none = {(rlim_t)now - 1, 4096};
+    ASSERT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+        ; /* also those that are free in between */
+    ASSERT_EQ(errno, EMFILE);
+    return 0;
+}
+
+TEST(descriptors_run_out_on_the_way)
+{
+    _cleanup_free_ char *dir = help_path("tree");
+    struct rlimit few = {4096, 4096};
+    struct visit in_turn, v = {.helpers = 3, .meddle = tighten};
+    struct err e = {0};
+
+    fill(dir, 300, 3);
+    ASSERT(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    _cleanup_free_ char *expected = told(dir, 0, NULL, NULL, &in_turn);
+    ASSERT_OK(visit_tree(&v, dir, NULL, NULL, &e), e);
+    ASSERT_STR(visit_said(&v), expected);
+    ASSERT_EQ(v.count, 1);
+    buf_deinit(&v.said);
+}
+
 TEST(what_cannot_be_read_is_told_in_its_place)
 {
     _cleanup_free_ char *dir = help_path("tree");
