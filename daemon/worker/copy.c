@@ -189,9 +189,10 @@ static int open_both(const json_t *job, struct copy *c, struct err *e)
         json_get_object(job, "from", &from, e) < 0 || json_get_object(job, "to", &to, e) < 0)
         return -1;
     share_memory(from, to);
-    if (destination_open(from, &c->from, e) < 0 || destination_open(to, &c->to, e) < 0)
+    if (destination_open_for(c->worker, from, &c->from, e) < 0 ||
+        destination_open_for(c->worker, to, &c->to, e) < 0)
         return -1;
-    store_stop_reads(c->from.store, worker_is_stopped, c->worker);
+    store_stop_reads(c->to.store, NULL, NULL); /* what is being written there is put away first */
     c->step = mem_printf("copy to %s", c->to.name);
     return 0;
 }

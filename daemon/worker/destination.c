@@ -96,13 +96,22 @@ static int read_store(const json_t *o, struct destination *d, struct err *e)
     return strcmp(format, "any") == 0 ? probe_format(d, e) : 0;
 }
 
+int destination_open_for(struct worker *w, const json_t *store, struct destination *ret,
+                         struct err *e)
+{
+    *ret = (struct destination){.worker = w};
+    if (read_store(store, ret, e) < 0) {
+        destination_close(ret);
+        return -1;
+    }
+    if (w != NULL)
+        store_stop_reads(ret->store, worker_is_stopped, w);
+    return 0;
+}
+
 int destination_open(const json_t *store, struct destination *ret, struct err *e)
 {
-    *ret = (struct destination){0};
-    if (read_store(store, ret, e) == 0)
-        return 0;
-    destination_close(ret);
-    return -1;
+    return destination_open_for(NULL, store, ret, e);
 }
 
 static int open_file(const json_t *job, struct destination *d, char **ret_job, char **ret_id,
@@ -122,8 +131,8 @@ static int open_file(const json_t *job, struct destination *d, char **ret_job, c
     return 0;
 }
 
-int destination_open_set(const json_t *job, struct destination *ret, char **ret_job, char **ret_id,
-                         struct err *e)
+int destination_open_set(struct worker *w, const json_t *job, struct destination *ret,
+                         char **ret_job, char **ret_id, struct err *e)
 {
     json_t *store;
     const char *name, *id;
@@ -137,7 +146,7 @@ int destination_open_set(const json_t *job, struct destination *ret, char **ret_
         return -1;
     }
     if (json_get_object(job, "store", &store, e) < 0 || json_get_string(job, "job", &name, e) < 0 ||
-        json_get_string(job, "id", &id, e) < 0 || destination_open(store, ret, e) < 0)
+        json_get_string(job, "id", &id, e) < 0 || destination_open_for(w, store, ret, e) < 0)
         return -1;
     *ret_job = mem_strdup(name);
     *ret_id = mem_strdup(id);

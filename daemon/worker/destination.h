@@ -2,6 +2,7 @@
  * the secrets that open its sets. Shared by the verbs. */
 #pragma once
 
+#include "daemon/worker/worker.h"
 #include "lib/base/json.h"
 #include "lib/plain/keyring.h"
 #include "lib/plain/set_source.h"
@@ -10,7 +11,8 @@
 #include "lib/store/rate.h"
 
 struct destination {
-    char *name; /* as in the configuration */
+    struct worker *worker; /* that gives up once it is cancelled; or NULL */
+    char *name;            /* as in the configuration */
     struct store *store;
     bool file;         /* an export or a set's folder: there is no marker */
     bool remote;       /* every call is a round trip: s3, sftp */
@@ -38,11 +40,15 @@ struct destination {
 
 /* Parse a STORE and open its store (which must exist). Claims nothing. */
 int must_check destination_open(const json_t *store, struct destination *ret, struct err *e);
+/* The same for work that may be given up at any time: connecting, and reading later (store_stop_reads),
+ * end with ERR_CANCELLED once w is cancelled. */
+int must_check destination_open_for(struct worker *w, const json_t *store, struct destination *ret,
+                                    struct err *e);
 /* From a job with "store":STORE, or with "file":PATH and "key":SECRET|null (an export, or a set's
- * folder). For a file *ret_job and *ret_id name its set; else they come from the job's "job" and
+ * folder), as destination_open_for. For a file *ret_job and *ret_id name its set; else they come from the job's "job" and
  * "id". Both owned. */
-int must_check destination_open_set(const json_t *job, struct destination *ret, char **ret_job,
-                                    char **ret_id, struct err *e);
+int must_check destination_open_set(struct worker *w, const json_t *job, struct destination *ret,
+                                    char **ret_job, char **ret_id, struct err *e);
 /* marker_claim with what the job says. */
 int must_check destination_claim(struct destination *d, struct marker *ret, struct err *e);
 /* keyring_read, with the destination's id compared when its marker can be read. */

@@ -103,6 +103,10 @@ static int open_server(const json_t *o, struct destination *d, struct err *e)
     sftp.key = if_any(&d->private_key);
     sftp.passphrase = if_any(&d->passphrase);
     sftp.upload_rate = d->rates.count > 0 ? &d->rates : NULL;
+    if (d->worker != NULL) {
+        sftp.stop = worker_is_stopped;
+        sftp.stop_arg = d->worker;
+    }
     /* a folder that is not there at the first use is made; later it has been lost */
     return store_open_sftp(&sftp, d->owner != NULL && d->known_id == NULL, &d->store, e);
 }

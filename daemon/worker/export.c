@@ -123,9 +123,8 @@ int verb_export(struct worker *w, const json_t *job, json_t **ret_result, struct
     const char *text;
 
     if (json_get_string(job, "place", &text, e) < 0 ||
-        destination_open_set(job, &d, &name, &id, e) < 0)
+        destination_open_set(w, job, &d, &name, &id, e) < 0)
         return -1;
-    store_stop_reads(d.store, worker_is_stopped, w);
     int rc = export_set(w, &d, name, id, text, ret_result, e);
     destination_close(&d);
     return rc;

@@ -169,10 +169,7 @@ static int read_job(const json_t *job, struct scan *s, struct err *e)
     for (size_t i = 0; i < s->jobs.count; i++)
         if (!str_is_name(s->jobs.items[i]))
             return err_set(e, ERR_FORMAT, "\"jobs\" has something that is no name");
-    if (destination_open(store, &s->destination, e) < 0)
-        return -1;
-    store_stop_reads(s->destination.store, worker_is_stopped, s->worker);
-    return 0;
+    return destination_open_for(s->worker, store, &s->destination, e);
 }
 
 /* Without an owner nobody claims anything: synbakctl looks, on a machine that need not be the one

@@ -17,9 +17,8 @@ static int read_repository(struct set_reader *r, struct err *e)
 int set_reader_open(struct worker *w, const json_t *job, struct set_reader *ret, struct err *e)
 {
     *ret = (struct set_reader){.worker = w};
-    if (destination_open_set(job, &ret->from, &ret->job, &ret->id, e) < 0)
+    if (destination_open_set(w, job, &ret->from, &ret->job, &ret->id, e) < 0)
         return -1;
-    store_stop_reads(ret->from.store, worker_is_stopped, w);
     ret->prefix = mem_printf("%s/%s", ret->job, ret->id);
     if ((ret->from.repository ? read_repository(ret, e)
                               : keyring_read(ret->from.ring, ret->from.store, ret->job, ret->id,

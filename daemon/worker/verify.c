@@ -161,14 +161,12 @@ static int run(struct verify *v, const json_t *job, struct err *e)
 
     if (json_opt_bool(job, "all", false)) {
         if (json_get_object(job, "store", &store, e) < 0 ||
-            destination_open(store, &v->destination, e) < 0)
+            destination_open_for(v->worker, store, &v->destination, e) < 0)
             return -1;
-        store_stop_reads(v->destination.store, worker_is_stopped, v->worker);
         return verify_all(v, e);
     }
-    if (destination_open_set(job, &v->destination, &name, &id, e) < 0)
+    if (destination_open_set(v->worker, job, &v->destination, &name, &id, e) < 0)
         return -1;
-    store_stop_reads(v->destination.store, worker_is_stopped, v->worker);
     return verify_one(v, name, id, e);
 }
 

@@ -399,8 +399,12 @@ int sftp_link_open(const struct sftp_options *o, const char *place, struct sftp_
     if (sftp_ssh_open(o, place, &ssh, e) < 0)
         return -1;
     struct sftp_link *l = mem_alloc(sizeof(*l));
-    *l = (struct sftp_link){
-        .place = mem_strdup(place), .ssh = ssh, .refs = 1, .heard = clock_mono()};
+    *l = (struct sftp_link){.place = mem_strdup(place),
+                            .ssh = ssh,
+                            .refs = 1,
+                            .heard = clock_mono(),
+                            .stop_when = o->stop,
+                            .stop_arg = o->stop_arg};
     l->out_end = &l->out;
     l->calls_end = &l->calls;
     l->chunk = mem_alloc(CHUNK);

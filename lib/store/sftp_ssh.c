@@ -1,8 +1,11 @@
 /* sftp_ssh.c — the happy path is: names to addresses, the first that answers; handshake with a kind
  * of host key that we can check; the check; login; a channel with the sftp subsystem.
  *
- * Failure modes: nobody listens (ERR_UNAVAILABLE), nothing is said for SFTP_ANSWER_MS (ERR_TIMEOUT),
- * another host than the known one, no right to log in, a server without SFTP (ERR_CONFIG). */
+ * libssh2 waits by itself for each answer. So that neither a dead host nor one that trickles holds us,
+ * and a cancel is heard, a guard shuts the socket down under it when the time is up.
+ *
+ * Failure modes: nobody listens (ERR_UNAVAILABLE), nothing is said for SFTP_ANSWER_MS or it takes
+ * longer than OPEN_MS (ERR_TIMEOUT), the caller is stopped (ERR_CANCELLED), another host than the known one, no right to log in, a server without SFTP (ERR_CONFIG). */
 #include "lib/store/sftp_ssh.h"
 
 #include <errno.h>
@@ -10,15 +13,24 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
-enum { CONNECT_MS = 30 * 1000, WINDOW_BYTES = 4 * 1024 * 1024, PACKET_BYTES = 32 * 1024 };
+enum {
+    CONNECT_MS = 30 * 1000,
+    OPEN_MS = 120 * 1000,
+    TICK_MS = 250,
+    WINDOW_BYTES = 4 * 1024 * 1024,
+    PACKET_BYTES = 32 * 1024
+};
 
 char *sftp_ssh_reason(LIBSSH2_SESSION *session)
 {
@@ -37,23 +49,30 @@ static enum err_code code_of(int rc)
                                                                              : ERR_UNAVAILABLE;
 }
 
+static bool is_stopped(const struct sftp_options *o)
+{
+    return o->stop != NULL && o->stop(o->stop_arg);
+}
+
 /* errno of the attempt, 0 if it stands. */
-static int finish_connect(int fd)
+static int finish_connect(int fd, const struct sftp_options *o, int64_t deadline_us)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
     int failure = 0, n;
     socklen_t len = sizeof(failure);
 
-    while ((n = poll(&p, 1, CONNECT_MS)) < 0 && errno == EINTR)
-        continue;
-    if (n == 0)
-        return ETIMEDOUT;
+    while ((n = poll(&p, 1, TICK_MS)) == 0 || (n < 0 && errno == EINTR)) {
+        if (is_stopped(o))
+            return ECANCELED;
+        if (clock_mono().us >= deadline_us)
+            return ETIMEDOUT;
+    }
     if (n < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) != 0)
         return errno;
     return failure;
 }
 
-static int connect_to(const struct addrinfo *a)
+static int connect_to(const struct addrinfo *a, const struct sftp_options *o, int64_t deadline_us)
 {
     const int on = 1;
     int fd = io_socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
@@ -62,7 +81,7 @@ static int connect_to(const struct addrinfo *a)
     if (fd < 0)
         return -1;
     if (io_connect(fd, a->ai_addr, a->ai_addrlen) != 0)
-        failure = errno == EINPROGRESS ? finish_connect(fd) : errno;
+        failure = errno == EINPROGRESS ? finish_connect(fd, o, deadline_us) : errno;
     if (failure != 0) {
         fs_closep(&fd);
         errno = failure;
@@ -85,14 +104,19 @@ static int connect_host(const struct sftp_options *o, const char *place, int *re
     if (rc != 0)
         return err_set(e, ERR_UNAVAILABLE, "%s: find the address of %s: %s (check host and DNS)",
                        place, o->host, gai_strerror(rc));
+    const int64_t deadline_us = clock_mono().us + CONNECT_MS * 1000LL; /* for all of them */
     *ret_fd = -1;
     for (const struct addrinfo *a = list; a != NULL && *ret_fd < 0; a = a->ai_next) {
-        *ret_fd = connect_to(a);
+        if (a != list && (failure == ECANCELED || clock_mono().us >= deadline_us))
+            break;
+        *ret_fd = connect_to(a, o, deadline_us);
         failure = errno;
     }
     freeaddrinfo(list);
     if (*ret_fd >= 0)
         return 0;
+    if (failure == ECANCELED)
+        return err_set(e, ERR_CANCELLED, "%s: cancelled", place);
     return err_sys(e, ERR_UNAVAILABLE, failure,
                    "%s: connect to port %d (is the SSH server up, and the port open?)", place,
                    o->port);
@@ -133,6 +157,73 @@ static int handshake(struct sftp_ssh *s, const struct sftp_options *o, const cha
     return err_set(e, code_of(rc), "%s: begin an SSH session%s", place, why);
 }
 
+/* --- the guard --- */
+
+enum verdict { PASSED, STOPPED, TOO_LONG };
+
+struct guard {
+    const struct sftp_options *options;
+    int fd, over; /* over: eventfd, the session is open or has failed */
+    int64_t deadline_us;
+    enum verdict verdict; /* read when it has been joined */
+    pthread_t thread;
+    bool runs;
+};
+
+static void *watch(void *arg)
+{
+    struct guard *g = arg;
+    struct pollfd p = {.fd = g->over, .events = POLLIN};
+
+    while (poll(&p, 1, TICK_MS) <= 0) {
+        if (is_stopped(g->options))
+            g->verdict = STOPPED;
+        else if (clock_mono().us >= g->deadline_us)
+            g->verdict = TOO_LONG;
+        else
+            continue;
+        (void)shutdown(g->fd, SHUT_RDWR); /* who waits at it finds it closed */
+        break;
+    }
+    return NULL;
+}
+
+/* Without a guard each wait is still bounded by libssh2's own timeout. */
+static void guard_begin(struct guard *g, const struct sftp_options *o, int fd)
+{
+    *g = (struct guard){.options = o,
+                        .fd = fd,
+                        .over = eventfd(0, EFD_CLOEXEC),
+                        .deadline_us = clock_mono().us + OPEN_MS * 1000LL};
+    g->runs = g->over >= 0 && pthread_create(&g->thread, NULL, watch, g) == 0;
+}
+
+static int guard_end(struct guard *g, const char *place, struct err *e)
+{
+    if (g->runs && eventfd_write(g->over, 1) == 0)
+        (void)pthread_join(g->thread, NULL);
+    fs_closep(&g->over);
+    if (g->verdict == STOPPED)
+        return err_set(e, ERR_CANCELLED, "%s: cancelled", place);
+    if (g->verdict == TOO_LONG)
+        return err_set(e, ERR_TIMEOUT, "%s: the server took more than %d s to let us in", place,
+                       OPEN_MS / 1000);
+    return 0;
+}
+
+static int open_session(struct sftp_ssh *s, const struct sftp_options *o, const char *place,
+                        struct err *e)
+{
+    struct guard g;
+
+    guard_begin(&g, o, s->fd);
+    int rc = handshake(s, o, place, e) < 0 || sftp_known_host_check(s->session, o, place, e) < 0 ||
+                     sftp_login(s->session, o, place, e) < 0 || open_channel(s, place, e) < 0
+                 ? -1
+                 : 0;
+    return guard_end(&g, place, e) < 0 ? -1 : rc;
+}
+
 int sftp_ssh_open(const struct sftp_options *o, const char *place, struct sftp_ssh *ret,
                   struct err *e)
 {
@@ -144,8 +235,7 @@ int sftp_ssh_open(const struct sftp_options *o, const char *place, struct sftp_s
     if (s.session == NULL)
         abort(); /* memory, as in mem.h */
     libssh2_session_set_timeout(s.session, SFTP_ANSWER_MS);
-    if (handshake(&s, o, place, e) < 0 || sftp_known_host_check(s.session, o, place, e) < 0 ||
-        sftp_login(s.session, o, place, e) < 0 || open_channel(&s, place, e) < 0) {
+    if (open_session(&s, o, place, e) < 0) {
         sftp_ssh_close(&s);
         return -1;
     }

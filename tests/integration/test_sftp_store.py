@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -485,18 +486,53 @@ def a_server_that_restarts_is_waited_for():
     equal(reader.communicate(timeout=100)[0], "ok\n")
 
 
+def scan_of(server, port):
+    with open(server.key, encoding="utf-8") as f:
+        pem = f.read()
+    store = {"destination": "far", "type": "sftp", "host": "127.0.0.1", "port": port, "user": server.user,
+             "path": server.root, "private_key": pem, "passphrase": None, "known_hosts": server.path("known_hosts"),
+             "parallel": 4, "upload_rate": [], "owner": None, "known_id": None, "key": None, "key_hint": "",
+             "old_keys": [], "gzip": True, "level": 1, "volume_bytes": 1 << 20}
+    return {"verb": "scan", "store": store, "jobs": ["j"], "in_progress": [], "sweep_age_s": 0}
+
+
+@test
+def nobody_waits_for_a_host_that_does_not_answer_once_cancelled():
+    """One drops what asks for a connection, one takes it and says nothing, one speaks no SSH to the end."""
+    server = Sshd()
+    deaf = socket.create_server(("127.0.0.1", 0), backlog=0)
+    full = [socket.socket() for _ in range(3)]
+    for s in full:  # beyond the backlog the kernel drops them
+        s.setblocking(False)
+        s.connect_ex(deaf.getsockname())
+    mute, half = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+    for listener, begins in ((deaf, None), (mute, b""), (half, b"SSH-2.0-OpenSSH_9.9\r\n")):
+        worker = Worker(scan_of(server, listener.getsockname()[1]))
+        if begins is None:
+            wait_until(lambda: is_connecting(deaf.getsockname()[1], 1 + len(full)), "the attempt")
+        else:
+            taken, _ = listener.accept()
+            taken.sendall(begins)
+            taken.recv(1)
+        worker.cancel()
+        equal(worker.finish()["code"], "cancelled", str(begins))
+    for s in (deaf, mute, half, *full):
+        s.close()
+
+
+def is_connecting(port, count):
+    """Are there so many ends of connections to the port, whether they stand or are asked for?"""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        ends = [line.split() for line in f]
+    return sum(e[2].endswith(f":{port:04X}") for e in ends) >= count
+
+
 @test
 def nobody_waits_for_a_dead_server_once_cancelled():
     server = Faulty()
     tool(server, "put", "j/20260101_020000/manifest.json", 100)
-    with open(server.key, encoding="utf-8") as f:
-        pem = f.read()
-    store = {"destination": "far", "type": "sftp", "host": "127.0.0.1", "port": server.port, "user": server.user,
-             "path": server.root, "private_key": pem, "passphrase": None, "known_hosts": server.path("known_hosts"),
-             "parallel": 4, "upload_rate": [], "owner": None, "known_id": None, "key": None, "key_hint": "",
-             "old_keys": [], "gzip": True, "level": 1, "volume_bytes": 1 << 20}
     server.plan(at=4, mode="hold", always=True)
-    worker = Worker({"verb": "scan", "store": store, "jobs": ["j"], "in_progress": [], "sweep_age_s": 0})
+    worker = Worker(scan_of(server, server.port))
     wait_until(lambda: server.has("reached"), "the read")
     worker.cancel()
     equal(worker.finish()["code"], "cancelled")
