@@ -55,6 +55,8 @@ int must_check log_append_as(struct log *l, const struct log_author *who, uint64
                              const char *kind, json_t *members, struct err *e);
 /* Use up a number: an epoch of who, that holds the role already. */
 int must_check log_extend(struct log *l, const struct log_author *who, struct err *e);
+/* Read on: records that were appended since. Never from the cache. */
+int must_check log_refresh(struct log *l, struct err *e);
 /* The holder is still who: looked up at the store, before something is deleted. ERR_FOREIGN. */
 int must_check log_check_holder(struct log *l, const struct log_author *who, struct err *e);
 /* The newest object's bytes, for a replica whose log ends just before it: put with

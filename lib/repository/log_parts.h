@@ -50,7 +50,5 @@ int must_check log_box_unseal(struct seal_box *b, const void *box, size_t len, u
 int must_check log_absorb(struct log *l, uint64_t number, const struct buf *object, struct err *e);
 /* Are these the known records of the group up to `number`? */
 bool log_holds(const struct log *l, uint64_t number, const struct buf *object);
-/* Records that were appended since, one object after the other. */
-int must_check log_refresh(struct log *l, struct err *e);
 /* The object of the newest record: its group's records. */
 int must_check log_newest_object(const struct log *l, struct buf *ret, struct err *e);

@@ -1,0 +1,111 @@
+#include <string.h>
+
+#include "lib/repository/collect_parts.h"
+#include "lib/repository/object.h"
+
+enum { PIECE = 4 << 20, SEGMENTS_MAX = 1 << 16 };
+
+/* It gets what it lacks when it is mirrored; the pruner does not touch it before. */
+static void fall_behind(struct collector *c, struct collect_replica *x, const char *why)
+{
+    x->behind = true;
+    collect_problem(c, "%s is behind and is left alone: %s", store_place(x->store), why);
+}
+
+void collect_replicate_log(struct collector *c)
+{
+    for (size_t i = 1; i < c->replica_count; i++) {
+        struct collect_replica *x = &c->replicas[i];
+        struct err why;
+        if (x->behind)
+            continue;
+        int rc = log_replicate(c->r->pruner, x->store, &why);
+        if (rc == 0)
+            rc = log_replicate(c->r->writer, x->store, &why);
+        if (rc != 0)
+            fall_behind(c, x, rc < 0 ? why.text : "its log is another one, or shorter");
+    }
+}
+
+void collect_put_others(struct collector *c, const char *name, const void *data, size_t len)
+{
+    for (size_t i = 1; i < c->replica_count; i++) {
+        struct collect_replica *x = &c->replicas[i];
+        struct err why;
+        if (!x->behind && object_put(x->store, name, data, len, &why) < 0)
+            fall_behind(c, x, why.text);
+    }
+}
+
+static int stream(struct store *from, const char *name, struct store_put *to, struct err *e)
+{
+    _cleanup_free_ uint8_t *piece = mem_alloc(PIECE);
+    uint8_t digest[STORE_DIGEST_LEN];
+    uint64_t at = 0;
+    size_t len;
+
+    do {
+        if (store_get(from, name, at, piece, PIECE, &len, e) < 0)
+            return -1;
+        seal_sha256(piece, len, digest);
+        if (len > 0 &&
+            (store_put_write(to, piece, len, e) < 0 || store_put_seal(to, digest, e) < 0))
+            return -1;
+        at += len;
+    } while (len == PIECE);
+    return 0;
+}
+
+/* 0 also when it lies there already. */
+static int copy(struct store *from, struct store *to, const char *name, struct err *e)
+{
+    struct store_object there;
+    struct store_put *p;
+    struct err why;
+
+    if (store_stat(to, name, &there, &why) == 0)
+        return 0;
+    if (store_put_begin(to, name, STORE_AFRESH, &p, e) < 0)
+        return -1;
+    if (stream(from, name, p, e) < 0) {
+        store_put_abort(p);
+        return -1;
+    }
+    return store_put_commit(p, name, STORE_REPLACE, e);
+}
+
+void collect_bring(struct collector *c, const char *name)
+{
+    for (size_t i = 1; i < c->replica_count; i++) {
+        struct collect_replica *x = &c->replicas[i];
+        struct err why;
+        if (!x->behind && copy(c->r->store, x->store, name, &why) < 0)
+            fall_behind(c, x, why.text);
+    }
+}
+
+int collect_bring_segments(struct collector *c, struct err *e)
+{
+    struct strlist names = {0};
+    const struct pack_name *superseded;
+    size_t count;
+
+    if (c->replica_count == 1)
+        return 0;
+    if (object_names(c->r->store, "index/", SEGMENTS_MAX, &names, e) < 0) {
+        strlist_deinit(&names);
+        return -1;
+    }
+    index_superseded(c->ix, &superseded, &count);
+    for (size_t i = 0; i < names.count; i++) {
+        struct pack_name name;
+        bool counts = object_hex_text(names.items[i], name.bytes, sizeof(name.bytes), NULL) == 0;
+        for (size_t k = 0; k < count && counts; k++)
+            counts = memcmp(&superseded[k], &name, sizeof(name)) != 0;
+        _cleanup_free_ char *object = mem_printf("index/%s", names.items[i]);
+        if (counts)
+            collect_bring(c, object);
+    }
+    strlist_deinit(&names);
+    return 0;
+}
