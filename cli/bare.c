@@ -1,5 +1,6 @@
 #include "cli/bare.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/bare_place.h"
@@ -110,8 +111,8 @@ static int choose_job(const json_t *by_job, const char *job, const char *place, 
     return rc;
 }
 
-static int choose_set(const char *job, const json_t *sets, const char *id, const char **ret,
-                      struct err *e)
+static int choose_set(const char *job, const json_t *sets, const char *id, const char *place,
+                      const char **ret, struct err *e)
 {
     _cleanup_free_ const char **ids = mem_alloc((json_array_size(sets) + 1) * sizeof(char *));
     size_t count = 0, i;
@@ -134,9 +135,9 @@ static int choose_set(const char *job, const json_t *sets, const char *id, const
                        ids[count - 1]);
     const char *near = str_nearest(id, ids, count);
     return err_set(e, ERR_NOT_FOUND,
-                   "job \"%s\" has no set \"%s\"; the nearest is %s (synbakctl list --destination "
-                   "PLACE, with the same options, shows all)",
-                   job, id, near != NULL ? near : ids[count - 1]);
+                   "job \"%s\" has no set \"%s\"; the nearest is %s (synbakctl list%s shows all)",
+                   job, id, near != NULL ? near : ids[count - 1],
+                   bare_is_place(place) ? " --destination PLACE, with the same options," : "");
 }
 
 /* A set that is there but does not open says why, instead of counting as not there. */
@@ -196,7 +197,8 @@ int bare_find(struct cli *c, const json_t *store, const char *job, const char *i
         (bare_scan(c, store, job, &scan, e) < 0 || json_get_object(scan, "sets", &by_job, e) < 0 ||
          check_damaged(scan, by_job, job, id, e) < 0 ||
          choose_job(by_job, job, json_opt_string(store, "destination", ""), &found_job, e) < 0 ||
-         choose_set(found_job, json_object_get(by_job, found_job), id, &found_id, e) < 0))
+         choose_set(found_job, json_object_get(by_job, found_job), id,
+                    json_opt_string(store, "destination", ""), &found_id, e) < 0))
         return -1;
     *ret_job = mem_strdup(found_job);
     *ret_id = mem_strdup(found_id);
@@ -235,6 +237,34 @@ static int add_store(struct cli *c, const json_t *store, const char *job, json_t
     return 0;
 }
 
+/* Of the configured destinations those that answer; why another does not is said. */
+static int add_configured(struct cli *c, const char *wanted, const char *job, json_t *list,
+                          json_t *damaged, struct err *e)
+{
+    bool any = false;
+
+    (void)err_set(e, ERR_USAGE, "the configuration has no destination \"%s\"",
+                  wanted != NULL ? wanted : "");
+    for (size_t i = 0; i < c->config->destination_count; i++) {
+        const struct destination *d = c->config->destinations[i];
+        _cleanup_json_ json_t *store = NULL;
+        struct err why = {0};
+        if (wanted != NULL && !str_equal(d->name, wanted))
+            continue;
+        if (place_store_of(c, d, &store, &why) == 0 &&
+            add_store(c, store, job, list, damaged, &why) == 0) {
+            any = true;
+            continue;
+        }
+        *e = why;
+        if (wanted != NULL || why.code == ERR_CANCELLED)
+            return -1;
+        _cleanup_free_ char *shown = str_printable(why.text, strlen(why.text));
+        (void)fprintf(stderr, "synbakctl: not looked at: %s\n", shown);
+    }
+    return any ? 0 : -1;
+}
+
 int bare_list(struct cli *c, const char *job, json_t **ret, struct err *e)
 {
     const char *wanted = args_value(c->args, "--destination");
@@ -247,15 +277,7 @@ int bare_list(struct cli *c, const char *job, json_t **ret, struct err *e)
             return -1;
         rc = add_store(c, store, job, list, damaged, e);
     } else {
-        for (size_t i = 0; i < c->config->destination_count && rc == 0; i++) {
-            const struct destination *d = c->config->destinations[i];
-            _cleanup_json_ json_t *store = NULL;
-            if (wanted != NULL && !str_equal(d->name, wanted))
-                continue;
-            rc = place_store_of(c, d, &store, e);
-            if (rc == 0)
-                rc = add_store(c, store, job, list, damaged, e);
-        }
+        rc = add_configured(c, wanted, job, list, damaged, e);
     }
     if (rc == 0)
         *ret = json_pack("{s:O, s:O}", "sets", list, "damaged", damaged);
@@ -290,7 +312,8 @@ int bare_show(struct cli *c, struct target *t, json_t **ret, struct err *e)
     by_job = by_job_of(json_object_get(list, "sets"));
     if (check_damaged(list, by_job, t->job, t->id, e) < 0 ||
         choose_job(by_job, t->job, place != NULL ? place : "", &job, e) < 0 ||
-        choose_set(job, json_object_get(by_job, job), t->id, &id, e) < 0)
+        choose_set(job, json_object_get(by_job, job), t->id, place != NULL ? place : "", &id, e) <
+            0)
         return -1;
     json_array_foreach(json_object_get(by_job, job), i,
                        set) if (str_equal(json_opt_string(set, "id", NULL), id))(void)

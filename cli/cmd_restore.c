@@ -119,8 +119,12 @@ static void print_plan(const struct screen *s, const json_t *message)
         return;
     }
     /* stdout is for the one JSON value; people still see the plan */
-    _cleanup_free_ char *shown = str_printable(text, strlen(text));
-    (void)fprintf(stderr, "%s\n", shown);
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+        _cleanup_free_ char *shown = str_printable(text, len);
+        (void)fprintf(stderr, "%s\n", shown);
+        text += len + (text[len] == '\n');
+    }
 }
 
 /* The worker's plan is here: print it, ask, have the present state copied. */

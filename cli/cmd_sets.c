@@ -94,6 +94,19 @@ static void print_unopened(const struct screen *s, const json_t *damaged)
                  json_opt_string(o, "id", "?"), json_opt_string(o, "error", "?"));
 }
 
+/* No daemon answers: is there a configuration that says where to look? -1: *e has the nearer reason.
+ */
+static int load_config_instead(struct cli *c, struct err *e)
+{
+    struct err why = {0};
+
+    if (cli_load_config(c, &why) == 0)
+        return 0;
+    if (access(cli_config_file(c), R_OK) == 0) /* there is one, and it is wrong */
+        *e = why;
+    return -1;
+}
+
 /* The daemon's list; 1: no daemon answers, but there is a configuration that says where to look. */
 static int list_of_daemon(struct cli *c, const char *job, json_t **ret, struct err *e)
 {
@@ -106,15 +119,7 @@ static int list_of_daemon(struct cli *c, const char *job, json_t **ret, struct e
         (void)json_object_set_new(params, "destination", json_printable(destination));
     if (cli_list(c, params, ret, e) == 0)
         return 0;
-    if (e->code != ERR_NO_DAEMON)
-        return -1;
-    struct err why = {0};
-    if (cli_load_config(c, &why) == 0)
-        return 1;
-    if (access(cli_config_file(c), R_OK) ==
-        0) /* there is one, and it is wrong: that is the nearer reason */
-        *e = why;
-    return -1;
+    return e->code == ERR_NO_DAEMON && load_config_instead(c, e) == 0 ? 1 : -1;
 }
 
 /* What lies at the one destination that was asked for, all together. */
@@ -247,8 +252,14 @@ static int find_shown(struct cli *c, json_t **ret, struct target *t, struct err 
 {
     const char *destination = args_value(c->args, "--destination");
 
-    if (destination == NULL || !bare_is_place(destination))
-        return call_for_set(c, "show", ret, t, e);
+    if (destination == NULL || !bare_is_place(destination)) {
+        if (call_for_set(c, "show", ret, t, e) == 0)
+            return 0;
+        if (e->code != ERR_NO_DAEMON || load_config_instead(c, e) < 0)
+            return -1;
+        target_deinit(t);
+        *t = (struct target){0};
+    }
     if (target_parse(args_operand(c->args, 0), t, e) < 0)
         return -1;
     if (t->file != NULL)

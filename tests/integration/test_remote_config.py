@@ -226,6 +226,28 @@ def a_restore_reads_what_is_near_and_there():
 
 
 @test
+def without_synbakd_the_rest_is_shown_when_one_place_is_away():
+    p = Place()
+    d = Daemon(jobs=p.section() + JOB, worker=program("synbak-worker"))
+    made = d.trigger()["id"]
+    wait_until(lambda: sets_at(d, "offsite") == [made], "the copy")
+    equal(d.stop(), 0)
+    with open(d.conf, encoding="utf-8") as f:
+        text = f.read()
+    write_file(d.conf, text.replace(p.bucket, "no-such-bucket"), 0o600)
+    done = ctl(d.conf, "list", ok=True)
+    contains(done.stdout, f"j/{made}")
+    contains(done.stderr, "not looked at: ")
+    contains(done.stderr, "there is no bucket")
+    contains(ctl(d.conf, "show", "j", ok=True).stdout, f"j/{made} at local: good")
+    check(ctl(d.conf, "list", "--destination", "offsite").returncode != 0, "an empty list was shown for one that is away")
+    contains(ctl(d.conf, "list", "--destination", "elsewhere").stderr, "no destination \"elsewhere\"")
+    contains(ctl(d.conf, "show", "j/20200101_000000").stderr, "(synbakctl list shows all)")
+    plan = ctl(d.conf, "restore", "j", "--target", f"{p.dir}/back", "--yes", "--json", ok=True).stderr
+    lacks(plan, "\\x0a")
+
+
+@test
 def the_unit_needs_no_path_for_what_is_elsewhere():
     conf = f"{temp_dir()}/conf"
     write_file(conf, """[destination offsite]
