@@ -72,12 +72,15 @@ class Contest:
         subprocess.run(command, check=True, env=self.env, stdout=subprocess.DEVNULL)
 
     def empty(self, who):
-        """A fresh bucket, the bytes of the one before really gone: the server keeps them in memory."""
+        """A fresh bucket, the bytes of the one before really gone: the server keeps them in memory. What is done
+        once in the life of a destination is done here: our marker, restic's init."""
         name = self.names[who]
         status, _, _ = self.server.request("HEAD", "/" + name)
         if status == 200:
             self.server.admin("bucket", "rm", f"--bucket={name}", "--purge-objects", "--bypass-gc")
         self.server.request("PUT", "/" + name)
+        if who == "synbak":
+            self.ours.work({"verb": "adopt", "store": self.ours.store()})
         if who == "restic":
             self.run("restic", "init")
 
