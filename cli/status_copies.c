@@ -70,10 +70,21 @@ static void print_lag(const struct screen *s, const char *job, const json_t *d)
              newest != NULL ? screen_age(s, newest, age) : "");
 }
 
+static void print_remembered(const struct screen *s, const char *job, const json_t *d)
+{
+    char age[48];
+
+    say_line(s, PLAIN,
+             "  %s: %s has not been looked at since the start; its newest good one was from %s",
+             job, json_opt_string(d, "destination", "?"),
+             screen_age(s, json_opt_string(d, "newest_at", NULL), age));
+}
+
 static bool is_worth_a_line(const json_t *d)
 {
     return json_is_object(json_object_get(d, "copying")) ||
-           json_is_object(json_object_get(d, "failed")) || json_opt_i64(d, "lacks", 0) > 0;
+           json_is_object(json_object_get(d, "failed")) || json_opt_i64(d, "lacks", 0) > 0 ||
+           json_opt_bool(d, "remembered", false);
 }
 
 static void print_destination(const struct screen *s, const json_t *status, const char *job,
@@ -88,6 +99,8 @@ static void print_destination(const struct screen *s, const json_t *status, cons
         print_failed(s, status, job, to, failed);
     if (json_opt_i64(d, "lacks", 0) > 0 && !json_opt_bool(d, "late", false))
         print_lag(s, job, d);
+    if (json_opt_bool(d, "remembered", false) && !json_opt_bool(d, "late", false))
+        print_remembered(s, job, d);
 }
 
 void status_print_copies(const struct screen *s, const json_t *status)

@@ -112,6 +112,29 @@ const struct owed *copies_find_owed(const struct copies *c, const char *job, con
     return NULL;
 }
 
+/* A place that has not answered since start: what came there last, and whether something that others
+ * hold has been missing there for too long. */
+static void remember_lag(const struct copies *c, const struct job *job,
+                         const struct destination *dest, struct lag *lag)
+{
+    const struct daemon *d = c->daemon;
+    const struct catalog_job *known = catalog_job(d->catalog, job->name);
+    const char *id = history_last_at(d->history, job->name, dest->name);
+
+    if (catalog_destination(d->catalog, dest->name)->known || id == NULL)
+        return;
+    free(lag->newest);
+    lag->newest = mem_strdup(id);
+    lag->remembered = clock_parse_set_id(id, &lag->newest_at) == 0;
+    for (size_t i = 0; i < known->sets.count; i++) {
+        const struct set *s = &known->sets.items[i];
+        if (s->state == SET_GOOD && !s->stays && !set_is_pre_restore(s) && strcmp(s->id, id) > 0 &&
+            !clock_watch_in_doubt(&d->clock) &&
+            clock_wall().us - s->started.us > dest->copy_within_s * 1000000)
+            lag->late++;
+    }
+}
+
 static void take_answer(struct copies *c, const struct job *job, const struct copying *answer)
 {
     c->owed = mem_resize_array(c->owed, c->owed_count + answer->count + 1, sizeof(*c->owed));
@@ -139,6 +162,7 @@ static void take_answer(struct copies *c, const struct job *job, const struct co
                          .newest_at = lag->newest != NULL ? lag->newest->started : (struct wall){0},
                          .lacks = lag->lacks,
                          .late = lag->late};
+        remember_lag(c, job, job->destinations[i], &c->lags[c->lag_count - 1]);
     }
     if (answer->next_try.us < c->next_try.us)
         c->next_try = answer->next_try;

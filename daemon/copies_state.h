@@ -14,6 +14,7 @@ struct owed { /* what lib/schedule/copying said, in memory of our own */
 
 struct lag { /* of one destination of one job */
     char *job, *destination, *newest;
+    bool remembered; /* not listed since start: `newest` is what the journal tells */
     size_t lacks, late;
     struct wall newest_at;
 };

@@ -183,12 +183,12 @@ static json_t *lag_to_json(const struct copies *c, const struct lag *lag)
 {
     const struct destination *dest = config_destination(c->daemon->config, lag->destination);
 
-    return json_pack("{s:s,s:s,s:s?,s:o,s:I,s:b,s:o,s:o}", "destination", lag->destination, "feed",
-                     dest != NULL && destination_is_fed_live(dest) ? "live" : "copy", "newest",
-                     lag->newest, "newest_at", time_to_json(lag->newest_at), "lacks",
-                     (json_int_t)lag->lacks, "late", lag->late > 0, "copying",
-                     copying_to_json(copies_lane(c, lag->destination), lag->job), "failed",
-                     failed_to_json(last_failure(c, lag->job, lag->destination)));
+    return json_pack("{s:s,s:s,s:s?,s:o,s:b,s:I,s:b,s:o,s:o}", "destination", lag->destination,
+                     "feed", dest != NULL && destination_is_fed_live(dest) ? "live" : "copy",
+                     "newest", lag->newest, "newest_at", time_to_json(lag->newest_at), "remembered",
+                     lag->remembered, "lacks", (json_int_t)lag->lacks, "late", lag->late > 0,
+                     "copying", copying_to_json(copies_lane(c, lag->destination), lag->job),
+                     "failed", failed_to_json(last_failure(c, lag->job, lag->destination)));
 }
 
 json_t *copies_of_job(struct copies *c, const struct job *job)
@@ -209,6 +209,14 @@ static void add_problem(const struct copies *c, const struct lag *lag, struct pr
 
     if (a != NULL)
         (void)snprintf(reason, sizeof(reason), "; the last copy failed: %s", a->error.text);
+    if (lag->remembered) {
+        problems_add(
+            p, WARNING,
+            "destination \"%s\" is late: it has not answered since synbakd started, and the "
+            "last good set known to have come there is %s old",
+            lag->destination, str_duration((clock_wall().us - lag->newest_at.us) / 1000000, age));
+        return;
+    }
     if (lag->newest != NULL)
         (void)str_duration((clock_wall().us - lag->newest_at.us) / 1000000, age);
     problems_add(p, WARNING, "destination \"%s\" is late: it lacks %zu set%s, %s%s%s%s",

@@ -15,7 +15,8 @@ struct history {
     struct repositories *repositories;
     /* what status asks for each job, so that it does not go through everything that is kept */
     json_t *last_runs, *last_verifies, *held, *known; /* by name of the job; values: the record */
-    int64_t *open_runs;                               /* queued and not finished, in order */
+    json_t *arrived;    /* by name of the job, by name of the destination: the id */
+    int64_t *open_runs; /* queued and not finished, in order */
     size_t open_count;
 };
 
@@ -29,6 +30,7 @@ struct history *history_new(struct catalog *catalog)
     h->last_verifies = json_object();
     h->held = json_object();
     h->known = json_object();
+    h->arrived = json_object();
     return h;
 }
 
@@ -42,6 +44,7 @@ void history_free(struct history *h)
     json_decref(h->last_verifies);
     json_decref(h->held);
     json_decref(h->known);
+    json_decref(h->arrived);
     repositories_free(h->repositories);
     free(h->open_runs);
     free(h->kept);
@@ -214,6 +217,50 @@ static void note_verified(struct history *h, const json_t *record)
                           !json_opt_bool(record, "ok", false));
 }
 
+/* Ids begin with the time: the greater, the newer. */
+static void note_arrival(struct history *h, const char *job, const char *destination,
+                         const char *id)
+{
+    json_t *places = json_object_get(h->arrived, job);
+
+    if (places == NULL) {
+        places = json_object();
+        (void)json_object_set_new(h->arrived, job, places);
+    }
+    if (id[0] != '\0' && strcmp(json_opt_string(places, destination, ""), id) < 0)
+        (void)json_object_set_new(places, destination, json_string(id));
+}
+
+static void note_arrivals(struct history *h, const json_t *finished)
+{
+    json_t *o;
+    size_t i;
+
+    if (record_kind_from_word(text(finished, "kind")) != RUN_BACKUP ||
+        outcome_of(finished) != OUTCOME_GOOD)
+        return;
+    json_array_foreach(json_object_get(finished, "destinations"), i, o)
+    {
+        if (json_opt_bool(o, "ok", false))
+            note_arrival(h, text(finished, "job"), text(o, "destination"), text(finished, "id"));
+    }
+}
+
+static void arrivals_from_json(struct history *h, const json_t *arrived)
+{
+    const char *job, *destination;
+    json_t *places, *id;
+
+    json_object_foreach((json_t *)arrived, job, places)
+    {
+        json_object_foreach(places, destination, id)
+        {
+            if (json_is_string(id))
+                note_arrival(h, job, destination, json_string_value(id));
+        }
+    }
+}
+
 static void note_checkpoint(struct history *h, json_t *record)
 {
     json_t *inner, *value;
@@ -223,6 +270,7 @@ static void note_checkpoint(struct history *h, json_t *record)
     json_array_foreach(json_object_get(record, "records"), i, inner) history_note(h, inner);
     json_object_foreach(json_object_get(record, "sequences"), job, value)
         note_sequence(h, job, json_integer_value(value));
+    arrivals_from_json(h, json_object_get(record, "arrived"));
     catalog_verified_from_json(h->catalog, json_object_get(record, "verified"));
     repositories_from_json(h->repositories, json_object_get(record, "repositories"));
 }
@@ -259,10 +307,13 @@ static void index_record(struct history *h, json_t *record)
         open_run(h, run_of(record));
     } else if (is(record, RECORD_RUN_FINISHED)) {
         close_run(h, run_of(record));
+        note_arrivals(h, record);
         if (is_whole_run(record, RUN_BACKUP))
             (void)json_object_set(h->last_runs, job, record);
         else if (is_whole_run(record, RUN_VERIFY))
             (void)json_object_set(h->last_verifies, job, record);
+    } else if (is(record, RECORD_COPIED)) {
+        note_arrival(h, job, text(record, "destination"), text(record, "id"));
     } else if (is(record, RECORD_HELD)) {
         (void)json_object_set(h->held, job, record);
     } else if (is(record, RECORD_RELEASED)) {
@@ -273,6 +324,7 @@ static void index_record(struct history *h, json_t *record)
         (void)json_object_del(h->known, job);
         (void)json_object_del(h->last_runs, job);
         (void)json_object_del(h->last_verifies, job);
+        (void)json_object_del(h->arrived, job);
     }
 }
 
@@ -327,9 +379,9 @@ json_t *history_checkpoint(const struct history *h)
     for (size_t i = 0; (job = catalog_job_at(h->catalog, i)) != NULL; i++)
         if (job->last_sequence > 0)
             (void)json_object_set_new(sequences, job->name, json_integer(job->last_sequence));
-    return json_pack("{s:s,s:I,s:o,s:o,s:o,s:o}", "type", RECORD_CHECKPOINT, "run",
-                     (json_int_t)h->last_run, "records", records, "sequences", sequences,
-                     "verified", catalog_verified_to_json(h->catalog), "repositories",
+    return json_pack("{s:s,s:I,s:o,s:o,s:O,s:o,s:o}", "type", RECORD_CHECKPOINT, "run",
+                     (json_int_t)h->last_run, "records", records, "sequences", sequences, "arrived",
+                     h->arrived, "verified", catalog_verified_to_json(h->catalog), "repositories",
                      repositories_to_json(h->repositories));
 }
 
@@ -356,6 +408,11 @@ const json_t *history_last_run(const struct history *h, const char *job)
 const json_t *history_last_verify(const struct history *h, const char *job)
 {
     return json_object_get(h->last_verifies, job);
+}
+
+const char *history_last_at(const struct history *h, const char *job, const char *destination)
+{
+    return json_opt_string(json_object_get(h->arrived, job), destination, NULL);
 }
 
 bool history_is_held(const struct history *h, const char *job)

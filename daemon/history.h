@@ -3,7 +3,7 @@
  * Every durable record passes through history_note(), at replay and while running, so a checkpoint
  * is simply what is kept. Kept are: when a job was first seen, all of runs not yet
  * finished, of each job the newest good run of each tier and the failures since, pauses, holds,
- * destination markers, the highest sequence numbers, verification results, doubt about the
+ * destination markers, the newest good set that came to each destination of a job, the highest sequence numbers, verification results, doubt about the
  * clock. Record types: daemon/record.h. Pure memory. */
 #pragma once
 
@@ -27,6 +27,9 @@ const json_t *history_run_record(const struct history *h, int64_t run, const cha
 /* run-finished of the last backup that was begun */
 const json_t *history_last_run(const struct history *h, const char *job);
 const json_t *history_last_verify(const struct history *h, const char *job); /* likewise */
+/* Id of the newest good set that was committed there or copied there, as far as the journal tells, for
+ * a destination that cannot be asked: deletions there are not looked at. NULL: none is known. */
+const char *history_last_at(const struct history *h, const char *job, const char *destination);
 bool history_is_held(const struct history *h, const char *job);
 bool history_knows_job(const struct history *h, const char *job);
 /* The nth job that is known and not in the configuration; NULL behind the last. */

@@ -71,7 +71,8 @@
  *            null, sets: number, skipped, problems: [text], retry_at or null, destinations:
  *            [JOBDESTINATION]
  * JOBDESTINATION  destination, feed: "live" or "copy", newest: id of its newest good set or null,
- *            newest_at, lacks: sets owed to it, late: B (one of them for longer than copy_within),
+ *            newest_at, remembered: B (it has not been listed since start: newest is what came there
+ *            last as far as the journal tells, lacks is not known), lacks: sets owed to it, late: B (one of them for longer than copy_within),
  *            copying: {id, from, step, done, total, bytes_per_second, eta_s or null, since} or
  *            null, failed: {id, code, error, failures, retry_at} or null
  * SETSTATUS  job, id, destination, sequence, tiers, state, bytes, started, finished, verified or

@@ -341,6 +341,29 @@ def late_is_a_warning_and_an_alarm():
 
 
 @test
+def what_came_to_a_place_that_is_away_is_remembered():
+    d = world(VAULT + JOB.replace("nas", "vault"), binary="synbakd-fault")
+    first = waited(d)["id"]
+    equal((place(d, "vault")["newest"], place(d, "vault")["remembered"]), (first, False))
+    d.play("scan", {"unless_store": "local"}, *broken("unavailable", "the line is cut"))
+    for _ in range(2):
+        d.restart()
+        wait_until(lambda: at(d, "local"), "the listing")
+        equal((place(d, "vault")["newest"], place(d, "vault")["remembered"]), (first, True))
+    d.set_clock(2 * HOUR)
+    d.trigger()
+    equal([p for p in d.job()["problems"] if "late" in p], [])
+    status = harness.run([program("synbakctl"), "--socket", d.socket, "status"])
+    contains(status.stdout, "vault has not been looked at since the start; its newest good one was from")
+    d.pass_time(7 * HOUR)
+    wait_until(lambda: place(d, "vault")["late"], "it to be late")
+    contains(next(p for p in d.job()["problems"] if "late" in p), "it has not answered since synbakd started")
+    d.play_default("scan")
+    d.call("rescan", destination="vault")
+    wait_until(lambda: not place(d, "vault")["remembered"], "the listing of the vault")
+
+
+@test
 def a_reload_that_drops_a_place_ends_its_copy():
     d = world()
     d.play("copy", {"wait_for": f"{d.dir}/never"})
