@@ -95,6 +95,33 @@ WITH_SHA static inline void sha_add(struct sha_lanes *l, const struct sha_lanes 
     l->abef = _mm_add_epi32(l->abef, before->abef);
     l->cdgh = _mm_add_epi32(l->cdgh, before->cdgh);
 }
+
+/* Blocks of a into the state x, and beside that blocks of b into y. */
+WITH_SHA static inline void sha_two(uint32_t x[8], const uint8_t *a, uint32_t y[8],
+                                    const uint8_t *b, size_t blocks)
+{
+    struct sha_lanes lx = sha_load(x), ly = sha_load(y);
+
+    for (; blocks > 0; blocks--, a += SHA_BLOCK, b += SHA_BLOCK) {
+        const struct sha_lanes x_before = lx, y_before = ly;
+        __m128i v[4], w[4];
+        sha_words(v, a);
+        sha_words(w, b);
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) {
+            sha_four_rounds(&lx, sha_keyed(v, i));
+            sha_four_rounds(&ly, sha_keyed(w, i));
+            if (i < 12) {
+                sha_schedule(v, i);
+                sha_schedule(w, i);
+            }
+        }
+        sha_add(&lx, &x_before);
+        sha_add(&ly, &y_before);
+    }
+    sha_store(&lx, x);
+    sha_store(&ly, y);
+}
 #else
 static inline bool sha_rounds_have(void)
 {

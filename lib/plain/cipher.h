@@ -37,6 +37,6 @@ int must_check cipher_update(struct cipher *c, const void *data, size_t len, voi
 int must_check cipher_final(struct cipher *c, void *out, size_t *ret_len, struct err *e);
 void cipher_free(struct cipher *c); /* NULL-safe; wipes */
 
-/* PBKDF2-HMAC-SHA-256 with the iterations above; salt_len <= 16 (stretch.c). */
+/* PBKDF2-HMAC-SHA-256 with the iterations above; salt_len <= 16, out_len <= 64 (stretch.c). */
 int must_check cipher_stretch(const struct secret *key, const uint8_t *salt, size_t salt_len,
                               uint8_t *out, size_t out_len, struct err *e);

@@ -10,9 +10,10 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/base/sha_rounds.h"
 #include "lib/plain/cipher.h"
 
-enum { BLOCK = 64, DIGEST = 32, SALT_MAX = 16 };
+enum { BLOCK = 64, DIGEST = 32, SALT_MAX = 16, LANES = 2, INNER = 0, OUTER = 1 };
 
 static void put_be32(uint8_t *p, uint32_t v)
 {
@@ -54,57 +55,78 @@ static void close_block(uint8_t block[BLOCK], size_t len)
     put_be32(block + BLOCK - 4, (uint32_t)(BLOCK + len) * 8);
 }
 
-static void finish(SHA256_CTX *state, const SHA256_CTX *start, const uint8_t block[BLOCK],
-                   uint8_t out[DIGEST])
+/* One run of rounds: one part of what comes out. */
+struct lane {
+    uint8_t blocks[2][BLOCK]; /* what the inner hash is over, and the outer one */
+    SHA256_CTX state;
+    uint8_t sum[DIGEST];
+};
+
+/* The two of a key and its initial vector go side by side, hardly dearer than one. */
+static void compress(struct lane *l, size_t count, bool woven, int which)
 {
-    memcpy(state->h, start->h, sizeof(state->h));
-    SHA256_Transform(state, block);
-    for (size_t i = 0; i < 8; i++)
-        put_be32(out + 4 * i, state->h[i]);
+#ifdef __x86_64__
+    if (woven) {
+        sha_two(l[0].state.h, l[0].blocks[which], l[1].state.h, l[1].blocks[which], 1);
+        return;
+    }
+#endif
+    (void)woven;
+    for (size_t i = 0; i < count; i++)
+        SHA256_Transform(&l[i].state, l[i].blocks[which]);
 }
 
-/* The n-th DIGEST bytes, n from 1: U1 xor U2 xor ... of the rounds. */
-static void derive_part(const struct keyed *k, const uint8_t *salt, size_t salt_len, uint32_t n,
-                        uint8_t out[DIGEST])
+/* The hash of a block `which`, begun as in `start`, into the other block. */
+static void hash(struct lane *l, size_t count, bool woven, int which, const SHA256_CTX *start)
 {
-    uint8_t inner[BLOCK], outer[BLOCK];
-    SHA256_CTX state = k->inner;
+    for (size_t i = 0; i < count; i++)
+        memcpy(l[i].state.h, start->h, sizeof(start->h));
+    compress(l, count, woven, which);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < 8; k++)
+            put_be32(l[i].blocks[!which] + 4 * k, l[i].state.h[k]);
+}
 
-    memcpy(inner, salt, salt_len);
-    put_be32(inner + salt_len, n);
-    close_block(inner, salt_len + 4);
-    close_block(outer, DIGEST);
-    memset(out, 0, DIGEST);
+/* U1 xor U2 xor ... of the rounds, in each lane. */
+static void run_rounds(const struct keyed *k, struct lane *l, size_t count)
+{
+    bool woven = count == 2 && sha_rounds_have();
+
     for (int round = 0; round < CIPHER_ITERATIONS; round++) {
-        finish(&state, &k->inner, inner, outer);
-        if (round == 0)
-            close_block(inner, DIGEST);
-        finish(&state, &k->outer, outer, inner);
-        for (size_t i = 0; i < DIGEST; i++)
-            out[i] ^= inner[i];
+        hash(l, count, woven, INNER, &k->inner);
+        for (size_t i = 0; i < count && round == 0; i++)
+            close_block(l[i].blocks[INNER], DIGEST);
+        hash(l, count, woven, OUTER, &k->outer);
+        for (size_t i = 0; i < count; i++)
+            for (size_t n = 0; n < DIGEST; n++)
+                l[i].sum[n] ^= l[i].blocks[INNER][n];
     }
-    mem_wipe(inner, sizeof(inner));
-    mem_wipe(outer, sizeof(outer));
-    mem_wipe(&state, sizeof(state));
 }
 
 int cipher_stretch(const struct secret *key, const uint8_t *salt, size_t salt_len, uint8_t *out,
                    size_t out_len, struct err *e)
 {
+    size_t count = (out_len + DIGEST - 1) / DIGEST;
+    struct lane lanes[LANES] = {0};
     struct keyed k;
-    uint8_t part[DIGEST];
 
-    if (salt_len > SALT_MAX)
-        return err_set(e, ERR_INTERNAL, "a salt of %zu bytes", salt_len);
+    if (salt_len > SALT_MAX || count > LANES)
+        return err_set(e, ERR_INTERNAL, "a salt of %zu bytes for %zu bytes of key", salt_len,
+                       out_len);
     keyed_init(&k, key);
-    for (uint32_t n = 1; out_len > 0; n++) {
-        size_t take = out_len < DIGEST ? out_len : DIGEST;
-        derive_part(&k, salt, salt_len, n, part);
-        memcpy(out, part, take);
-        out += take;
-        out_len -= take;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(lanes[i].blocks[INNER], salt, salt_len);
+        put_be32(lanes[i].blocks[INNER] + salt_len, (uint32_t)i + 1);
+        close_block(lanes[i].blocks[INNER], salt_len + 4);
+        close_block(lanes[i].blocks[OUTER], DIGEST);
+        lanes[i].state = k.inner;
     }
-    mem_wipe(part, sizeof(part));
+    run_rounds(&k, lanes, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t left = out_len - i * DIGEST;
+        memcpy(out + i * DIGEST, lanes[i].sum, left < DIGEST ? left : DIGEST);
+    }
+    mem_wipe(lanes, sizeof(lanes));
     mem_wipe(&k, sizeof(k));
     return 0;
 }

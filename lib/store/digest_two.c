@@ -7,32 +7,6 @@
 #include "lib/base/sha_rounds.h"
 
 #ifdef __x86_64__
-WITH_SHA static void compress(uint32_t x[8], const uint8_t *a, uint32_t y[8], const uint8_t *b,
-                              size_t blocks)
-{
-    struct sha_lanes lx = sha_load(x), ly = sha_load(y);
-
-    for (; blocks > 0; blocks--, a += SHA_BLOCK, b += SHA_BLOCK) {
-        const struct sha_lanes x_before = lx, y_before = ly;
-        __m128i v[4], w[4];
-        sha_words(v, a);
-        sha_words(w, b);
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++) {
-            sha_four_rounds(&lx, sha_keyed(v, i));
-            sha_four_rounds(&ly, sha_keyed(w, i));
-            if (i < 12) {
-                sha_schedule(v, i);
-                sha_schedule(w, i);
-            }
-        }
-        sha_add(&lx, &x_before);
-        sha_add(&ly, &y_before);
-    }
-    sha_store(&lx, x);
-    sha_store(&ly, y);
-}
-
 /* The length in bits, as SHA256_Update counts it. */
 static void count_blocks(SHA256_CTX *c, size_t blocks)
 {
@@ -50,7 +24,7 @@ static size_t update_quickly(SHA256_CTX *x, const uint8_t *a, SHA256_CTX *y, con
 
     if (x->num != 0 || y->num != 0 || !sha_rounds_have())
         return 0;
-    compress(x->h, a, y->h, b, blocks);
+    sha_two(x->h, a, y->h, b, blocks);
     count_blocks(x, blocks);
     count_blocks(y, blocks);
     return blocks * SHA_BLOCK;
