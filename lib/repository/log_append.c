@@ -114,6 +114,8 @@ static int check_holds(const struct log *l, const struct log_author *who, struct
 
 int log_take(struct log *l, const struct log_author *who, struct err *e)
 {
+    if (log_refresh(l, e) < 0) /* what was ours may be another's by now */
+        return -1;
     for (int i = 0; i < TRIES; i++) {
         if (holds(l, who))
             return 0;
