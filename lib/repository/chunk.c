@@ -47,6 +47,7 @@ int chunk_ref_parse(const char *text, struct chunk_ref *ret, struct err *e)
 struct chunk_coder {
     SHA256_CTX inner, outer; /* secret */
     struct chunk_zstd *zstd;
+    bool stubborn; /* the last chunk was not made smaller: look before the next is tried */
     uint8_t *whole, *delta, *check; /* owned; grow on demand */
     size_t whole_cap, delta_cap, check_cap;
 };
@@ -148,12 +149,13 @@ int chunk_encode(struct chunk_coder *c, const void *data, size_t len, const void
     size_t made = 0;
     int rc = 1;
 
-    if (len > 1 && chunk_zstd_worthwhile(c->zstd, data, len)) {
+    if (len > 1 && (!c->stubborn || chunk_zstd_worthwhile(c->zstd, data, len))) {
         have_room(&c->whole, &c->whole_cap, len - 1);
         rc = chunk_zstd_compress(c->zstd, data, len, NULL, 0, c->whole, len - 1, &made, e);
     }
     if (rc < 0 || (rc == 0 && check_form(c, c->whole, made, NULL, 0, data, len, e) < 0))
         return -1;
+    c->stubborn = rc == 1;
     *ret_codec = rc == 0 ? CHUNK_ZSTD : CHUNK_RAW;
     *ret_stored = rc == 0 ? c->whole : data;
     *ret_len = rc == 0 ? made : len;

@@ -43,8 +43,8 @@ void chunk_coder_id(struct chunk_coder *c, enum chunk_kind kind, const void *dat
                     struct chunk_id *ret);
 /* The smallest stored form: as it is, or zstd; decoded again and compared before it returns
  * (ERR_DAMAGED: bad memory or a broken codec). *ret_stored points into the coder or is `data`;
- * valid until the next call, chunk_encode_delta's excepted. Data that does not look compressible is
- * not tried. */
+ * valid until the next call, chunk_encode_delta's excepted. What follows
+ * data that was not made smaller is tried only if it looks as if it could be. */
 int must_check chunk_encode(struct chunk_coder *c, const void *data, size_t len,
                             const void **ret_stored, size_t *ret_len, enum chunk_codec *ret_codec,
                             struct err *e);
