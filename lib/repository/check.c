@@ -1,0 +1,143 @@
+#include "lib/repository/check.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "lib/base/fs.h"
+#include "lib/base/mem.h"
+#include "lib/repository/check_parts.h"
+#include "lib/repository/object.h"
+
+enum { POSITION_MAX = 4096 };
+
+void check_result_deinit(struct check_result *r)
+{
+    for (size_t i = 0; i < r->damage_count; i++) {
+        free(r->damages[i].object);
+        free(r->damages[i].text);
+        free(r->damages[i].chunks);
+    }
+    free(r->damages);
+    *r = (struct check_result){0};
+}
+
+void check_add_damage(struct check_result *r, const char *object, bool missing,
+                      const struct err *why, const struct chunk_id *chunks, size_t count)
+{
+    r->damages = mem_resize_array(r->damages, r->damage_count + 1, sizeof(*r->damages));
+    r->damages[r->damage_count++] =
+        (struct check_damage){.object = mem_strdup(object),
+                              .text = mem_strdup(why->text),
+                              .missing = missing,
+                              .chunks = mem_copy(chunks, count * sizeof(*chunks)),
+                              .chunk_count = count};
+}
+
+bool check_is_finding(const struct err *why)
+{
+    return why->code == ERR_DAMAGED || why->code == ERR_FORMAT || why->code == ERR_NOT_FOUND ||
+           why->code == ERR_IO || why->code == ERR_KEY;
+}
+
+int check_id_compare(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct chunk_id));
+}
+
+int check_progress(const struct check_spec *spec, uint64_t bytes, uint64_t total, struct err *e)
+{
+    return spec->progress != NULL ? spec->progress(spec->arg, bytes, total, e) : 0;
+}
+
+static int add_pack(void *arg, const struct index_pack *p, struct err *e)
+{
+    struct check_packs *packs = arg;
+
+    (void)e;
+    if ((packs->count & (packs->count - 1)) == 0) /* doubles at each power of two */
+        packs->items = mem_resize_array(packs->items, packs->count == 0 ? 1 : 2 * packs->count,
+                                        sizeof(*packs->items));
+    packs->items[packs->count++] = *p;
+    return 0;
+}
+
+int check_list_packs(const struct check_spec *spec, struct check_packs *ret, struct err *e)
+{
+    *ret = (struct check_packs){0};
+    return index_each_pack(spec->index, add_pack, ret, e);
+}
+
+struct of_pack {
+    const struct pack_name *pack;
+    struct chunk_id *ids;
+    size_t count;
+};
+
+static int add_if_there(void *arg, const struct index_entry *x, uint64_t ordinal, struct err *e)
+{
+    struct of_pack *o = arg;
+
+    (void)ordinal;
+    (void)e;
+    if (memcmp(&x->pack, o->pack, sizeof(*o->pack)) != 0)
+        return 0;
+    o->ids = mem_resize_array(o->ids, o->count + 1, sizeof(*o->ids));
+    o->ids[o->count++] = x->chunk.id;
+    return 0;
+}
+
+static int chunks_of(const struct check_spec *spec, const struct pack_name *pack,
+                     struct chunk_id **ret, size_t *ret_count, struct err *e)
+{
+    struct of_pack o = {.pack = pack};
+    int rc = index_each(spec->index, add_if_there, &o, e);
+
+    *ret = o.ids;
+    *ret_count = o.count;
+    return rc;
+}
+
+int check_name_chunks(const struct check_spec *spec, struct check_result *ret, struct err *e)
+{
+    for (size_t i = 0; i < ret->damage_count; i++) {
+        struct check_damage *d = &ret->damages[i];
+        struct pack_name name;
+        if (d->chunk_count > 0 || pack_name_parse(d->object, &name, NULL) < 0)
+            continue;
+        free(TAKE(d->chunks));
+        if (chunks_of(spec, &name, &d->chunks, &d->chunk_count, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+void check_position_load(const struct repository *r, struct check_position *ret)
+{
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(POSITION_MAX);
+    _cleanup_json_ json_t *o = NULL;
+
+    *ret = (struct check_position){0};
+    if (r->cache_dir == NULL)
+        return;
+    _cleanup_free_ char *path = mem_printf("%s/verify.json", r->cache_dir);
+    ret->begun = fs_read_file(AT_FDCWD, path, &text, NULL) == 0 &&
+                 json_read(text.data, text.len, &o, NULL) == 0 &&
+                 object_hex(o, "after", ret->after.bytes, sizeof(ret->after.bytes), NULL) == 0;
+}
+
+int check_position_save(const struct repository *r, const struct check_position *p, struct err *e)
+{
+    _cleanup_(fs_closep) int dir = -1;
+    _cleanup_(buf_deinit) struct buf text = BUF_INIT(POSITION_MAX);
+
+    if (r->cache_dir == NULL)
+        return 0;
+    _cleanup_json_ json_t *o = json_object();
+    if (p->begun)
+        (void)json_object_set_new(o, "after",
+                                  object_hex_json(p->after.bytes, sizeof(p->after.bytes)));
+    if (json_write(o, &text, e) < 0 || fs_make_dirs(AT_FDCWD, r->cache_dir, 0700, e) < 0 ||
+        fs_open_dir(r->cache_dir, &dir, e) < 0)
+        return -1;
+    return fs_replace_file(dir, "verify.json", text.data, text.len, 0600, e);
+}
