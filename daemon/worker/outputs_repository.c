@@ -14,9 +14,10 @@ struct repo_side {
     struct output **all; /* in the order of replicas */
     struct adder_replica *replicas;
     size_t count;
-    struct repo repo;            /* at the first of them that could be opened */
-    struct adder *adder;         /* NULL: it is over */
-    struct tracking *tracked;    /* NULL: nothing is remembered */
+    struct repo repo;         /* at the first of them that could be opened */
+    struct adder *adder;      /* NULL: it is over */
+    struct tracking *tracked; /* NULL: nothing is remembered */
+    bool doubt_told;
     bool begun;                  /* an artifact is open */
     struct tree_visitor visitor; /* of the tree that is open */
     const struct tree_visitor *events;
@@ -108,6 +109,16 @@ static void stop_tracking(struct repo_side *r, const struct err *why)
     tracking_free(TAKE(r->tracked));
 }
 
+/* Once: why this run reads what it need not. */
+static void tell_doubt(struct repo_side *r)
+{
+    const char *doubt = r->tracked == NULL ? NULL : tracking_doubt(r->tracked);
+
+    if (doubt != NULL && !r->doubt_told)
+        worker_log(r->worker, WORKER_INFO, "%s", doubt);
+    r->doubt_told = doubt != NULL;
+}
+
 static void open_tracking(struct repo_side *r)
 {
     struct tracking_spec spec = {.repository = r->repo.repository->id, .id = r->id};
@@ -125,8 +136,7 @@ static void open_tracking(struct repo_side *r)
     spec.host = author.host;
     if (tracking_open(&spec, &r->tracked, &why) < 0)
         stop_tracking(r, &why);
-    else if (tracking_doubt(r->tracked) != NULL)
-        worker_log(r->worker, WORKER_INFO, "%s", tracking_doubt(r->tracked));
+    tell_doubt(r);
 }
 
 void repo_side_open(struct repo_side *r)
@@ -167,6 +177,7 @@ static void end_tracking(struct repo_side *r, bool whole)
 {
     struct err why = {0};
 
+    tell_doubt(r);
     if (r->tracked != NULL && tracking_end(r->tracked, whole, &why) < 0)
         stop_tracking(r, &why);
 }

@@ -337,10 +337,14 @@ void tracking_spoil(struct tracking *t, const char *path)
 /* The copy was written by others: what it holds now is what next time is compared with. */
 static int write_changes(struct tracking *t, struct err *e)
 {
+    const struct tracking_artifact *past = tracking_head_find(&t->past, t->artifact.name);
     struct tracking_summary s = {
         .number = t->next.number, .started = t->next.started, .compared = t->comparable};
 
     (void)snprintf(s.id, sizeof(s.id), "%s", t->next.id);
+    if (t->comparable && past->length == t->artifact.length &&
+        seal_equal(past->sha256, t->artifact.sha256, SEAL_HASH_LEN))
+        return tracking_changes_write_none(t->dir, &s, e); /* it need not be read to know that */
     return tracking_changes_write(t->dir, &s, t->comparable ? t->previous : -1, t->copy, e);
 }
 
@@ -352,8 +356,8 @@ static int seal_artifact(struct tracking *t, struct err *e)
     if (io_fstat(t->copy, &st) != 0)
         return err_sys(e, ERR_IO, errno, "stat");
     t->artifact.length = (uint64_t)st.st_size;
-    if ((t->artifact.is_tree && write_changes(t, e) < 0) ||
-        tracking_digest_file(t->copy, t->artifact.length, t->artifact.sha256, e) < 0)
+    if (tracking_digest_file(t->copy, t->artifact.length, t->artifact.sha256, e) < 0 ||
+        (t->artifact.is_tree && write_changes(t, e) < 0))
         return -1;
     if (io_fsync(t->copy) != 0)
         return err_sys(e, ERR_IO, errno, "fsync");

@@ -129,24 +129,19 @@ static int put_end(struct writer *w, struct err *e)
     return io_fsync(w->fd) == 0 ? 0 : err_sys(e, ERR_IO, errno, "fsync");
 }
 
-static int write_all(struct writer *w, const struct tracking_summary *s, int old, int new,
-                     struct err *e)
+static int write_records(struct writer *w, int old, int new, struct err *e)
 {
     struct tracking_cursor *a = old < 0 ? NULL : tracking_cursor_new(old);
     struct tracking_cursor *b = tracking_cursor_new(new);
-    int rc = put_header(w, s, e);
+    int rc = compare(w, a, b, e);
 
-    if (rc == 0)
-        rc = compare(w, a, b, e);
-    if (rc == 0)
-        rc = put_end(w, e);
     tracking_cursor_free(a);
     tracking_cursor_free(b);
     return rc;
 }
 
-int tracking_changes_write(int dirfd, const struct tracking_summary *s, int old, int new,
-                           struct err *e)
+/* new -1: there are no records. */
+static int write_file(int dirfd, const struct tracking_summary *s, int old, int new, struct err *e)
 {
     struct writer w = {.out = BUF_INIT(2 * FLUSH + TRACKING_HEADER_MAX + LIST_PATH_MAX)};
     char name[64];
@@ -160,11 +155,26 @@ int tracking_changes_write(int dirfd, const struct tracking_summary *s, int old,
     if (w.digest == NULL || EVP_DigestInit_ex(w.digest, EVP_sha256(), NULL) != 1)
         rc = err_set(e, ERR_INTERNAL, "SHA-256 cannot be had");
     else
-        rc = write_all(&w, s, old, new, e);
+        rc = put_header(&w, s, e);
+    if (rc == 0 && new >= 0)
+        rc = write_records(&w, old, new, e);
+    if (rc == 0)
+        rc = put_end(&w, e);
     if (rc < 0)
         (void)err_wrap(e, "%s", name);
     EVP_MD_CTX_free(w.digest);
     buf_deinit(&w.out);
     fs_closep(&w.fd);
     return rc;
+}
+
+int tracking_changes_write(int dirfd, const struct tracking_summary *s, int old, int new,
+                           struct err *e)
+{
+    return write_file(dirfd, s, old, new, e);
+}
+
+int tracking_changes_write_none(int dirfd, const struct tracking_summary *s, struct err *e)
+{
+    return write_file(dirfd, s, -1, -1, e);
 }

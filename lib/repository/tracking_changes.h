@@ -16,3 +16,6 @@
  * a whole list: ERR_DAMAGED. */
 int must_check tracking_changes_write(int dirfd, const struct tracking_summary *s, int old, int new,
                                       struct err *e);
+/* The same for two lists that are known to be the same. */
+int must_check tracking_changes_write_none(int dirfd, const struct tracking_summary *s,
+                                           struct err *e);

@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from harness import check, equal, note, run_all, temp_dir, test, write_file  # noqa: E402
+from harness import check, contains, equal, note, run_all, temp_dir, test, write_file  # noqa: E402
 from tree_world import picture, restore_job  # noqa: E402
 from worker_client import Worker, work  # noqa: E402
 from worker_jobs import commit_job, files_source, folder_store, part, read_job  # noqa: E402
@@ -68,7 +68,7 @@ class Source:
         return {name: value for name, value in store.items() if name not in ("gzip", "level", "volume_bytes")}
 
     def read(self):
-        """A run up to its commit: (result, id, what was opened, log)."""
+        """A run up to its commit: (result, id, what was opened). self.log: what it said."""
         self.sequence += 1
         identity = f"20260101_0000{self.sequence:02}"
         watch = Watch(self.root)
@@ -77,6 +77,7 @@ class Source:
         message = worker.finish()
         check(message["ok"], message.get("error"))
         equal(message["result"]["problems"], [])
+        self.log = " ".join(str(m) for m in worker.messages if m["type"] == "log")
         return message["result"], identity, watch.end()
 
     def backup(self, expected):
@@ -161,6 +162,7 @@ def what_is_lost_or_torn_or_of_another_costs_a_full_read():
         for which in range(2):
             change(files()[which])
             s.backup(ALL)
+            contains(s.log, "of last time" if which == 1 else "what was remembered")
             tried += 1
     shutil.rmtree(s.tracking)
     s.backup(ALL)
@@ -170,6 +172,7 @@ def what_is_lost_or_torn_or_of_another_costs_a_full_read():
     shutil.copytree(f"{s.root}.aside", s.root, symlinks=True)
     opened = s.read()[2]
     equal(opened, sorted(ALL + ["second name of four"]))
+    contains(s.log, "is of another")
 
 
 if __name__ == "__main__":
