@@ -64,6 +64,7 @@ static void begin(struct collector *c)
 {
     const struct collect_spec *s = c->spec;
 
+    c->began = clock_mono();
     c->replica_count = 1 + s->replica_count;
     c->replicas = mem_alloc(c->replica_count * sizeof(*c->replicas));
     c->replicas[0].store = c->r->store;

@@ -29,8 +29,8 @@ struct collect_spec {
     size_t reading_count;
     struct wall now;
     int64_t trash_s;
-    /* when the oldest run began that adds to this repository right now; 0: none does. It may count on
-     * whatever was not on trash then. */
+    /* when the oldest run or restore began that adds to this repository or reads from it right now; 0:
+     * none does. It may count on whatever was not on trash a day before. */
     struct wall oldest_run;
     size_t delete_max;   /* packs deleted at once; 0: no limit */
     uint64_t repack_max; /* bytes moved at once; 0: nothing is moved */

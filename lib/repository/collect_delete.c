@@ -2,6 +2,8 @@
 
 #include "lib/repository/collect_parts.h"
 
+enum { LIST_LAG_S = 86400 };
+
 struct doomed {
     struct pack_name *packs; /* owned */
     size_t count;
@@ -11,9 +13,10 @@ static bool is_due(const struct collector *c, struct wall since)
 {
     const struct collect_spec *s = c->spec;
 
-    /* a run that began before it was on trash may count on it, however long that takes */
+    /* who began before the list said so may count on it, however long that takes; a list is at the
+     * store some time after the moment that it names */
     return since.us <= s->now.us - s->trash_s * 1000000 &&
-           (s->oldest_run.us == 0 || since.us < s->oldest_run.us);
+           (s->oldest_run.us == 0 || since.us < s->oldest_run.us - (int64_t)LIST_LAG_S * 1000000);
 }
 
 static struct doomed choose(const struct collector *c)

@@ -27,6 +27,7 @@ struct collector {
     const struct collect_spec *spec;
     struct collect_result *result;
     struct repository *r;
+    struct mono began;
     struct collect_replica *replicas; /* owned */
     size_t replica_count;
     struct index *ix;           /* owned; of one segment while marks count */

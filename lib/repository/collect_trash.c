@@ -38,10 +38,17 @@ static void add(struct list *l, const struct pack_name *name, bool segment, stru
         (struct repository_trash){.pack = *name, .segment = segment, .since = since};
 }
 
+/* As late as can be told, marking may have taken hours; whole seconds, as it is written. */
+static struct wall present(const struct collector *c)
+{
+    int64_t now_us = c->spec->now.us + clock_mono().us - c->began.us;
+
+    return (struct wall){now_us / 1000000 * 1000000};
+}
+
 static void list_packs(struct collector *c, struct list *l)
 {
-    /* whole seconds, as it is written: the same list then compares as the same */
-    const struct wall now = {c->spec->now.us / 1000000 * 1000000};
+    const struct wall now = present(c);
 
     for (size_t i = 0; i < c->pack_count; i++) {
         struct collect_pack *p = &c->packs[i];
@@ -61,13 +68,13 @@ static void list_packs(struct collector *c, struct list *l)
 static void list_segments(struct collector *c, struct list *l)
 {
     const struct pack_name *names;
+    const struct wall now = present(c);
     size_t count;
 
     index_superseded(c->ix, &names, &count);
     for (size_t i = 0; i < count; i++) {
         const struct repository_trash *old = on_list(c, &names[i], true);
-        add(l, &names[i], true,
-            old != NULL ? old->since : (struct wall){c->spec->now.us / 1000000 * 1000000});
+        add(l, &names[i], true, old != NULL ? old->since : now);
     }
 }
 
