@@ -3,7 +3,9 @@
  * Byte for byte where that is possible, else decoded and written anew in memory: nothing of it
  * ever touches a disk on the way. Every segment is compared with its digest before it goes out.
  * Volumes that lie at the target already and are right are not sent again, so that a copy that was
- * cut off goes on; what is written anew has another salt and starts again, artifact by artifact. */
+ * cut off goes on. What is written anew begins again, by decision: each time it has a salt of its own. One
+ * kept for the next attempt would have to be trusted from a place that anybody may write to, and
+ * under the same salt two texts show where they begin to differ. */
 #pragma once
 
 #include "lib/base/json.h"

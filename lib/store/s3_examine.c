@@ -118,17 +118,18 @@ static char *text_at(const struct s3_reply *r, const char *path)
                                                                                          : NULL;
 }
 
-static void examine_versioning(const struct examination *x)
+/* A setting that is on where this text of it says "Enabled". */
+static enum s3_answer ask_enabled(const struct examination *x, const char *name, const char *path)
 {
     struct s3_reply r;
-    enum s3_answer answer = ask_setting(x, "versioning", &r);
+    enum s3_answer answer = ask_setting(x, name, &r);
 
     if (answer == S3_YES) {
-        _cleanup_free_ char *status = text_at(&r, "VersioningConfiguration/Status");
+        _cleanup_free_ char *status = text_at(&r, path);
         answer = str_equal(status, "Enabled") ? S3_YES : S3_NO;
     }
-    x->report->versioning = answer;
     s3_reply_deinit(&r);
+    return answer;
 }
 
 static void examine_lock(const struct examination *x)
@@ -150,19 +151,6 @@ static void examine_lock(const struct examination *x)
         x->report->lock_mode = text_at(&r, "ObjectLockConfiguration/Rule/DefaultRetention/Mode");
     }
     x->report->object_lock = answer;
-    s3_reply_deinit(&r);
-}
-
-static void examine_replication(const struct examination *x)
-{
-    struct s3_reply r;
-    enum s3_answer answer = ask_setting(x, "replication", &r);
-
-    if (answer == S3_YES) {
-        _cleanup_free_ char *status = text_at(&r, "ReplicationConfiguration/Rule/Status");
-        answer = str_equal(status, "Enabled") ? S3_YES : S3_NO;
-    }
-    x->report->replication = answer;
     s3_reply_deinit(&r);
 }
 
@@ -198,9 +186,9 @@ int s3_examine(struct store *base, struct s3_report *ret, struct err *e)
         return -1;
     x.probe = probe_key(s);
     examine_objects(&x);
-    examine_versioning(&x);
+    ret->versioning = ask_enabled(&x, "versioning", "VersioningConfiguration/Status");
     examine_lock(&x);
-    examine_replication(&x);
+    ret->replication = ask_enabled(&x, "replication", "ReplicationConfiguration/Rule/Status");
     examine_lifecycle(&x);
     free(x.probe);
     return 0;

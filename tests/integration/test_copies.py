@@ -8,7 +8,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from daemon_client import Daemon, Refused  # noqa: E402
+from daemon_client import Daemon, refused  # noqa: E402
 import harness  # noqa: E402
 from harness import check, contains, equal, program, run_all, test, wait_until  # noqa: E402
 
@@ -53,15 +53,6 @@ def waited(d, **params):
     result = client.call("wait", run=client.call("trigger", job="j", **params)["run"], copies=True)
     client.socket.close()
     return result
-
-
-def refused(code, call, *arguments, **params):
-    try:
-        call(*arguments, **params)
-    except Refused as e:
-        equal(e.code, code, e.text)
-        return e.text
-    return check(False, f"{arguments} was not refused") or ""
 
 
 # --- by themselves ---

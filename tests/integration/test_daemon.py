@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from daemon_client import Client, Daemon, Refused  # noqa: E402
+from daemon_client import Client, Daemon, Refused, refused  # noqa: E402
 from harness import (check, contains, end_process, equal, lacks, long, program, run, run_all, start,  # noqa: E402
                      test, wait_until)
 
@@ -20,15 +20,6 @@ def failed(result, code, text):
     equal(result["outcome"], "failed", str(result))
     equal(result["code"], code, str(result))
     contains(result["error"], text)
-
-
-def refused(code, call, *arguments, **params):
-    try:
-        call(*arguments, **params)
-    except Refused as e:
-        equal(e.code, code, e.text)
-        return e.text
-    return check(False, f"{arguments} was not refused") or ""
 
 
 # --- a run, whole ---

@@ -9,7 +9,7 @@ import struct
 import subprocess
 
 import harness
-from harness import Failed, program, wait_until, write_file
+from harness import Failed, equal, program, wait_until, write_file
 
 SCRIPTED = os.path.join(harness.ROOT, "tests", "integration", "scripted_worker.py")
 
@@ -20,6 +20,16 @@ class Refused(Exception):
     def __init__(self, error):
         super().__init__(error["message"])
         self.code, self.text = error["data"]["code"], error["message"]
+
+
+def refused(code, call, *arguments, **params):
+    """The sentence with which the call is refused, which must have this code."""
+    try:
+        call(*arguments, **params)
+    except Refused as e:
+        equal(e.code, code, e.text)
+        return e.text
+    raise Failed(f"{arguments} was not refused")
 
 
 class Client:
