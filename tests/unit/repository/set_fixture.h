@@ -22,7 +22,7 @@ static inline struct index *set_index(struct set_world *w, bool rebuild)
     return ix;
 }
 
-/* A set of one stream; its id is "0000…N". previous, copy: as of adder_stream_begin. */
+/* A set of one stream; its id is N seconds behind 20261120_000000. previous, copy: as of adder_stream_begin. */
 static inline void add_set(struct set_world *w, const uint8_t *data, size_t len, int previous,
                            int copy)
 {
@@ -49,8 +49,9 @@ static inline void add_set(struct set_world *w, const uint8_t *data, size_t len,
     ASSERT_OK(adder_chunk(a, CHUNK_SET, text.data, text.len, &manifest, &w->e), w->e);
     ASSERT_OK(adder_finish(a, &put, &w->e), w->e);
     _cleanup_free_ char *ref = chunk_ref_text(&manifest);
-    _cleanup_free_ char *id = mem_printf("20261120_%06lld", (long long)++w->sequence);
+    char id[32];
     struct log_head head;
+    (void)clock_set_id((struct wall){(1795132800 + ++w->sequence) * INT64_C(1000000)}, id);
     ASSERT_OK(log_append(w->repository->writer, &us, "set",
                          json_pack("{s:s s:s s:I s:s s:{}}", "job", "synapse", "id", id, "sequence",
                                    (json_int_t)w->sequence, "manifest", ref, "describe"),
