@@ -11,19 +11,10 @@
  * A failure prints the seed of its history. */
 #include "lib/schedule/copying.h"
 #include "lib/schedule/retention.h"
+#include "tests/unit/schedule/random.h"
 #include "tests/unit/schedule/sets.h"
 
-enum { PLACES = 3, IDS = 14, SOURCES = 2, DAY = 86400, SHORT = 20000, LONG = 400000, ROUNDS = 60 };
-
-static uint64_t random_state;
-
-static unsigned rnd(unsigned below) /* xorshift64*: the same history for the same seed everywhere */
-{
-    random_state ^= random_state >> 12;
-    random_state ^= random_state << 25;
-    random_state ^= random_state >> 27;
-    return (unsigned)((random_state * 0x2545f4914f6cdd1dULL) >> 33) % below;
-}
+enum { PLACES = 3, IDS = 14, SOURCES = 2, DAY = 86400, SHORT = 12000, LONG = 400000, ROUNDS = 60 };
 
 struct history {
     struct job job;
@@ -53,9 +44,7 @@ static void random_job(struct history *h)
                           .keep_manual = rnd(3) == 0 ? (int)rnd(3) : KEEP_FOREVER,
                           .max_delete = (int)rnd(4),
                           .size_drop_percent = 50};
-    for (int tier = 0; tier < TIER_COUNT; tier++)
-        h->job.tiers[tier] =
-            (struct tier_rule){.on = rnd(2) == 0, .keep = rnd(8) == 0 ? KEEP_FOREVER : (int)rnd(4)};
+    random_tiers(&h->job, 4);
     for (int i = 0; i < PLACES; i++) {
         h->destinations[i] =
             (struct destination){.name = names[i], .feed = (enum feed)rnd(3), .copy_within_s = DAY};
@@ -100,7 +89,7 @@ static void random_history(struct history *h, uint64_t seed)
     int64_t clock = 1700000000;
 
     *h = (struct history){0};
-    random_state = seed * 0x9e3779b97f4a7c15ULL + 1;
+    random_seed(seed);
     size = 1000 + rnd(1000);
     random_job(h);
     unsigned ids = rnd(IDS + 1), sparse = 1 + rnd(4), begins[PLACES];

@@ -10,19 +10,10 @@
  *
  * A failure prints the seed of its history. */
 #include "lib/schedule/retention.h"
+#include "tests/unit/schedule/random.h"
 #include "tests/unit/schedule/sets.h"
 
 enum { SETS_MAX = 24, SOURCES = 3, DAY = 86400, SHORT = 100000, LONG = 1000000 };
-
-static uint64_t random_state;
-
-static unsigned rnd(unsigned below) /* xorshift64*: the same history for the same seed everywhere */
-{
-    random_state ^= random_state >> 12;
-    random_state ^= random_state << 25;
-    random_state ^= random_state >> 27;
-    return (unsigned)((random_state * 0x2545f4914f6cdd1dULL) >> 33) % below;
-}
 
 struct history {
     struct job job;
@@ -46,9 +37,7 @@ static void random_job(struct history *h)
                           .keep_manual = rnd(3) == 0 ? (int)rnd(3) : KEEP_FOREVER,
                           .max_delete = (int)rnd(6),
                           .size_drop_percent = 50};
-    for (int tier = 0; tier < TIER_COUNT; tier++)
-        h->job.tiers[tier] =
-            (struct tier_rule){.on = rnd(2) == 0, .keep = rnd(8) == 0 ? KEEP_FOREVER : (int)rnd(5)};
+    random_tiers(&h->job, 5);
     h->held = rnd(16) == 0;
     h->in_doubt = rnd(8) == 0;
 }
@@ -91,7 +80,7 @@ static void random_history(struct history *h, uint64_t seed)
     uint64_t size = 0;
     int64_t clock = 1700000000;
 
-    random_state = seed * 0x9e3779b97f4a7c15ULL + 1;
+    random_seed(seed);
     size = 1000 + rnd(1000);
     random_job(h);
     h->count = rnd(SETS_MAX + 1);
