@@ -63,3 +63,39 @@ class Place:
                           "sources": [], "configured": sources, "safety_copy": "none", "replace": False,
                           "stop": [], "start": [], "check": [], "state_dir": None, "run": "bench",
                           "yes": True, "database": None, "target": None, **how})
+
+
+class Repository(Place):
+    """A destination folder with format = repository: what one set leaves behind serves the next."""
+    name = "synbak"
+
+    def __init__(self, folder, key):
+        super().__init__(folder, key)
+        self.cache, self.tracking, self.tracked, self.last = f"{folder}.cache", f"{folder}.tracking", {}, None
+
+    def store(self):
+        store = folder_store(self.folder, key=self.key, format="repository", repository="bench", cache_dir=self.cache,
+                             known_writer=None, known_pruner=None, trash_s=7 * 86400)
+        return {name: value for name, value in store.items() if name not in ("gzip", "level", "volume_bytes")}
+
+    def empty(self):
+        for folder in (self.folder, self.cache, self.tracking):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder, 0o700)
+        self.tracked = {}
+
+    def backup(self, verb, source, threads=2):
+        self.number += 1
+        identity = f"20260101_{self.number // 3600:02}{self.number // 60 % 60:02}{self.number % 60:02}"
+        tracking = {"bench": {"dir": f"{self.tracking}/{source['name']}", "number": self.tracked.get(source["name"], 0)}}
+        read = self.work({**read_job(source, [self.store()], "bench", identity, threads), "host": "here",
+                          "tracking": tracking})
+        self.work(commit_job([part(source, read)], [self.store()], "bench", identity, self.number))
+        self.tracked[source["name"]] = read["tracking"]["bench"]
+        self.last = identity
+        return identity
+
+    def verify(self):
+        result = self.work({"verb": "verify", "store": self.store(), "all": True, "data": True})
+        if result["damaged"]:
+            raise Failed(f"damaged: {result['damaged']}")

@@ -38,12 +38,12 @@ class Side:
         return statistics.median(self.seconds)
 
 
-def compare(title, sides, limits=()):
+def compare(title, sides, limits=(), repeats=REPEATS):
     """Run the sides alternately and print medians; limits: (side, against, wanted, "at most"|"at least")."""
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for side in sides:
             side.run()
-    print(f"# {title}: medians of {REPEATS}")
+    print(f"# {title}: medians of {repeats}")
     for side in sides:
         spread = f"{min(side.seconds):.2f}..{max(side.seconds):.2f}"
         print(f"#   {side.name:42} {side.median:7.2f} s ({spread}), "
