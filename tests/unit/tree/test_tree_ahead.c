@@ -125,6 +125,26 @@ TEST(a_deep_chain)
     expect_same(dir, NULL, NULL);
 }
 
+/* The stack holds, and what lies deeper is told. */
+TEST(deeper_than_is_read)
+{
+    _cleanup_free_ char *dir = help_path("tree");
+    struct visit in_turn, v;
+
+    ASSERT(mkdir(dir, 0755) == 0 && chdir(dir) == 0);
+    for (int i = 0; i < TREE_DEPTH_MAX + 2; i++) {
+        if (i % 100 == 0)
+            help_text(".", "a", "x");
+        ASSERT(mkdir("d", 0755) == 0 && chdir("d") == 0);
+    }
+    ASSERT(chdir("/") == 0);
+    _cleanup_free_ char *expected = told(dir, 0, NULL, NULL, &in_turn);
+    ASSERT_CONTAINS(expected, "nested more than 2000 folders deep, not read");
+    ASSERT_EQ(in_turn.result.files, TREE_DEPTH_MAX / 100 + 1);
+    _cleanup_free_ char *got = told(dir, 2, NULL, NULL, &v);
+    ASSERT_STR(got, expected);
+}
+
 /* What the walk itself needs is left to it: the deepest folder just fits. */
 TEST(few_descriptors)
 {
