@@ -52,6 +52,7 @@ bool collect_is_read(const struct collect_spec *s, const char *job, const char *
 static void collector_deinit(struct collector *c)
 {
     fetcher_close(c->fetcher);
+    index_close(c->readable);
     index_close(c->ix);
     strlist_deinit(&c->lists);
     free(c->marks);
@@ -76,11 +77,26 @@ static void begin(struct collector *c)
 static int open_index(struct collector *c, struct err *e)
 {
     if (index_open(c->r->store, c->r->keys, c->r->cache_dir, false, &c->ix, NULL, e) < 0 ||
-        index_merge(c->ix, c->r->store, NULL, 0, e) < 0 ||
-        fetcher_open(&c->fetcher, c->r, c->ix, c->spec->threads, e) < 0)
+        index_merge(c->ix, c->r->store, NULL, 0, e) < 0)
         return -1;
     c->marks = mem_alloc(index_count(c->ix) / 8 + 1);
     return 0;
+}
+
+/* An index of its own, without what is not there: of a chunk that lies twice the other copy is read. The
+ * one for marks has them all, or its numbers would be others. */
+static int open_fetcher(struct collector *c, struct err *e)
+{
+    _cleanup_free_ struct pack_name *gone = mem_alloc(c->pack_count * sizeof(*gone));
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->pack_count; i++)
+        if (c->packs[i].indexed && !c->packs[i].at_store)
+            gone[count++] = c->packs[i].name;
+    if (index_open(c->r->store, c->r->keys, c->r->cache_dir, false, &c->readable, NULL, e) < 0)
+        return -1;
+    index_exclude(c->readable, gone, count);
+    return fetcher_open(&c->fetcher, c->r, c->readable, c->spec->threads, e);
 }
 
 /* A list that is lost is begun again: what was on it is on trash since now, which only takes longer. */
@@ -105,8 +121,9 @@ static int run(struct collector *c, struct err *e)
         return -1;
     collect_replicate_log(c);
     if (collect_remove_sets(c, e) < 0 || collect_cancelled(c, e) < 0 || read_trash(c, e) < 0 ||
-        open_index(c, e) < 0 || collect_list_packs(c, e) < 0 || collect_mark(c, e) < 0 ||
-        collect_account(c, e) < 0 || collect_move(c, e) < 0 || collect_put_list(c, e) < 0)
+        open_index(c, e) < 0 || collect_list_packs(c, e) < 0 || open_fetcher(c, e) < 0 ||
+        collect_mark(c, e) < 0 || collect_account(c, e) < 0 || collect_move(c, e) < 0 ||
+        collect_put_list(c, e) < 0)
         return -1;
     return collect_delete(c, e);
 }

@@ -25,7 +25,8 @@ static struct doomed choose(const struct collector *c)
 
     for (size_t i = 0; i < c->pack_count; i++) {
         const struct collect_pack *p = &c->packs[i];
-        if (p->dead && p->on_trash && is_due(c, p->since) &&
+        /* one that is lost is but a name in the index, which misleads readers */
+        if (p->dead && (p->lost || (p->on_trash && is_due(c, p->since))) &&
             (c->spec->delete_max == 0 || d.count < c->spec->delete_max))
             d.packs[d.count++] = p->name;
     }
@@ -105,23 +106,11 @@ static bool has_due_segments(const struct collector *c)
     return false;
 }
 
-/* 1: sets came meanwhile that need what was to go. */
-static int prepare(struct collector *c, const struct doomed *d, struct err *e)
-{
-    struct index *ix;
-
-    if (index_open(c->r->store, c->r->keys, c->r->cache_dir, false, &ix, NULL, e) < 0)
-        return -1;
-    index_exclude(ix, d->packs, d->count);
-    int rc = collect_check_new(c, ix, e);
-    index_close(ix);
-    return rc;
-}
-
 /* The index again, as it is by now, without them; the first replica's, then the others'. */
 static int merge_without(struct collector *c, const struct doomed *d, struct err *e)
 {
     fetcher_close(TAKE(c->fetcher));
+    index_close(TAKE(c->readable));
     index_close(TAKE(c->ix));
     if (index_open(c->r->store, c->r->keys, c->r->cache_dir, false, &c->ix, NULL, e) < 0 ||
         index_merge(c->ix, c->r->store, d->packs, d->count, e) < 0)
@@ -135,7 +124,7 @@ int collect_delete(struct collector *c, struct err *e)
     int rc = 0;
 
     if (d.count > 0 || has_due_segments(c)) {
-        rc = prepare(c, &d, e);
+        rc = collect_check_new(c, d.packs, d.count, e);
         if (rc == 1) {
             collect_problem(c,
                             "a set was added meanwhile that needs what was on trash: nothing was "

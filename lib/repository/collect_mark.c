@@ -208,24 +208,46 @@ static int check_there(struct collector *c, const struct chunk_id *id, void *arg
     return rc < 0 ? -1 : 0;
 }
 
-int collect_check_new(struct collector *c, struct index *without, struct err *e)
+/* Read with all packs, looked up without those that are to go. */
+static int check_sets(struct collector *c, struct index *all, struct check *x, struct err *e)
 {
-    struct check x = {.without = without};
-    struct walk w = {.c = c, .need = check_there, .arg = &x, .all = true};
+    struct walk w = {.c = c, .need = check_there, .arg = x, .all = true};
     _cleanup_free_ struct repository_set *sets = NULL;
     size_t count;
     int rc = 0;
 
-    if (log_refresh(c->r->writer, e) < 0)
-        return -1;
-    if (log_head(c->r->writer).number == c->writer_seen)
-        return 0;
     if (repository_sets(c->r, &sets, &count, e) < 0 ||
-        fetcher_open(&w.fetcher, c->r, without, c->spec->threads, e) < 0)
+        fetcher_open(&w.fetcher, c->r, all, c->spec->threads, e) < 0)
         return -1;
-    for (size_t i = 0; i < count && rc == 0 && !x.lacks; i++)
+    for (size_t i = 0; i < count && rc == 0 && !x->lacks; i++)
         if (sets[i].number > c->writer_seen)
             rc = walk_or_explain(&w, &sets[i], e);
     fetcher_close(w.fetcher);
+    return rc;
+}
+
+static int open_index(const struct collector *c, struct index **ret, struct err *e)
+{
+    return index_open(c->r->store, c->r->keys, c->r->cache_dir, false, ret, NULL, e);
+}
+
+int collect_check_new(struct collector *c, const struct pack_name *doomed, size_t count,
+                      struct err *e)
+{
+    struct index *all = NULL;
+    struct check x = {0};
+    int rc = log_refresh(c->r->writer, e);
+
+    if (rc < 0 || log_head(c->r->writer).number == c->writer_seen)
+        return rc;
+    rc = open_index(c, &all, e);
+    if (rc == 0)
+        rc = open_index(c, &x.without, e);
+    if (rc == 0) {
+        index_exclude(x.without, doomed, count);
+        rc = check_sets(c, all, &x, e);
+    }
+    index_close(x.without);
+    index_close(all);
     return rc < 0 ? -1 : x.lacks;
 }

@@ -103,6 +103,29 @@ static void merge_same(struct collector *c)
     }
 }
 
+/* Lists may be old: only who is asked for a pack by name can tell that it is not there. */
+static int confirm_lost(struct collector *c, struct err *e)
+{
+    for (size_t i = 0; i < c->pack_count; i++) {
+        struct collect_pack *p = &c->packs[i];
+        struct store_object there;
+        struct err why = {0};
+        char name[80];
+        if (!p->indexed || p->at_store)
+            continue;
+        pack_object_name(&p->name, name);
+        if (store_stat(c->r->store, name, &there, &why) == 0) {
+            p->at_store = there.size == p->len;
+        } else if (why.code != ERR_NOT_FOUND) {
+            if (e != NULL)
+                *e = why;
+            return -1;
+        }
+        p->lost = why.code == ERR_NOT_FOUND && !p->at_store && p->there == 0;
+    }
+    return 0;
+}
+
 int collect_list_packs(struct collector *c, struct err *e)
 {
     struct room room = {.c = c};
@@ -122,6 +145,8 @@ int collect_list_packs(struct collector *c, struct err *e)
         collect_problem(c, "%s is left alone: %s", store_place(c->replicas[i].store), why.text);
     }
     merge_same(c);
+    if (confirm_lost(c, e) < 0)
+        return -1;
     for (size_t i = 0; i < c->trash_count; i++) {
         struct collect_pack *p =
             c->trash[i].segment ? NULL : collect_find_pack(c, &c->trash[i].pack);

@@ -14,6 +14,7 @@ struct collect_pack {
     struct wall since;      /* on_trash */
     bool indexed, at_store; /* at_store: of the first replica */
     bool on_trash;          /* by the list as it was */
+    bool lost;              /* a segment names it, and no replica has it */
     bool dead;              /* goes on the new one */
     bool moved;             /* what lives in it is in a new one too */
 };
@@ -31,7 +32,8 @@ struct collector {
     struct collect_replica *replicas; /* owned */
     size_t replica_count;
     struct index *ix;           /* owned; of one segment while marks count */
-    struct fetcher *fetcher;    /* owned */
+    struct index *readable;     /* owned; the same without packs that are not there */
+    struct fetcher *fetcher;    /* owned; of that */
     uint8_t *marks;             /* owned; a bit for each ordinal */
     uint64_t writer_seen;       /* records of the writer's log that were marked from */
     struct strlist lists;       /* digests of lists that were walked */
@@ -65,8 +67,9 @@ int must_check collect_mark(struct collector *c, struct err *e);
 /* A base of a delta that is needed. True: it was not marked. */
 int must_check collect_mark_base(struct collector *c, const struct chunk_id *id, bool *ret_new,
                                  struct err *e);
-/* Sets that came since: 1 when one needs something that only `doomed` packs hold. */
-int must_check collect_check_new(struct collector *c, struct index *without, struct err *e);
+/* Sets that came since: 1 when one needs something that only these packs hold. */
+int must_check collect_check_new(struct collector *c, const struct pack_name *doomed, size_t count,
+                                 struct err *e);
 
 /* --- collect_packs.c: what lies there, and how much of it lives --- */
 struct collect_pack *collect_find_pack(const struct collector *c, const struct pack_name *name);

@@ -417,3 +417,148 @@ TEST(locked_objects_are_tried_again)
     expect_set(f.s, f.k, "20261121_010000", &b);
     end(&f);
 }
+
+struct latecomer {
+    struct fixture *f;
+    struct run *run;
+    const struct content *content;
+    bool came;
+};
+
+/* Once the sets that count are known. */
+static void commit_late(void *arg, const char *phase, uint64_t at, uint64_t total)
+{
+    struct latecomer *x = arg;
+    struct view v;
+
+    (void)at;
+    (void)total;
+    if (strcmp(phase, "mark") != 0 || x->came)
+        return;
+    x->came = true;
+    view_open(&v, x->f->s, x->f->k);
+    ASSERT_OK(run_end(&v, x->run, x->content, "20261130_000000"), v.e);
+    view_close(&v);
+}
+
+TEST(a_set_that_comes_while_it_marks_counts_too)
+{
+    struct fixture f = begin();
+    const struct content a = content_of(1, 10), b = content_of(100, 10);
+    struct run early;
+
+    backup(&f.v, &a, "20261121_000000");
+    backup(&f.v, &b, "20261121_010000");
+    ASSERT_OK(run_begin(&f.v, &early, NULL), f.v.e);
+    done(collect_without(&f.v, "20261121_000000"));
+    pass_days(8);
+    struct latecomer late = {.f = &f, .run = &early, .content = &a};
+    struct collect_spec spec = spec_of(&f.v); /* of the run, nobody told it */
+    spec.progress = commit_late;
+    spec.arg = &late;
+    struct collect_result x = run_collect(&f.v, &spec);
+    ASSERT(late.came && x.deleted == 0 && x.problems.count == 1);
+    ASSERT_CONTAINS(x.problems.items[0], "added meanwhile");
+    done(x);
+    expect_set(f.s, f.k, "20261130_000000", &a);
+    x = collect_without(&f.v, NULL);
+    ASSERT(x.on_trash == 0 && x.problems.count == 0);
+    done(x);
+    expect_set(f.s, f.k, "20261130_000000", &a);
+    end(&f);
+}
+
+static size_t list_of_packs(struct store *s, struct store_object page[64])
+{
+    size_t count;
+
+    ASSERT_OK(store_list(s, "packs/", false, "", page, 64, &count, &e), e);
+    return count;
+}
+
+static bool is_among(const struct store_object *page, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(page[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The same chunks twice, since what was on trash counts as absent, and one of the two is lost: the other
+ * is kept, even when it has to come off the trash. */
+TEST(the_copy_that_is_there_is_kept)
+{
+    for (int lose_new = 0; lose_new < 2; lose_new++) {
+        struct fixture f = begin();
+        const struct content a = content_of(1, 10), b = content_of(100, 10);
+        struct store_object first[64], both[64], all[64];
+
+        backup(&f.v, &a, "20261121_000000");
+        size_t first_count = list_of_packs(f.s, first);
+        backup(&f.v, &b, "20261121_010000");
+        size_t both_count = list_of_packs(f.s, both);
+        done(collect_without(&f.v, "20261121_000000"));
+        backup(&f.v, &a, "20261121_020000");
+        size_t count = list_of_packs(f.s, all);
+        ASSERT(count > both_count);
+        for (size_t i = 0; i < count; i++)
+            if (lose_new == 1 ? !is_among(both, both_count, all[i].name)
+                              : is_among(first, first_count, all[i].name))
+                ASSERT_OK(store_delete(f.s, all[i].name, &e), e);
+        for (int i = 0; i < 3; i++) {
+            struct collect_result x = collect_without(&f.v, NULL);
+            ASSERT(x.missing == 0 && x.problems.count == 0);
+            ASSERT_EQ(x.deleted > 0, i == 0); /* the names of what is lost */
+            done(x);
+            expect_set(f.s, f.k, "20261121_020000", &a);
+            expect_set(f.s, f.k, "20261121_010000", &b);
+            pass_days(8);
+        }
+        end(&f);
+    }
+}
+
+TEST(write_only_keys_remove_nothing)
+{
+    struct fixture f = begin();
+    const struct content a = content_of(1, 4);
+    struct buf bundle = BUF_INIT(1 << 16);
+    struct collect_result x;
+    struct keys *small;
+
+    backup(&f.v, &a, "20261121_000000");
+    ASSERT_OK(keys_to_bundle(f.k, true, &bundle, &e), e);
+    ASSERT_OK(keys_from_bundle(bundle.data, bundle.len, &small, &e), e);
+    f.v.r.keys = small;
+    struct collect_spec spec = spec_of(&f.v);
+    ASSERT_ERR(collect(&spec, &x, &e), e, ERR_KEY);
+    done(x);
+    keys_free(small);
+    buf_wipe(&bundle);
+    end(&f);
+}
+
+static bool always(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+TEST(cancelled)
+{
+    struct fixture f = begin();
+    const struct content a = content_of(1, 4);
+    const struct collect_set gone = {"job", "20261121_000000"};
+    struct collect_result x;
+
+    backup(&f.v, &a, gone.id);
+    struct collect_spec spec = spec_of(&f.v);
+    spec.remove = &gone;
+    spec.remove_count = 1;
+    spec.cancelled = always;
+    ASSERT_ERR(collect(&spec, &x, &e), e, ERR_CANCELLED);
+    ASSERT_EQ(x.removed, 0);
+    done(x);
+    expect_set(f.s, f.k, gone.id, &a);
+    end(&f);
+}
