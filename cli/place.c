@@ -59,6 +59,8 @@ int place_store_of_bare(struct cli *c, json_t **ret, struct err *e)
     if (bare_place_parse(c, &d, e) < 0)
         return -1;
     int rc = place_store_of(c, d, ret, e);
+    if (rc == 0) /* what lies there says what it is */
+        (void)json_object_set_new(*ret, "format", json_string("any"));
     bare_place_free(d);
     return rc;
 }

@@ -21,8 +21,9 @@ struct catalog_destination {
     struct err problem;              /* of the last scan; code ERR_NONE: none */
     int failures;                    /* scans that failed since the last that did not */
     int64_t free_bytes, total_bytes; /* total 0: unknown */
-    json_t *damaged;                 /* [{"job","id","error"}] of that scan; or NULL */
-    struct mono scanned;             /* when the last scan ended, whatever it found */
+    bool key_alone;      /* a repository that nothing but the key of this installation opens */
+    json_t *damaged;     /* [{"job","id","error"}] of that scan; or NULL */
+    struct mono scanned; /* when the last scan ended, whatever it found */
 };
 
 struct catalog_job {

@@ -81,6 +81,37 @@ struct adopt {
     char *destination;
 };
 
+struct accepted { /* until its record is durable */
+    struct daemon *daemon;
+    char *destination;
+};
+
+static void on_accepted(void *arg)
+{
+    struct accepted *a = arg;
+
+    scan_start(a->daemon, a->destination, NULL, NULL);
+    free(a->destination);
+    free(a);
+}
+
+/* Of a repository, whatever was remembered: what lies there now is what counts, and only when that is
+ * written down may the place be looked at again. */
+static void accept_and_scan(struct daemon *d, const char *destination, const json_t *heads)
+{
+    if (heads == NULL) {
+        scan_start(d, destination, NULL, NULL);
+        return;
+    }
+    struct accepted *a = mem_alloc(sizeof(*a));
+    *a = (struct accepted){d, mem_strdup(destination)};
+    daemon_post(d,
+                json_pack("{s:s,s:s,s:s,s:s}", "type", RECORD_HEADS, "destination", destination,
+                          "writer", json_opt_string(heads, "writer", ""), "pruner",
+                          json_opt_string(heads, "pruner", "")),
+                on_accepted, a);
+}
+
 static void on_adopted(void *arg, const json_t *result, const struct err *e)
 {
     struct adopt *a = arg;
@@ -95,7 +126,7 @@ static void on_adopted(void *arg, const json_t *result, const struct err *e)
                                      json_opt_string(result, "marker_id", "")),
                            json_object());
         catalog_set_marker(d->catalog, a->destination, json_opt_string(result, "marker_id", ""));
-        scan_start(d, a->destination, NULL, NULL);
+        accept_and_scan(d, a->destination, json_object_get(result, "heads"));
     }
     free(a->destination);
     free(a);

@@ -60,6 +60,7 @@ static void on_marked(void *arg, const json_t *result, const struct err *e)
         mark_free(m);
         return;
     }
+    daemon_know_heads(m->daemon, m->destinations.items[m->index], json_object_get(result, "heads"));
     apply_to_catalog(m, m->destinations.items[m->index++]);
     mark_next(m);
 }

@@ -14,10 +14,12 @@
 #include "daemon/copies.h"
 #include "daemon/daemon.h"
 #include "daemon/history.h"
+#include "daemon/prune_replicas.h"
 #include "daemon/record.h"
 #include "daemon/restores.h"
 
 enum { PROGRESS_TIMEOUT_S = 600 };
+static const int64_t collect_every_us = INT64_C(86400) * 1000000;
 
 struct pass {
     char *job, *destination;
@@ -28,8 +30,9 @@ struct prunes {
     struct pass *waiting;
     size_t count;
     bool busy, stopping;
-    struct pass now; /* while busy */
-    json_t *ids;     /* of it */
+    struct pass now;   /* while busy */
+    json_t *ids;       /* of it */
+    json_t *collected; /* {REPOSITORY: when what nothing needs was last looked for, monotonic} */
     struct operation *operation;
 };
 
@@ -38,6 +41,7 @@ struct prunes *prunes_new(struct daemon *d)
     struct prunes *p = mem_alloc(sizeof(*p));
 
     p->daemon = d;
+    p->collected = json_object();
     return p;
 }
 
@@ -60,6 +64,7 @@ void prunes_free(struct prunes *p)
     if (p == NULL)
         return;
     drop_waiting(p);
+    json_decref(p->collected);
     free(p->waiting);
     free(p);
 }
@@ -134,6 +139,20 @@ static void end_pass(struct prunes *p)
     daemon_maybe_stopped(p->daemon);
 }
 
+/* A set that leaves a repository leaves all of its replicas. */
+static void remove_from_catalog(struct prunes *p, const char *id)
+{
+    struct daemon *d = p->daemon;
+    struct destination *dest = config_destination(d->config, p->now.destination);
+    _cleanup_free_ struct destination **all = NULL;
+    size_t count =
+        dest != NULL && dest->format == FORMAT_REPOSITORY ? prune_replicas(d, dest, &all) : 0;
+
+    catalog_remove(d->catalog, p->now.job, p->now.destination, id);
+    for (size_t i = 1; i < count; i++)
+        catalog_remove(d->catalog, p->now.job, all[i]->name, id);
+}
+
 static void take_removed(struct prunes *p, const json_t *result)
 {
     struct daemon *d = p->daemon;
@@ -142,8 +161,11 @@ static void take_removed(struct prunes *p, const json_t *result)
     size_t i;
 
     failed = json_object_get(result, "failed");
-    json_array_foreach(removed, i, id)
-        catalog_remove(d->catalog, p->now.job, p->now.destination, json_string_value(id));
+    json_array_foreach(removed, i, id) remove_from_catalog(p, json_string_value(id));
+    daemon_know_heads(d, p->now.destination, json_object_get(result, "heads"));
+    json_array_foreach(json_object_get(result, "problems"), i, id)
+        log_write(d->log, LOG_LEVEL_WARNING, LOG_PLAIN, &fields, "retention at \"%s\": %s",
+                  p->now.destination, json_string_value(id));
     if (json_array_size(removed) > 0)
         log_write(d->log, LOG_LEVEL_INFO, LOG_SETS_REMOVED, &fields,
                   "job \"%s\": retention removed %zu sets at \"%s\"", p->now.job,
@@ -202,17 +224,27 @@ static void on_pass_durable(void *arg)
     struct destination *dest = config_destination(d->config, p->now.destination);
 
     leave_out_in_use(p);
-    if (dest == NULL || !dest->deletes || p->stopping || json_array_size(p->ids) == 0) {
+    if (dest == NULL || !dest->deletes || p->stopping ||
+        (json_array_size(p->ids) == 0 && dest->format != FORMAT_REPOSITORY)) {
         end_pass(p);
         return;
+    }
+    const bool repository = dest->format == FORMAT_REPOSITORY;
+    _cleanup_free_ struct destination **all = NULL;
+    const size_t count = prune_replicas(d, dest, &all);
+    json_t *job = json_pack("{s:s,s:s,s:O}", "verb", "prune", "job", p->now.job, "ids", p->ids);
+    if (repository) {
+        prune_add_guards(d, dest, job);
+        (void)json_object_set_new(p->collected, dest->repository, json_integer(clock_mono().us));
     }
     p->operation = operation_start(
         d,
         (struct operation_spec){
             .config = d->config,
-            .destinations = &dest,
-            .destination_count = 1,
-            .job = json_pack("{s:s,s:s,s:O}", "verb", "prune", "job", p->now.job, "ids", p->ids),
+            .destinations = all,
+            .destination_count = count,
+            .stores = repository ? OPERATION_STORES : OPERATION_STORE,
+            .job = job,
             .worker = {.nice = 10, .io_class = IO_IDLE, .progress_timeout_s = PROGRESS_TIMEOUT_S},
             .callbacks = {.done = on_pruned, .arg = p}});
 }
@@ -235,6 +267,15 @@ static json_t *prune_record(struct prunes *p, const struct retention_plan *plan)
                      "destination", p->now.destination, "remove", remove);
 }
 
+/* What sets that are gone have left behind is looked for once a day. */
+static bool is_collect_due(const struct prunes *p, const struct destination *dest)
+{
+    if (dest->format != FORMAT_REPOSITORY)
+        return false;
+    const json_t *last = json_object_get(p->collected, dest->repository);
+    return last == NULL || clock_mono().us - json_integer_value(last) > collect_every_us;
+}
+
 /* false: nothing goes there */
 static bool begin_pass(struct prunes *p)
 {
@@ -251,7 +292,7 @@ static bool begin_pass(struct prunes *p)
     int rc = prune_decide(d, job, p->now.destination, &plan, &why, &e);
     if (rc < 0)
         log_error(d->log, "job \"%s\": retention: %s", job->name, e.text);
-    if (rc == 0 && plan.removals > 0) {
+    if (rc == 0 && (plan.removals > 0 || is_collect_due(p, dest))) {
         daemon_post(d, prune_record(p, &plan), on_pass_durable, p);
         begun = true;
     }
@@ -288,7 +329,7 @@ void prune_start(struct daemon *d, const char *name)
     const struct job *job = config_job(d->config, name);
 
     for (size_t i = 0; job != NULL && i < job->destination_count; i++)
-        if (job->destinations[i]->deletes)
+        if (job->destinations[i]->deletes && prune_is_first(d, job, job->destinations[i]))
             add_pass(d->prunes, name, job->destinations[i]->name);
     next_pass(d->prunes);
 }

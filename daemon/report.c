@@ -58,7 +58,24 @@ static void log_run(struct daemon *d, const struct run *r)
                   r->problems.items[i]);
 }
 
-static int write_body(const struct run *r, struct buf *b)
+/* The newest records of the logs, for a witness that nobody here can reach: what it was told cannot be
+ * taken back there unnoticed. */
+static int write_heads(const struct daemon *d, const struct run *r, struct buf *b)
+{
+    const struct repositories *known = history_repositories(d->history);
+
+    for (size_t i = 0; i < r->destination_count; i++) {
+        const char *name = r->destinations[i].destination->name;
+        const char *writer = repositories_head(known, name, "writer");
+        const char *pruner = repositories_head(known, name, "pruner");
+        if (writer != NULL && buf_printf(b, NULL, "heads %s: writer %s pruner %s\n", name, writer,
+                                         pruner != NULL ? pruner : "-") < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int write_body(const struct daemon *d, const struct run *r, struct buf *b)
 {
     char size[16], span[32];
 
@@ -79,6 +96,8 @@ static int write_body(const struct run *r, struct buf *b)
                        r->destinations[i].error.code != ERR_NONE ? r->destinations[i].error.text
                                                                  : "ok") < 0)
             return -1;
+    if (write_heads(d, r, b) < 0)
+        return -1;
     for (size_t i = 0; i < r->problems.count; i++)
         if (buf_printf(b, NULL, "note: %s\n", r->problems.items[i]) < 0)
             return -1;
@@ -97,7 +116,7 @@ static void send_ping(struct daemon *d, const struct run *r)
 
     if (r->kind == RUN_PRE_RESTORE || (r->kind == RUN_VERIFY && r->outcome != OUTCOME_FAILED))
         return;
-    (void)write_body(r, &body); /* cut at its bound */
+    (void)write_body(d, r, &body); /* cut at its bound */
     if (r->outcome == OUTCOME_FAILED)
         event = "fail";
     else if (r->outcome == OUTCOME_CANCELLED)

@@ -140,6 +140,8 @@ static void take_commit_at(struct run *r, struct run_destination *rd, const json
     rd->bytes = (uint64_t)json_opt_i64(o, "stored_bytes", 0);
     daemon_know_marker(r->daemon, rd->destination->name, json_opt_string(o, "marker_id", ""));
     daemon_know_heads(r->daemon, rd->destination->name, json_object_get(o, "heads"));
+    catalog_destination(r->daemon->catalog, rd->destination->name)->key_alone =
+        json_is_false(json_object_get(o, "recovery_slot"));
     add_to_catalog(r, rd);
 }
 

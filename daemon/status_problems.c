@@ -101,7 +101,7 @@ static void size_jump(const struct catalog_job *known, const struct set *latest,
     const struct set *before = good_before(known, latest);
     char now[16], then[16];
 
-    if (before == NULL || set_bytes(before) == 0 ||
+    if (before == NULL || latest->shares || set_bytes(before) == 0 ||
         set_bytes(latest) / GROWTH_FACTOR < set_bytes(before))
         return;
     problems_add(p, WARNING, "the newest backup has %s, the one before had %s",
@@ -199,6 +199,11 @@ void problems_of_destination(struct daemon *d, const struct destination *dest, s
                      str_bytes((uint64_t)known->free_bytes, size),
                      (long long)(known->free_bytes / (known->total_bytes / 100 + 1)));
     }
+    if (known->listed && known->key_alone)
+        problems_add(p, WARNING,
+                     "destination \"%s\": nothing but the key of this machine opens the repository "
+                     "(synbakctl key add --recovery --destination %s)",
+                     dest->name, dest->name);
     json_array_foreach(known->damaged, i, item) if (i < DAMAGED_SHOWN)
         problems_add(p, CRITICAL, "destination \"%s\": %s/%s cannot be read: %s", dest->name,
                      json_opt_string(item, "job", ""), json_opt_string(item, "id", ""),

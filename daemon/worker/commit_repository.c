@@ -217,6 +217,20 @@ static void commit_group(struct group *g)
     carry_record(g);
 }
 
+static json_t *replica_result(const struct group *g, const struct replica *r)
+{
+    const char *name = json_opt_string(r->store, "destination", "");
+    struct err unused; /* the set is committed, whoever may open it */
+    bool recovery;
+
+    if (r->failed)
+        return commit_result(name, r->marker.id, 0, NULL, &r->error);
+    json_t *o = commit_result(name, r->marker.id, g->stored_bytes, repo_heads(&g->repo), NULL);
+    if (repo_has_recovery(&r->to, &recovery, &unused) == 0)
+        (void)json_object_set_new(o, "recovery_slot", json_boolean(recovery));
+    return o;
+}
+
 void commit_repository(struct worker *w, const struct commit *c, const char *repository,
                        json_t *results)
 {
@@ -224,14 +238,8 @@ void commit_repository(struct worker *w, const struct commit *c, const char *rep
 
     open_all(&g, repository);
     commit_group(&g);
-    for (size_t i = 0; i < g.count; i++) {
-        struct replica *r = &g.all[i];
-        (void)json_array_append_new(results,
-                                    commit_result(json_opt_string(r->store, "destination", ""),
-                                                  r->marker.id, r->failed ? 0 : g.stored_bytes,
-                                                  r->failed ? NULL : repo_heads(&g.repo),
-                                                  r->failed ? &r->error : NULL));
-    }
+    for (size_t i = 0; i < g.count; i++)
+        (void)json_array_append_new(results, replica_result(&g, &g.all[i]));
     repo_close(&g.repo);
     manifest_deinit(&g.manifest);
     for (size_t i = 0; i < g.count; i++)

@@ -5,7 +5,7 @@
 #include "lib/base/mem.h"
 #include "lib/repository/repository.h"
 
-enum { OLD_KEYS_MAX = 100 };
+enum { OLD_KEYS_MAX = 100, TRASH_USUAL_S = 7 * 86400 };
 
 static int read_keys(const json_t *o, struct destination *d, struct err *e)
 {
@@ -73,6 +73,7 @@ static int probe_format(struct destination *d, struct err *e)
     int rc = repository_probe(d->store, id, e);
 
     d->repository = rc == 0;
+    d->trash_s = TRASH_USUAL_S;
     return rc < 0 ? -1 : 0;
 }
 

@@ -1,6 +1,5 @@
 /* prune.c — the verb that deletes the sets which retention, in the daemon, has chosen. */
-#include "daemon/worker/destination.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/prune_repository.h"
 #include "lib/base/clock.h"
 #include "lib/plain/marks.h"
 
@@ -76,23 +75,35 @@ static int prune_all(struct worker *w, struct destination *d, const char *name,
     return 0;
 }
 
-int verb_prune(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
+static int prune_plain(struct worker *w, struct destination *d, const json_t *job,
+                       json_t **ret_result, struct err *e)
 {
-    struct destination d = {0};
     struct strlist ids = {0};
-    json_t *store, *removed = json_array(), *failed = json_array();
+    json_t *removed = json_array(), *failed = json_array();
     const char *name;
-    int rc = json_get_object(job, "store", &store, e) < 0 ||
-                     json_get_string(job, "job", &name, e) < 0 ||
-                     json_get_strings(job, "ids", &ids, e) < 0 || destination_open(store, &d, e) < 0
+    int rc = json_get_string(job, "job", &name, e) < 0 || json_get_strings(job, "ids", &ids, e) < 0
                  ? -1
-                 : prune_all(w, &d, name, &ids, removed, failed, e);
+                 : prune_all(w, d, name, &ids, removed, failed, e);
 
     if (rc == 0)
         *ret_result = json_pack("{s:O,s:O}", "removed", removed, "failed", failed);
     json_decref(removed);
     json_decref(failed);
     strlist_deinit(&ids);
-    destination_close(&d);
     return rc;
+}
+
+int verb_prune(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
+{
+    struct destination d = {0};
+    json_t *store;
+
+    if (json_object_get(job, "stores") != NULL) /* replicas */
+        return prune_repository(w, job, ret_result, e);
+    if (json_get_object(job, "store", &store, e) < 0 || destination_open(store, &d, e) < 0)
+        return -1;
+    bool repository = d.repository;
+    int rc = repository ? 0 : prune_plain(w, &d, job, ret_result, e);
+    destination_close(&d);
+    return repository ? prune_repository(w, job, ret_result, e) : rc;
 }

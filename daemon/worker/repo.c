@@ -4,6 +4,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/plain/set_list.h"
+#include "lib/repository/slot.h"
 
 enum { THREADS_MAX = 4 };
 
@@ -49,9 +50,15 @@ int repo_open(const struct destination *d, struct repo *ret, struct err *e)
     if (repository_open(&spec, &ret->repository, e) == 0)
         return 0;
     if (e != NULL && e->code == ERR_NOT_FOUND && d->writer_known)
-        return err_set(e, ERR_TAMPERED, "the repository that was here is gone: %s",
-                       store_place(d->store));
-    return -1;
+        (void)err_set(e, ERR_TAMPERED, "the repository that was at %s is gone",
+                      store_place(d->store));
+    if (e == NULL || e->code != ERR_TAMPERED)
+        return -1;
+    struct err why = *e;
+    return err_set(e, ERR_TAMPERED,
+                   "%s; nothing is written or pruned there (find out who did it; synbakctl adopt "
+                   "%s accepts what is there now)",
+                   why.text, d->name);
 }
 
 /* Sets of the plain format would never be pruned by a repository, nor shown. */
@@ -139,6 +146,21 @@ void repo_close(struct repo *r)
     index_close(r->index);
     repository_close(r->repository);
     *r = (struct repo){0};
+}
+
+int repo_has_recovery(const struct destination *d, bool *ret, struct err *e)
+{
+    _cleanup_free_ struct slot *slots = NULL;
+    size_t count;
+
+    *ret = false;
+    if (slots_list(d->store, &slots, &count, e) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (!slots[i].damaged &&
+            (slots[i].kind == SLOT_RECOVERY || slots[i].kind == SLOT_PASSPHRASE))
+            *ret = true;
+    return 0;
 }
 
 json_t *repo_heads(const struct repo *r)

@@ -34,6 +34,8 @@ int must_check repo_index_for_adding(struct worker *w, struct repo *r, struct er
 int must_check repo_fetcher(struct worker *w, struct repo *r, struct err *e);
 void repo_close(struct repo *r); /* safe on a closed one */
 
+/* Is there a slot for when the key is lost with this machine: a recovery code, or a passphrase? */
+int must_check repo_has_recovery(const struct destination *d, bool *ret, struct err *e);
 json_t *repo_heads(const struct repo *r); /* HEADS of worker_msg.h; new reference */
 int repo_threads(void);                   /* for coding: 1 to 4 */
 

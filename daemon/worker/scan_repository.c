@@ -1,7 +1,6 @@
 #include "daemon/worker/scan_repository.h"
 
 #include "lib/base/mem.h"
-#include "lib/repository/slot.h"
 
 json_t *scan_repository_set(const struct repository_set *set)
 {
@@ -48,21 +47,6 @@ static int list_sets(const struct repo *r, struct scan_repository *scan, struct 
     return 0;
 }
 
-/* Whoever holds only the operation key loses everything with this machine. */
-static int look_at_slots(const struct destination *d, struct scan_repository *scan, struct err *e)
-{
-    _cleanup_free_ struct slot *slots = NULL;
-    size_t count;
-
-    if (slots_list(d->store, &slots, &count, e) < 0)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        if (!slots[i].damaged &&
-            (slots[i].kind == SLOT_RECOVERY || slots[i].kind == SLOT_PASSPHRASE))
-            scan->recovery_slot = true;
-    return 0;
-}
-
 int scan_repository(const struct destination *d, struct scan_repository *scan, struct err *e)
 {
     struct repo r = {0};
@@ -73,7 +57,7 @@ int scan_repository(const struct destination *d, struct scan_repository *scan, s
         return 0;
     if (rc < 0 || repo_open(d, &r, e) < 0)
         return -1;
-    rc = list_sets(&r, scan, e) < 0 ? -1 : look_at_slots(d, scan, e);
+    rc = list_sets(&r, scan, e) < 0 ? -1 : repo_has_recovery(d, &scan->recovery_slot, e);
     if (rc == 0)
         scan->heads = repo_heads(&r);
     repo_close(&r);

@@ -62,7 +62,7 @@
  *   job     job, id, sequence, tiers, reason, started, fragment, stays, host, stores:[STORE],
  *           sources:[{name, type, whole, problems, artifacts:{DESTINATION:[ARTIFACT]}}]
  *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N,
- *           heads:HEADS (repository)}]
+ *           heads:HEADS, recovery_slot:B (repository)}]
  *           ok:false at some or all of them is no failure of the verb
  * scan  (owner null in STORE: looks, claims nothing)
  *   job     store:STORE, jobs:[NAME] (none: all), ids:[ID] (optional: only these),
@@ -74,8 +74,11 @@
  *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null
  *   result  sets:N, bytes:N, damaged:[{job, id, error, code}]    job "": the marker
  * prune (owner null in STORE: for whom it belongs to, by an operator)
- *   job     store:STORE, job, ids:[ID]
- *   result  removed:[ID], failed:[{id, error}]
+ *   job     store:STORE, job, ids:[ID], and of a repository
+ *           stores:[STORE] in the place of store (its replicas, one to append at first),
+ *           reading:["JOB/ID"], oldest_run:ISO|null (that adds to it right now)
+ *   result  removed:[ID], failed:[{id, error}], and of a repository
+ *           problems:[S], heads:HEADS, freed_bytes:N, trash_bytes:N, live_bytes:N
  * copy  one set from one destination to another: what lies there already and is right stays
  *   job     from:STORE, to:STORE (owner null: that of the marker of `from`), job, id
  *   result  marker_id:HEX32, set:SET, stored_bytes:N, sent_bytes:N, reencrypted:B
@@ -96,6 +99,14 @@
  * cat  (writes to fd 1)
  *   job     store|file, job, id, source, path:S|null
  *   result  bytes:N
+ * keys  who may open a repository; a change is made at every replica
+ *   job     stores:[STORE] (replicas), change:"list"|"add"|"remove"|"rotate"; of these
+ *           add     kind:"operation"|"recovery"|"passphrase"|"write-only", label:S,
+ *                   secret:SECRET|null (null: it is made, and told once)
+ *           remove  slot:HEX32
+ *   result  repository:HEX32, may_read:B (the key may), slots:[{slot, damaged:B, and unless it is damaged
+ *           kind, label, created, opened:B (by the key)}], problems:[S] (of replicas), and of
+ *           add: slot, secret (made here); remove: slot; rotate: generation:N
  * restore, undo: see daemon/worker/restore.h
  * hook
  *   job     argv:[..], env:{NAME:VALUE}, timeout_s:N

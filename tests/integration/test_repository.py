@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from deployment import Deployment  # noqa: E402
-from harness import check, contains, equal, lacks, run_all, test, write_file  # noqa: E402
+from harness import check, contains, equal, run_all, test, wait_until, write_file  # noqa: E402
 
 
 def deployment(**more):
@@ -43,6 +43,95 @@ def backup_damage_restore_in_place():
     d.ctl("restore", "synapse", "--in-place", "--yes", ok=True)
     equal(d.cluster.dump("synapse") == before, True, "the dumps are the same")
     equal(d.media_sums(), sums)
+
+
+@test
+def a_second_set_costs_what_changed_and_both_come_back():
+    d = deployment()
+    write_file(f"{d.media}/local_content/aa/bb/video", os.urandom(3 << 20))
+    first, sums, dump = backup(d), d.media_sums(), d.cluster.dump("synapse")
+    grown = stored(d)
+    write_file(f"{d.media}/local_content/aa/bb/new", b"one more" * 1000)
+    d.cluster.sql("create table added as select 1 as one", "synapse")
+    second = backup(d)
+    check(first != second, "two sets")
+    check(stored(d) - grown < grown / 5, f"{stored(d)} after {grown}")
+    for identity, expected in ((first, sums), (second, d.media_sums())):
+        target = f"{d.dir}/{identity}"
+        d.ctl("restore", f"synapse/{identity}", "--target", target, "--yes", ok=True)
+        equal(d.media_sums(f"{target}/media"), expected, identity)
+    d.cluster.sql("create database again")
+    d.cluster.tool("pg_restore", "-d", "again", f"{d.dir}/{first}/database/synapse.dump")
+    equal(d.cluster.dump("again") == dump, True, "the dumps are the same")
+
+
+@test
+def looking_inside():
+    d = deployment()
+    identity = backup(d)
+    listed = d.ctl("ls", f"synapse/{identity}", ok=True).stdout
+    for name in ("synapse.dump", "globals.sql", *d.media_sums()):
+        contains(listed, name)
+    name = "local_content/ze/ro/text"
+    with open(f"{d.media}/{name}", "rb") as f:
+        equal(d.ctl("dump", f"synapse/{identity}", "media", name, ok=True, text=False).stdout, f.read())
+    contains(d.ctl("show", f"synapse/{identity}", ok=True).stdout, identity)
+
+
+@test
+def with_the_key_and_the_place_alone():
+    d = deployment()
+    backup(d)
+    sums = d.media_sums()
+    d.stop()
+    shutil.rmtree(d.state)
+    os.unlink(d.conf)
+    place = ("--destination", d.backups, "--key", f"file:{d.key_file}")
+    contains(d.ctl("list", *place, ok=True).stdout, "synapse")
+    d.ctl("restore", "synapse", *place, "--target", f"{d.dir}/restored", "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/restored/media"), sums)
+    write_file(f"{d.dir}/wrong", "another key of some length\n", 0o600)
+    done = d.ctl("list", "--destination", d.backups, "--key", f"file:{d.dir}/wrong")
+    equal(done.returncode, 1)
+    contains(done.stderr, "slot")
+
+
+@test
+def pins_and_retention():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n"
+                        "manual = keep 1\n")
+    first = backup(d, "--pin", "the very first")
+    backup(d)
+    last = backup(d)
+    wait_until(lambda: sets(d) == [last, first], "the second to go")
+    d.ctl("unpin", f"synapse/{first}", "--reason", "test", ok=True)
+    d.ctl("prune", ok=True)
+    wait_until(lambda: sets(d) == [last], "the first to go")
+    d.ctl("restore", "synapse", "--target", f"{d.dir}/restored", "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/restored"), d.media_sums())
+
+
+@test
+def what_was_rolled_back_is_noticed():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    backup(d)
+    shutil.copytree(f"{d.backups}/log", f"{d.dir}/log-before")
+    contains(d.ctl("status").stdout, "key add --recovery")
+    second = backup(d)
+    shutil.rmtree(f"{d.backups}/log")
+    os.rename(f"{d.dir}/log-before", f"{d.backups}/log")
+    d.stop()
+    d.start()
+    wait_until(lambda: "adopt local" in d.ctl("status").stdout, "the roll-back to be noticed")
+    equal(d.ctl("status").returncode, 2)
+    equal(d.ctl("trigger", "synapse", "--wait").returncode, 1, "nothing is written there")
+    contains(d.log_text(), "synbakctl adopt local")
+    d.ctl("adopt", "local", ok=True)
+    wait_until(lambda: d.ctl("status").returncode != 2, "what is there to be accepted")
+    check(second not in sets(d), "the second is lost")
+    backup(d)
+    d.ctl("restore", "synapse", "--target", f"{d.dir}/restored", "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/restored"), d.media_sums())
 
 
 if __name__ == "__main__":
