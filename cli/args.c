@@ -33,11 +33,25 @@ static bool takes_place(const struct command_spec *c)
     return false;
 }
 
+static bool is_own(const struct option_spec *o, const struct command_spec *c)
+{
+    return o->command < CMD_COUNT && c != NULL && &command_table[o->command] == c;
+}
+
+/* A command's own option of a name hides that of every place. */
+static bool is_hidden(const char *name, const struct command_spec *c)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (is_own(&option_table[i], c) && strcmp(option_table[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 bool option_belongs(const struct option_spec *o, const struct command_spec *c)
 {
-    if (o->command == CMD_ANY || (o->command == CMD_PLACE && c != NULL && takes_place(c)))
-        return true;
-    return o->command < CMD_COUNT && c != NULL && &command_table[o->command] == c;
+    if (o->command == CMD_PLACE)
+        return c != NULL && takes_place(c) && !is_hidden(o->name, c);
+    return o->command == CMD_ANY || is_own(o, c);
 }
 
 /* The nearest of all first words and of the second words behind `first`. */
@@ -88,12 +102,16 @@ const struct option_spec *args_find_option(const struct command_spec *c, const c
     return NULL;
 }
 
-/* Whether some command knows the option and it wants a value: needed before the command is known.
- */
-static bool takes_value(const char *name)
+/* Whether the option wants a value: by the command, if the words so far name one, else by whichever
+ * command knows it. */
+static bool takes_value(const char *name, const char *const *words, size_t count)
 {
+    size_t used;
+    const struct command_spec *c = count > 0 ? args_find_command(words, count, &used) : NULL;
+
     for (size_t i = 0; i < option_count; i++)
-        if (strcmp(option_table[i].name, name) == 0)
+        if (strcmp(option_table[i].name, name) == 0 &&
+            (c == NULL || option_belongs(&option_table[i], c)))
             return option_table[i].value != NULL;
     return false;
 }
@@ -154,7 +172,7 @@ static size_t collect_words(int argc, char **argv, const char **words)
         if (!ended && strcmp(arg, "--") == 0) {
             ended = true;
         } else if (!ended && is_option(arg)) {
-            if (i + 1 < argc && !is_option(argv[i + 1]) && takes_value(arg))
+            if (i + 1 < argc && !is_option(argv[i + 1]) && takes_value(arg, words, count))
                 i++;
         } else if (ended || strcmp(arg, "-h") != 0) {
             words[count++] = arg;
