@@ -360,6 +360,7 @@ int bare_verify(struct cli *c, struct target *t, struct err *e)
         }
         run.job = place_job(&p, "verify");
     }
+    (void)json_object_set_new(run.job, "data", json_boolean(args_has(c->args, "--data")));
     int rc = worker_run(&run, &result, e);
     place_release(c, &p, rc < 0 ? e : NULL, NULL);
     return rc < 0 ? -1 : print_verified(c, result);

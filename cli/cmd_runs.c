@@ -96,6 +96,8 @@ static int verify_by_daemon(struct cli *c, const struct target *t, struct err *e
         (void)json_object_set_new(params, "id", json_printable(t->id));
     }
     add_value(c, params, "destination", "--destination");
+    if (args_has(c->args, "--data"))
+        (void)json_object_set_new(params, "data", json_true());
     if (cli_call(c, "verify", params, &started, e) < 0 ||
         json_get_i64(started, "run", 1, INT64_MAX, &run, e) < 0 ||
         wait_for_run(c, run, false, &result, e) < 0)

@@ -169,6 +169,8 @@ static void method_verify(struct request *r)
             return;
         (void)json_object_set_new(details, "id", json_string(s->id));
     }
+    if (json_opt_bool(request_params(r), "data", false))
+        (void)json_object_set_new(details, "data", json_true());
     if (destination != NULL)
         (void)json_object_set_new(details, "destinations", json_pack("[s]", destination));
     method_queue_run(r, (struct event){.job = job->name, .run_kind = RUN_VERIFY}, details);

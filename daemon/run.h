@@ -45,6 +45,7 @@ struct run_source { /* one of the things this run reads */
 
 struct run_check { /* one set to verify */
     char *destination, *id;
+    bool whole; /* with it all that lies in the repository there */
 };
 
 struct run {

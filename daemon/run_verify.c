@@ -18,6 +18,15 @@ static bool takes_part(const struct run *r, const char *destination)
     return false;
 }
 
+/* What the sets of a repository share is read once for all of them. */
+static bool has_whole(const struct run *r, const char *destination)
+{
+    for (size_t i = 0; i < r->check_count; i++)
+        if (r->checks[i].whole && strcmp(r->checks[i].destination, destination) == 0)
+            return true;
+    return false;
+}
+
 void run_plan_checks(struct run *r)
 {
     const struct catalog_job *known = catalog_job(r->daemon->catalog, r->job->name);
@@ -26,9 +35,12 @@ void run_plan_checks(struct run *r)
     r->checks = mem_alloc(known->sets.count * sizeof(*r->checks));
     for (size_t i = 0; i < known->sets.count; i++) {
         const struct set *s = &known->sets.items[i];
-        if (takes_part(r, s->destination) && (id == NULL || strcmp(id, s->id) == 0))
+        if (!takes_part(r, s->destination) || (id != NULL && strcmp(id, s->id) != 0))
+            continue;
+        const bool whole = id == NULL && s->shares;
+        if (!whole || !has_whole(r, s->destination))
             r->checks[r->check_count++] = (struct run_check){
-                .destination = mem_strdup(s->destination), .id = mem_strdup(s->id)};
+                .destination = mem_strdup(s->destination), .id = mem_strdup(s->id), .whole = whole};
     }
 }
 
@@ -54,15 +66,69 @@ static void note_damage(struct run *r, const struct run_check *c, const char *er
     strlist_add(&r->problems, why.text);
 }
 
+/* By the clock always every byte; who asks for it says so. Of a plain set nothing less is looked at. */
+static bool reads_every_byte(const struct run *r, const struct run_check *c)
+{
+    const struct destination *d = config_destination(r->config, c->destination);
+
+    return d == NULL || d->format != FORMAT_REPOSITORY ||
+           json_opt_bool(r->request, "data", json_object_get(r->request, "uid") == NULL);
+}
+
+static json_t *verdict(const struct run *r, const char *destination, const char *id,
+                       const char *error)
+{
+    return json_pack("{s:s,s:I,s:s,s:s,s:s,s:b,s:o}", "type", RECORD_VERIFIED, "run",
+                     (json_int_t)r->number, "job", r->job->name, "destination", destination, "id",
+                     id, "ok", error == NULL, "error",
+                     error != NULL ? json_printable(error) : json_null());
+}
+
 static void post_verdict(struct run *r, const struct run_check *c, const char *error)
 {
     r->pending = true;
-    daemon_post(r->daemon,
-                json_pack("{s:s,s:I,s:s,s:s,s:s,s:b,s:o}", "type", RECORD_VERIFIED, "run",
-                          (json_int_t)r->number, "job", r->job->name, "destination", c->destination,
-                          "id", c->id, "ok", error == NULL, "error",
-                          error != NULL ? json_printable(error) : json_null()),
-                on_check_over, r);
+    daemon_post(r->daemon, verdict(r, c->destination, c->id, error), on_check_over, r);
+}
+
+static const char *damage_of(const struct run *r, const json_t *damaged, const char *id)
+{
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(damaged, i, o)
+    {
+        if (str_equal(json_opt_string(o, "job", ""), r->job->name) &&
+            str_equal(json_opt_string(o, "id", ""), id))
+            return json_opt_string(o, "error", "it is damaged");
+    }
+    return NULL;
+}
+
+/* A verdict for each set that was there: one that came meanwhile was not looked at. */
+static void post_verdicts(struct run *r, const struct run_check *c, const json_t *damaged)
+{
+    const struct catalog_job *known = catalog_job(r->daemon->catalog, r->job->name);
+    const json_t *place = json_array_get(damaged, json_array_size(damaged) - 1);
+    bool touched = false;
+
+    for (size_t i = 0; i < known->sets.count; i++) {
+        const struct set *s = &known->sets.items[i];
+        const struct run_check one = {.destination = c->destination, .id = s->id};
+        const char *error = damage_of(r, damaged, s->id);
+        if (!str_equal(s->destination, c->destination) || s->started.us > r->started.us)
+            continue;
+        if (error != NULL)
+            note_damage(r, &one, error);
+        touched = touched || error != NULL;
+        if (strcmp(s->id, c->id) != 0 && (error != NULL || reads_every_byte(r, c)))
+            daemon_post(r->daemon, verdict(r, c->destination, s->id, error), NULL, NULL);
+    }
+    if (!touched && json_array_size(damaged) > 0)
+        note_damage(r, c, json_opt_string(place, "error", "it is damaged"));
+    if (damage_of(r, damaged, c->id) != NULL || reads_every_byte(r, c))
+        post_verdict(r, c, damage_of(r, damaged, c->id));
+    else
+        run_tick(r);
 }
 
 /* Removed meanwhile, by retention: nobody's problem. One that has gone without us is. */
@@ -85,14 +151,22 @@ static void on_checked(void *arg, const json_t *result, const struct err *e)
     r->operation = NULL;
     r->pending = false;
     r->verified_bytes += (uint64_t)json_opt_i64(result, "bytes", 0);
+    if (c->whole && result != NULL) {
+        post_verdicts(r, c, damaged);
+        return;
+    }
     if (json_array_size(damaged) > 0)
         error = json_opt_string(json_array_get(damaged, 0), "error", "it is damaged");
     else if (result == NULL && e->code == ERR_DAMAGED)
         error = e->text;
     if (error != NULL)
         note_damage(r, c, error);
-    if (error != NULL || result != NULL) {
+    if (error != NULL || (result != NULL && reads_every_byte(r, c))) {
         post_verdict(r, c, error);
+        return;
+    }
+    if (result != NULL) { /* all is there, which is not to say that it is what was written */
+        run_tick(r);
         return;
     }
     if (e->code != ERR_CANCELLED && (e->code != ERR_NOT_FOUND || !was_removed(r, c))) {
@@ -124,7 +198,9 @@ void run_start_check(struct run *r)
     while (strcmp(r->destinations[at].destination->name, c->destination) != 0)
         at++;
     (void)snprintf(r->id, sizeof(r->id), "%s", c->id); /* in use: not to be deleted meanwhile */
-    run_start_operation(
-        r, json_pack("{s:s,s:s,s:s}", "verb", "verify", "job", r->job->name, "id", c->id), at,
-        false, false, false, on_checked);
+    json_t *job =
+        c->whole ? json_pack("{s:s,s:b}", "verb", "verify", "all", true)
+                 : json_pack("{s:s,s:s,s:s}", "verb", "verify", "job", r->job->name, "id", c->id);
+    (void)json_object_set_new(job, "data", json_boolean(reads_every_byte(r, c)));
+    run_start_operation(r, job, at, false, false, false, on_checked);
 }

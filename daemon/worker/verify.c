@@ -1,8 +1,7 @@
 /* verify.c — the verb that reads back what is stored and compares it with the manifests. */
 #include <string.h>
 
-#include "daemon/worker/destination.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/verify_repository.h"
 #include "lib/base/mem.h"
 #include "lib/plain/marks.h"
 #include "lib/plain/set_list.h"
@@ -154,6 +153,18 @@ static int verify_one(struct verify *v, const char *name, const char *id, struct
     return verify_set(v, name, id, e);
 }
 
+static int run_repository(struct verify *v, const json_t *job, const char *name, const char *id,
+                          struct err *e)
+{
+    struct verify_repository whole = {
+        .job = name, .id = id, .data = json_opt_bool(job, "data", false), .damaged = v->damaged};
+    int rc = verify_repository(v->worker, &v->destination, &whole, e);
+
+    v->sets = whole.sets;
+    v->bytes = whole.bytes;
+    return rc;
+}
+
 static int run(struct verify *v, const json_t *job, struct err *e)
 {
     _cleanup_free_ char *name = NULL, *id = NULL;
@@ -163,11 +174,12 @@ static int run(struct verify *v, const json_t *job, struct err *e)
         if (json_get_object(job, "store", &store, e) < 0 ||
             destination_open_for(v->worker, store, &v->destination, e) < 0)
             return -1;
-        return verify_all(v, e);
+        return v->destination.repository ? run_repository(v, job, NULL, NULL, e) : verify_all(v, e);
     }
     if (destination_open_set(v->worker, job, &v->destination, &name, &id, e) < 0)
         return -1;
-    return verify_one(v, name, id, e);
+    return v->destination.repository ? run_repository(v, job, name, id, e)
+                                     : verify_one(v, name, id, e);
 }
 
 int verb_verify(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)

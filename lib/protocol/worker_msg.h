@@ -71,12 +71,13 @@
  *           total_bytes:N, free_bytes:N, heads:HEADS (repository), recovery_slot:B (repository)
  *           code "key": made with a key that is not at hand; anything else is damage
  * verify
- *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null
- *   result  sets:N, bytes:N, damaged:[{job, id, error, code}]    job "": the marker
+ *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null;
+ *           data:B (of a repository: every byte, not only the structure)
+ *   result  sets:N, bytes:N, damaged:[{job, id, error, code}]    job "": the place, no set
  * prune (owner null in STORE: for whom it belongs to, by an operator)
  *   job     store:STORE, job, ids:[ID], and of a repository
  *           stores:[STORE] in the place of store (its replicas, one to append at first),
- *           reading:["JOB/ID"], oldest_run:ISO|null (that adds to it right now)
+ *           reading:["JOB/ID"], oldest_run:ISO|null (that adds to it right now), clock_in_doubt:B
  *   result  removed:[ID], failed:[{id, error}], and of a repository
  *           problems:[S], heads:HEADS, freed_bytes:N, trash_bytes:N, live_bytes:N
  * copy  one set from one destination to another: what lies there already and is right stays

@@ -134,5 +134,29 @@ def what_was_rolled_back_is_noticed():
     equal(d.media_sums(f"{d.dir}/restored"), d.media_sums())
 
 
+@test
+def damage_is_found_and_names_the_set():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    write_file(f"{d.media}/local_content/aa/bb/video", os.urandom(3 << 20))
+    identity = backup(d)
+    d.ctl("verify", f"synapse/{identity}", ok=True)
+    d.ctl("verify", "--all", "--data", ok=True)
+    largest = max((f"{folder}/{name}" for folder, _, names in os.walk(f"{d.backups}/packs") for name in names),
+                  key=os.path.getsize)
+    with open(largest, "r+b") as f:
+        f.seek(os.path.getsize(largest) // 2)
+        byte = f.read(1)
+        f.seek(-1, os.SEEK_CUR)
+        f.write(bytes([byte[0] ^ 1]))
+    equal(d.ctl("verify", f"synapse/{identity}").returncode, 0, "the structure is whole")
+    done = d.ctl("verify", "--all", "--data")
+    equal(done.returncode, 1)
+    contains(done.stdout + done.stderr, os.path.basename(largest)[:16])
+    contains(d.ctl("status").stdout, f"{identity} at \"local\" is damaged")
+    done = d.ctl("restore", "synapse", "--target", f"{d.dir}/restored", "--yes")
+    equal(done.returncode, 1, "it is not restored")
+    check(not os.path.exists(f"{d.dir}/restored/local_content/aa/bb/video"), "nothing of it stays")
+
+
 if __name__ == "__main__":
     run_all()
