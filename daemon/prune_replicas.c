@@ -80,4 +80,5 @@ void prune_add_guards(struct daemon *d, const struct destination *dest, json_t *
 {
     (void)json_object_set_new(job, "reading", reading(d, dest->repository));
     (void)json_object_set_new(job, "oldest_run", time_to_json(oldest_run(d, dest->repository)));
+    (void)json_object_set_new(job, "clock_in_doubt", json_boolean(clock_watch_in_doubt(&d->clock)));
 }

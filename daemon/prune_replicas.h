@@ -12,5 +12,5 @@ struct daemon;
 size_t prune_replicas(struct daemon *d, struct destination *first, struct destination ***ret);
 /* Is `dest` the one whose pass is that of the whole repository for this job? Always, for a plain one. */
 bool prune_is_first(struct daemon *d, const struct job *job, const struct destination *dest);
-/* "reading" and "oldest_run" of a prune job (worker_msg.h). */
+/* "reading", "oldest_run" and "clock_in_doubt" of a prune job (worker_msg.h). */
 void prune_add_guards(struct daemon *d, const struct destination *dest, json_t *job);

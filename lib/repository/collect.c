@@ -120,10 +120,15 @@ static int run(struct collector *c, struct err *e)
     if (log_check_holder(c->r->pruner, c->spec->who, e) < 0)
         return -1;
     collect_replicate_log(c);
-    if (collect_remove_sets(c, e) < 0 || collect_cancelled(c, e) < 0 || read_trash(c, e) < 0 ||
-        open_index(c, e) < 0 || collect_list_packs(c, e) < 0 || open_fetcher(c, e) < 0 ||
-        collect_mark(c, e) < 0 || collect_account(c, e) < 0 || collect_move(c, e) < 0 ||
-        collect_put_list(c, e) < 0)
+    if (collect_remove_sets(c, e) < 0)
+        return -1;
+    if (c->spec->clock_in_doubt) {
+        collect_problem(c, "the clock is in doubt: what no set needs waits until it is not");
+        return 0;
+    }
+    if (collect_cancelled(c, e) < 0 || read_trash(c, e) < 0 || open_index(c, e) < 0 ||
+        collect_list_packs(c, e) < 0 || open_fetcher(c, e) < 0 || collect_mark(c, e) < 0 ||
+        collect_account(c, e) < 0 || collect_move(c, e) < 0 || collect_put_list(c, e) < 0)
         return -1;
     return collect_delete(c, e);
 }

@@ -28,6 +28,8 @@ struct collect_spec {
     const struct collect_set *reading;
     size_t reading_count;
     struct wall now;
+    bool
+        clock_in_doubt; /* then sets are removed, and nothing else is done: the wait is by the clock */
     int64_t trash_s;
     /* when the oldest run or restore began that adds to this repository or reads from it right now; 0:
      * none does. It may count on whatever was not on trash a day before. */

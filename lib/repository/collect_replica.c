@@ -1,9 +1,10 @@
 #include <string.h>
 
 #include "lib/repository/collect_parts.h"
+#include "lib/repository/mirror.h"
 #include "lib/repository/object.h"
 
-enum { PIECE = 4 << 20, SEGMENTS_MAX = 1 << 16 };
+enum { SEGMENTS_MAX = 1 << 16 };
 
 /* It gets what it lacks when it is mirrored; the pruner does not touch it before. */
 static void fall_behind(struct collector *c, struct collect_replica *x, const char *why)
@@ -37,49 +38,14 @@ void collect_put_others(struct collector *c, const char *name, const void *data,
     }
 }
 
-static int stream(struct store *from, const char *name, struct store_put *to, struct err *e)
-{
-    _cleanup_free_ uint8_t *piece = mem_alloc(PIECE);
-    uint8_t digest[STORE_DIGEST_LEN];
-    uint64_t at = 0;
-    size_t len;
-
-    do {
-        if (store_get(from, name, at, piece, PIECE, &len, e) < 0)
-            return -1;
-        seal_sha256(piece, len, digest);
-        if (len > 0 &&
-            (store_put_write(to, piece, len, e) < 0 || store_put_seal(to, digest, e) < 0))
-            return -1;
-        at += len;
-    } while (len == PIECE);
-    return 0;
-}
-
-/* 0 also when it lies there already. */
-static int copy(struct store *from, struct store *to, const char *name, struct err *e)
-{
-    struct store_object there;
-    struct store_put *p;
-    struct err why;
-
-    if (store_stat(to, name, &there, &why) == 0)
-        return 0;
-    if (store_put_begin(to, name, STORE_AFRESH, &p, e) < 0)
-        return -1;
-    if (stream(from, name, p, e) < 0) {
-        store_put_abort(p);
-        return -1;
-    }
-    return store_put_commit(p, name, STORE_REPLACE, e);
-}
-
 void collect_bring(struct collector *c, const char *name)
 {
     for (size_t i = 1; i < c->replica_count; i++) {
         struct collect_replica *x = &c->replicas[i];
+        uint64_t bytes;
         struct err why;
-        if (!x->behind && copy(c->r->store, x->store, name, &why) < 0)
+        if (!x->behind &&
+            mirror_object(c->r->store, x->store, name, MIRROR_IF_MISSING, &bytes, &why) < 0)
             fall_behind(c, x, why.text);
     }
 }

@@ -38,12 +38,27 @@ static void add(struct list *l, const struct pack_name *name, bool segment, stru
         (struct repository_trash){.pack = *name, .segment = segment, .since = since};
 }
 
-/* As late as can be told, marking may have taken hours; whole seconds, as it is written. */
+/* As late as can be told: marking may have taken hours, and a clock that went back since the last record
+ * must not make the wait shorter. Whole seconds, as it is written. */
 static struct wall present(const struct collector *c)
 {
     int64_t now_us = c->spec->now.us + clock_mono().us - c->began.us;
+    size_t count = log_count(c->r->pruner);
 
+    if (count > 0 && log_at(c->r->pruner, count - 1).time.us > now_us)
+        now_us = log_at(c->r->pruner, count - 1).time.us;
     return (struct wall){now_us / 1000000 * 1000000};
+}
+
+/* A replica may have been filled while it was on trash, and left it out. */
+static void leave_trash(struct collector *c, const struct collect_pack *p)
+{
+    char name[80];
+
+    if (!p->on_trash || !p->at_store || c->replica_count == 1)
+        return;
+    pack_object_name(&p->name, name);
+    collect_bring(c, name);
 }
 
 static void list_packs(struct collector *c, struct list *l)
@@ -53,8 +68,10 @@ static void list_packs(struct collector *c, struct list *l)
     for (size_t i = 0; i < c->pack_count; i++) {
         struct collect_pack *p = &c->packs[i];
         bool orphan = is_orphan(c, p);
-        if (!p->dead && !orphan)
+        if (!p->dead && !orphan) {
+            leave_trash(c, p);
             continue;
+        }
         if (!p->on_trash)
             p->since = now;
         p->dead = true;

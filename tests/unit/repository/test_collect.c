@@ -562,3 +562,33 @@ TEST(cancelled)
     expect_set(f.s, f.k, gone.id, &a);
     end(&f);
 }
+
+TEST(a_clock_in_doubt_makes_nothing_go)
+{
+    struct fixture f = begin();
+    const struct content a = content_of(1, 10), b = content_of(100, 10);
+    const struct collect_set gone = {"job", "20261121_000000"};
+
+    backup(&f.v, &a, gone.id);
+    backup(&f.v, &b, "20261121_010000");
+    done(collect_without(&f.v, gone.id));
+    pass_days(4000);
+    struct collect_spec spec = spec_of(&f.v);
+    spec.clock_in_doubt = true;
+    struct collect_result x = run_collect(&f.v, &spec);
+    ASSERT(x.deleted == 0 && x.problems.count == 1);
+    ASSERT_CONTAINS(x.problems.items[0], "clock");
+    done(x);
+    /* back again: what is put on the list now waits from the newest record on, not from the past */
+    pass_days(-3996);
+    x = collect_without(&f.v, "20261121_010000");
+    ASSERT(x.deleted == 0 && x.removed == 1);
+    done(x);
+    pass_days(-3);
+    done(collect_without(&f.v, NULL));
+    pass_days(9);
+    x = collect_without(&f.v, NULL);
+    ASSERT(x.deleted > 0);
+    done(x);
+    end(&f);
+}

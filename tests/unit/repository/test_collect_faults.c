@@ -303,3 +303,76 @@ TEST(a_replica_goes_away_at_every_call)
     test_note("%u places", tried);
     end(&f);
 }
+
+static bool is_trash(const char *object, const struct repository_trash *trash, size_t count)
+{
+    struct pack_name name;
+
+    for (size_t i = 0; i < count && pack_name_parse(object, &name, NULL) == 0; i++)
+        if (!trash[i].segment && memcmp(&trash[i].pack, &name, sizeof(name)) == 0)
+            return true;
+    return false;
+}
+
+/* As a replica is filled: what is on trash stays away. */
+static void copy_missing(struct store *from, struct store *to, const struct repository_trash *trash,
+                         size_t trash_count)
+{
+    enum { MOST = 4096 };
+    struct store_object *page = mem_alloc(MOST * sizeof(*page)), there;
+    size_t count;
+
+    ASSERT_OK(store_list(from, "", false, "", page, MOST, &count, &e), e);
+    for (size_t i = 0; i < count; i++) {
+        struct buf data = BUF_INIT(64 << 20);
+        if (store_stat(to, page[i].name, &there, &e) == 0 ||
+            is_trash(page[i].name, trash, trash_count))
+            continue;
+        ASSERT_OK(store_get_bytes(from, page[i].name, &data, &e), e);
+        ASSERT_OK(store_put_bytes(to, page[i].name, data.data, data.len, STORE_REPLACE, &e), e);
+        buf_deinit(&data);
+    }
+    free(page);
+}
+
+/* A replica that was filled while a pack was on trash gets it when it is needed again. */
+TEST(what_leaves_the_trash_is_everywhere)
+{
+    struct fixture f = begin();
+    struct store *replica = memory_store_new();
+    const struct content a = content_of(1, 60);
+    struct collect_result x;
+    struct view v;
+    struct run early;
+
+    view_open(&v, f.s, f.k);
+    ASSERT_OK(run_begin(&v, &early, NULL), v.e);
+    copy_objects(f.s, replica);
+    x = collect_two(&f, replica, REMOVED);
+    collect_result_deinit(&x);
+    ASSERT_OK(log_refresh(v.r.pruner, &e), e);
+    struct repository_trash *trash;
+    size_t count;
+    ASSERT_OK(repository_trash(&v.r, &trash, &count, &e), e);
+    for (size_t i = 0; i < count; i++) {
+        char name[80];
+        pack_object_name(&trash[i].pack, name);
+        if (!trash[i].segment)
+            ASSERT_OK(store_delete(replica, name, &e), e);
+    }
+    ASSERT_OK(run_end(&v, &early, &a, "20261121_050000"), v.e);
+    copy_missing(f.s, replica, trash, count);
+    free(trash);
+    for (int i = 0; i < 2; i++) {
+        x = collect_two(&f, replica, REMOVED);
+        ASSERT(x.replicas_behind == 0);
+        collect_result_deinit(&x);
+        expect_set(f.s, f.k, "20261121_050000", &a);
+        expect_set(replica, f.k, "20261121_050000", &a);
+        expect_kept(&f, replica);
+        pass_days(8);
+    }
+    view_close(&v);
+    store_close(replica);
+    end(&f);
+}
