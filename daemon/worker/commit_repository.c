@@ -12,6 +12,7 @@
 #include "daemon/worker/set_describe.h"
 #include "lib/base/mem.h"
 #include "lib/repository/add.h"
+#include "lib/repository/mirror.h"
 
 struct replica {
     const json_t *store;
@@ -199,6 +200,26 @@ static void carry_record(struct group *g)
     }
 }
 
+/* Each run leaves segments behind. The set is committed already: what fails here is tried again by the
+ * next run. */
+static void merge_segments(struct group *g)
+{
+    char name[80];
+    uint64_t bytes;
+    struct err why = {0};
+
+    if (g->repo.index == NULL)
+        return;
+    int rc = index_merge_tier(g->repo.index, g->first->to.store, name, &why);
+    for (size_t i = 0; i < g->count && rc == 0; i++)
+        if (!g->all[i].failed && &g->all[i] != g->first &&
+            mirror_object(g->first->to.store, g->all[i].to.store, name, MIRROR_IF_MISSING, &bytes,
+                          &why) < 0)
+            rc = -1;
+    if (rc < 0)
+        worker_log(g->worker, WORKER_WARNING, "index segments are not merged yet: %s", why.text);
+}
+
 static void commit_group(struct group *g)
 {
     struct chunk_ref manifest;
@@ -215,6 +236,7 @@ static void commit_group(struct group *g)
         return;
     }
     carry_record(g);
+    merge_segments(g);
 }
 
 static json_t *replica_result(const struct group *g, const struct replica *r)

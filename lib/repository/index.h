@@ -78,5 +78,6 @@ int must_check index_merge(struct index *ix, struct store *s, const struct pack_
 /* Worth merging: so many segments of like size that lookups suffer. */
 bool index_wants_merge(const struct index *ix);
 /* Those of like size, and all smaller ones, become one: cheap, since an entry is written anew once in eight
- * such. Segments with a pack on trash are left alone. Nothing to do is fine. */
-int must_check index_merge_tier(struct index *ix, struct store *s, struct err *e);
+ * such. Segments with a pack on trash are left alone. *ret: the object that is new at s, for other replicas; 1:
+ * nothing was to be done. */
+int must_check index_merge_tier(struct index *ix, struct store *s, char ret[80], struct err *e);

@@ -100,8 +100,8 @@ static int find_in_segment(struct index *ix, struct index_segment *g, const stru
     for (size_t i = first_page(&g->table, prefix);
          i < g->table.page_count && g->table.firsts[i] <= prefix; i++) {
         struct index_kept_page *p;
-        if (kept_page(ix, g, i, &p, e) < 0)
-            return -1;
+        if (kept_page(ix, g, i, &p, e) < 0) /* who may only write has nothing but its cache */
+            return ix->keys->write_only ? 1 : -1;
         int here = find_in_page(g, p->bytes, id, ret);
         index_pages_release(ix->pages, p);
         if (here == 0)

@@ -161,7 +161,7 @@ int index_local_read(struct index_local *l, size_t number, uint8_t page[INDEX_PA
 {
     uint8_t bit = (uint8_t)(1U << (number % 8)), *seen = &l->seen[number / 8];
 
-    if (l->bad)
+    if (__atomic_load_n(&l->bad, __ATOMIC_RELAXED))
         return err_set(e, ERR_DAMAGED, "its file on this machine is wrong");
     if (read_exactly(l->fd, page, INDEX_PAGE, index_local_page_at(number), e) < 0)
         return -1;
@@ -185,7 +185,7 @@ int index_local_table(struct index_local *l, uint8_t **ret, size_t *ret_len, str
 
 void index_local_forget(struct index_local *l)
 {
-    l->bad = true;
+    __atomic_store_n(&l->bad, true, __ATOMIC_RELAXED);
     if (l->dir == NULL || l->named == NULL)
         return;
     _cleanup_free_ char *path = path_of(l->dir, l->named);

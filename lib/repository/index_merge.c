@@ -295,18 +295,21 @@ bool index_wants_merge(const struct index *ix)
     return full_tier(ix) >= 0;
 }
 
-int index_merge_tier(struct index *ix, struct store *s, struct err *e)
+int index_merge_tier(struct index *ix, struct store *s, char ret[80], struct err *e)
 {
     _cleanup_(merge_deinit) struct merge m = {.ix = ix};
     int tier = full_tier(ix);
 
     if (tier < 0)
-        return 0;
+        return 1;
     m.from = mem_alloc(ix->segment_count * sizeof(struct index_segment *));
     for (size_t i = 0; i < ix->segment_count; i++)
         if (mergeable(ix->segments[i]) && tier_of(ix->segments[i]) <= (size_t)tier)
             m.from[m.from_count++] = ix->segments[i];
     if (index_localize(ix, e) < 0)
         return -1;
-    return merge(&m, s, NULL, 0, false, e);
+    if (merge(&m, s, NULL, 0, false, e) < 0)
+        return -1;
+    index_segment_object(&ix->segments[ix->segment_count - 1]->name, ret);
+    return 0;
 }

@@ -5,7 +5,10 @@
 #include "lib/base/mem.h"
 #include "lib/repository/index_put.h"
 
-enum { FULL = 65536, OBJECT_MAX = 256 << 20 };
+enum {
+    FULL = 60000, /* and a pack more fits the room for 65,536 */
+    OBJECT_MAX = 256 << 20
+};
 
 struct index_writer {
     const struct keys *keys; /* borrowed */
