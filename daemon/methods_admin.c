@@ -46,6 +46,8 @@ static void method_prune(struct request *r)
     if (method_optional_job(r, &only) < 0)
         return;
     plans = json_array();
+    if (!dry)
+        prune_collect_now(d);
     for (size_t i = 0; i < d->config->job_count; i++) {
         const struct job *job = d->config->jobs[i];
         if (only != NULL && only != job)

@@ -217,6 +217,15 @@ static void leave_out_in_use(struct prunes *p)
         (void)json_array_clear(p->ids);
 }
 
+/* What sets that are gone have left behind is looked for once a day. */
+static bool is_collect_due(const struct prunes *p, const struct destination *dest)
+{
+    if (dest->format != FORMAT_REPOSITORY)
+        return false;
+    const json_t *last = json_object_get(p->collected, dest->repository);
+    return last == NULL || clock_mono().us - json_integer_value(last) > collect_every_us;
+}
+
 static void on_pass_durable(void *arg)
 {
     struct prunes *p = arg;
@@ -235,7 +244,10 @@ static void on_pass_durable(void *arg)
     json_t *job = json_pack("{s:s,s:s,s:O}", "verb", "prune", "job", p->now.job, "ids", p->ids);
     if (repository) {
         prune_add_guards(d, dest, job);
-        (void)json_object_set_new(p->collected, dest->repository, json_integer(clock_mono().us));
+        (void)json_object_set_new(job, "collect", json_boolean(is_collect_due(p, dest)));
+        if (is_collect_due(p, dest))
+            (void)json_object_set_new(p->collected, dest->repository,
+                                      json_integer(clock_mono().us));
     }
     p->operation = operation_start(
         d,
@@ -265,15 +277,6 @@ static json_t *prune_record(struct prunes *p, const struct retention_plan *plan)
     }
     return json_pack("{s:s,s:s,s:s,s:o}", "type", RECORD_PRUNE_BEGUN, "job", p->now.job,
                      "destination", p->now.destination, "remove", remove);
-}
-
-/* What sets that are gone have left behind is looked for once a day. */
-static bool is_collect_due(const struct prunes *p, const struct destination *dest)
-{
-    if (dest->format != FORMAT_REPOSITORY)
-        return false;
-    const json_t *last = json_object_get(p->collected, dest->repository);
-    return last == NULL || clock_mono().us - json_integer_value(last) > collect_every_us;
 }
 
 /* false: nothing goes there */
@@ -322,6 +325,11 @@ static void add_pass(struct prunes *p, const char *job, const char *destination)
     p->waiting = mem_resize_array(p->waiting, p->count + 1, sizeof(*p->waiting));
     p->waiting[p->count++] =
         (struct pass){.job = mem_strdup(job), .destination = mem_strdup(destination)};
+}
+
+void prune_collect_now(struct daemon *d)
+{
+    (void)json_object_clear(d->prunes->collected);
 }
 
 void prune_start(struct daemon *d, const char *name)

@@ -13,6 +13,9 @@ struct prunes *prunes_new(struct daemon *d);
 void prunes_free(struct prunes *p); /* idle */
 /* Each destination of the job. */
 void prune_start(struct daemon *d, const char *job);
+/* In a repository, passes look once a day for what the sets that are gone have left behind: the next one
+ * does. */
+void prune_collect_now(struct daemon *d);
 void prunes_cancel(struct prunes *p);
 bool prunes_idle(const struct prunes *p);
 /* Has retention decided to delete this set, or is it being deleted? */

@@ -105,6 +105,7 @@ static int read_job(struct pruning *p, const json_t *job, struct collect_spec *s
         p->remove[i] = (struct collect_set){name, p->ids.items[i]};
     p->keep = parse_reading(&p->reading);
     spec->clock_in_doubt = json_opt_bool(job, "clock_in_doubt", false);
+    spec->remove_only = !json_opt_bool(job, "collect", true);
     spec->remove = p->remove;
     spec->remove_count = p->ids.count;
     spec->reading = p->keep;

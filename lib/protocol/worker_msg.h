@@ -77,12 +77,14 @@
  * prune (owner null in STORE: for whom it belongs to, by an operator)
  *   job     store:STORE, job, ids:[ID], and of a repository
  *           stores:[STORE] in the place of store (its replicas, one to append at first),
- *           reading:["JOB/ID"], oldest_run:ISO|null (that adds to it right now), clock_in_doubt:B
+ *           reading:["JOB/ID"], oldest_run:ISO|null (that adds to it right now), clock_in_doubt:B,
+ *           collect:B (else only the sets go, and what they leave behind waits)
  *   result  removed:[ID], failed:[{id, error}], and of a repository
  *           problems:[S], heads:HEADS, freed_bytes:N, trash_bytes:N, live_bytes:N
  * copy  one set from one destination to another: what lies there already and is right stays
  *   job     from:STORE, to:STORE (owner null: that of the marker of `from`), job, id
- *   result  marker_id:HEX32, set:SET, stored_bytes:N, sent_bytes:N, reencrypted:B
+ *   result  marker_id:HEX32, set:SET, stored_bytes:N, sent_bytes:N, reencrypted:B, heads:HEADS (to a
+ *           replica, which gets whatever else it lacks too)
  *           a set that is committed at `to` already is no failure: sent_bytes 0
  * mark
  *   job     store:STORE, job, id, kind:"pin"|"unpin"|"accept", reason, until:ISO|null

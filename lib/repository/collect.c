@@ -126,6 +126,8 @@ static int run(struct collector *c, struct err *e)
         collect_problem(c, "the clock is in doubt: what no set needs waits until it is not");
         return 0;
     }
+    if (c->spec->remove_only)
+        return 0;
     if (collect_cancelled(c, e) < 0 || read_trash(c, e) < 0 || open_index(c, e) < 0 ||
         collect_list_packs(c, e) < 0 || open_fetcher(c, e) < 0 || collect_mark(c, e) < 0 ||
         collect_account(c, e) < 0 || collect_move(c, e) < 0 || collect_put_list(c, e) < 0)

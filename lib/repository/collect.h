@@ -24,6 +24,7 @@ struct collect_spec {
     const struct collect_set *remove; /* as retention chose; one that is gone is no failure */
     size_t remove_count;
     const char *rule; /* why, for the record */
+    bool remove_only; /* looking for what no set needs any more, which reads every list, waits */
     /* being read: neither removed nor, if they are gone already, what they need */
     const struct collect_set *reading;
     size_t reading_count;

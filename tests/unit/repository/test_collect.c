@@ -592,3 +592,25 @@ TEST(a_clock_in_doubt_makes_nothing_go)
     done(x);
     end(&f);
 }
+
+TEST(removing_alone_leaves_the_rest_for_another_time)
+{
+    struct fixture f = begin();
+    const struct content a = content_of(1, 10);
+    const struct collect_set gone = {"job", "20261121_000000"};
+
+    backup(&f.v, &a, gone.id);
+    size_t objects = count_objects(f.s, "");
+    struct collect_spec spec = spec_of(&f.v);
+    spec.remove = &gone;
+    spec.remove_count = 1;
+    spec.remove_only = true;
+    struct collect_result x = run_collect(&f.v, &spec);
+    ASSERT(x.removed == 1 && x.on_trash == 0);
+    done(x);
+    ASSERT_EQ(count_objects(f.s, ""), objects + 1); /* the record */
+    x = collect_without(&f.v, NULL);
+    ASSERT(x.removed == 0 && x.on_trash > 0);
+    done(x);
+    end(&f);
+}
