@@ -10,13 +10,17 @@
 
 enum { POSITION_MAX = 4096 };
 
+static void damage_deinit(struct check_damage *d)
+{
+    free(d->object);
+    free(d->text);
+    free(d->chunks);
+}
+
 void check_result_deinit(struct check_result *r)
 {
-    for (size_t i = 0; i < r->damage_count; i++) {
-        free(r->damages[i].object);
-        free(r->damages[i].text);
-        free(r->damages[i].chunks);
-    }
+    for (size_t i = 0; i < r->damage_count; i++)
+        damage_deinit(&r->damages[i]);
     free(r->damages);
     *r = (struct check_result){0};
 }
@@ -94,6 +98,53 @@ static int chunks_of(const struct check_spec *spec, const struct pack_name *pack
 
     *ret = o.ids;
     *ret_count = o.count;
+    return rc;
+}
+
+struct named {
+    struct check_result *result;
+    bool *still; /* of each damage */
+};
+
+static int mark_named(void *arg, const struct index_pack *p, struct err *e)
+{
+    struct named *n = arg;
+    char object[80];
+
+    (void)e;
+    pack_object_name(&p->name, object);
+    for (size_t i = 0; i < n->result->damage_count; i++)
+        n->still[i] |= strcmp(n->result->damages[i].object, object) == 0;
+    return 0;
+}
+
+/* A prune may have run meanwhile: what is missing and in no segment any more, nobody needs. */
+int check_forget_deleted(const struct check_spec *spec, struct check_result *r, struct err *e)
+{
+    const struct repository *of = spec->repository;
+    _cleanup_free_ bool *still = mem_alloc(r->damage_count * sizeof(*still));
+    struct named named = {r, still};
+    struct index *now;
+    size_t kept = 0;
+    bool any = false;
+
+    for (size_t i = 0; i < r->damage_count; i++) {
+        still[i] = !r->damages[i].missing;
+        any |= r->damages[i].missing;
+    }
+    if (!any)
+        return 0;
+    if (index_open(of->store, of->keys, of->cache_dir, true, &now, NULL, e) < 0)
+        return -1;
+    int rc = index_each_pack(now, mark_named, &named, e);
+    index_close(now);
+    for (size_t i = 0; i < r->damage_count && rc == 0; i++) {
+        if (still[i])
+            r->damages[kept++] = r->damages[i];
+        else
+            damage_deinit(&r->damages[i]);
+    }
+    r->damage_count = rc == 0 ? kept : r->damage_count;
     return rc;
 }
 

@@ -285,6 +285,8 @@ int check_data(const struct check_spec *spec, uint64_t bytes, struct check_posit
         choose(&packs, bytes, &after, &d);
         rc = run(&d, e);
         if (rc == 0)
+            rc = check_forget_deleted(spec, ret, e);
+        if (rc == 0)
             rc = check_name_chunks(spec, ret, e);
         if (rc == 0 && position != NULL && bytes > 0)
             *position = after;

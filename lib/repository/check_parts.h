@@ -20,6 +20,8 @@ struct check_packs {
 };
 int must_check check_list_packs(const struct check_spec *spec, struct check_packs *ret,
                                 struct err *e);
+int must_check check_forget_deleted(const struct check_spec *spec, struct check_result *r,
+                                    struct err *e);
 /* What is lost with packs of which nothing could be told: all that the index places in them. */
 int must_check check_name_chunks(const struct check_spec *spec, struct check_result *ret,
                                  struct err *e);

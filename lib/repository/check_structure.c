@@ -248,6 +248,8 @@ int check_structure(const struct check_spec *spec, struct check_result *ret, str
     if (rc == 0)
         rc = compare_packs(spec, &packs, ret, e);
     if (rc == 0)
+        rc = check_forget_deleted(spec, ret, e);
+    if (rc == 0)
         rc = check_name_chunks(spec, ret, e);
     if (rc == 0 && !spec->repository->keys->write_only)
         rc = walk_sets(spec, ret, e);

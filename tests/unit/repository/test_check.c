@@ -130,6 +130,33 @@ TEST(what_is_missing_or_short)
     set_world_deinit(&w);
 }
 
+/* Between the look at the index and the look at the packs, everything was moved. */
+TEST(a_prune_meanwhile_is_no_damage)
+{
+    struct set_world w;
+    struct check_result r = {0};
+    struct pack_name name;
+
+    set_world_init(&w);
+    add_noise(&w, 200000, 1);
+    struct strlist packs = objects_below(w.store, "packs/");
+    struct check_spec spec = {
+        .repository = w.repository, .index = set_index(&w, true), .threads = 1};
+    struct index *pruner = set_index(&w, false);
+    for (size_t i = 0; i < packs.count; i++) {
+        ASSERT_OK(pack_name_parse(packs.items[i], &name, &w.e), w.e);
+        ASSERT_OK(index_merge(pruner, w.store, &name, 1, &w.e), w.e);
+        ASSERT_OK(store_delete(w.store, packs.items[i], &w.e), w.e);
+    }
+    index_close(pruner);
+    ASSERT_OK(check_data(&spec, 0, NULL, &r, &w.e), w.e);
+    ASSERT_EQ(r.damage_count, 0);
+    index_close(spec.index);
+    check_result_deinit(&r);
+    strlist_deinit(&packs);
+    set_world_deinit(&w);
+}
+
 struct touched {
     struct strlist all;
 };
