@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/fs.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/repository/tracking.h"
@@ -74,8 +75,8 @@ static inline void track_put(struct buf *out, const struct track_file *f)
     ASSERT_OK(list_put_entry(out, &x, &e), e);
 }
 
-/* The list of a tree, files in the order of walks, into fd. */
-static inline void track_write(int fd, const struct track_file *files, size_t count)
+/* The list of a tree, files in the order of walks, into fd. Fails as its writes do. */
+static inline int track_write(int fd, const struct track_file *files, size_t count)
 {
     struct buf out = BUF_INIT(1u << 30);
     uint64_t bytes = 0;
@@ -86,8 +87,9 @@ static inline void track_write(int fd, const struct track_file *files, size_t co
         bytes += files[i].size;
     }
     ASSERT_OK(list_put_end(&out, count, bytes, &e), e);
-    ASSERT(write(fd, out.data, out.len) == (ssize_t)out.len);
+    int rc = fs_write_all(fd, out.data, out.len, &e);
     buf_deinit(&out);
+    return rc;
 }
 
 struct track { /* one source's folder and what counts there */
@@ -165,7 +167,7 @@ static inline void track_end(struct track *t, struct tracking *tr, const struct 
     struct err e = {0};
     int64_t number;
 
-    track_write(tracking_copy(tr), files, count);
+    ASSERT(track_write(tracking_copy(tr), files, count) == 0);
     ASSERT_OK(tracking_end(tr, true, &e), e);
     ASSERT_OK(tracking_finish(tr, &number, &e), e);
     ASSERT_EQ(number, t->number + 1);
