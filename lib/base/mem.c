@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *or_abort(void *p)
 {
@@ -17,16 +18,25 @@ void *mem_alloc(size_t size)
     return or_abort(calloc(1, size ? size : 1));
 }
 
-void *mem_alloc_room(size_t size)
-{
-    enum { PAGE = 4096 };
-
-    return or_abort(aligned_alloc(PAGE, (size + PAGE - 1) / PAGE * PAGE));
-}
-
 void *mem_alloc_pages(size_t size)
 {
-    return memset(mem_alloc_room(size), 0, size);
+    enum { PAGE = 4096 };
+    size_t whole = (size + PAGE - 1) / PAGE * PAGE;
+
+    return memset(or_abort(aligned_alloc(PAGE, whole)), 0, whole);
+}
+
+void *mem_room_new(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return or_abort(p == MAP_FAILED ? NULL : p);
+}
+
+void mem_room_free(void *p, size_t size)
+{
+    if (p != NULL)
+        (void)munmap(p, size);
 }
 
 void *mem_resize(void *p, size_t size)

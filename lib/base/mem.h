@@ -10,8 +10,10 @@
 
 void *mem_alloc(size_t size);       /* zeroed; never NULL; size 0 gives 1 byte */
 void *mem_alloc_pages(size_t size); /* size > 0; as mem_alloc, on a page of its own; free() */
-/* Neither zeroed nor touched: pages that nothing is written to take no memory; else as above. */
-void *mem_alloc_room(size_t size);
+/* Room on pages of its own, zeroed, none of which takes memory before it is written to. Giving it
+ * back gives it to the system, which free() of something long need not. Never NULL. */
+void *mem_room_new(size_t size);
+void mem_room_free(void *p, size_t size);               /* NULL-safe; the same size */
 void *mem_resize(void *p, size_t size);                 /* never NULL */
 void *mem_resize_array(void *p, size_t n, size_t each); /* aborts on overflow of n * each */
 void *mem_copy(const void *p, size_t size);             /* never NULL */

@@ -105,18 +105,17 @@ static void destroy(struct adder *a)
     }
     if (a->content.block != NULL)
         add_block_drop_locked(a, a->content.block);
-    for (struct add_block *b = a->free_blocks, *next; b != NULL; b = next) {
-        next = b->next;
-        free(b);
-    }
+    add_block_free_all(a);
     for (struct add_job *job = a->jobs, *next; job != NULL; job = next) {
         next = job->next;
         add_job_free(job);
     }
-    for (size_t i = 0; i < a->free_count; i++)
-        pack_builder_free(a->free_builders[i]);
-    pack_builder_free(a->filling[OBJECT_DATA]);
-    pack_builder_free(a->filling[OBJECT_LISTS]);
+    for (size_t class = 0; class < ARRAY_LEN(a->builders); class ++) {
+        struct add_builders *b = &a->builders[class];
+        while (b->free_count > 0)
+            pack_builder_free(b->free[--b->free_count]);
+        pack_builder_free(b->filling);
+    }
     index_writer_free(a->writer);
     add_list_deinit(a);
     add_tree_deinit(a);

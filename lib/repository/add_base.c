@@ -34,8 +34,8 @@ void add_base_free(struct add_base *b)
         return;
     for (size_t i = 0; i < PACKS; i++)
         seal_box_free(b->packs[i].box);
-    free(b->stored);
-    free(b->plain);
+    mem_room_free(b->stored, b->stored_cap);
+    mem_room_free(b->plain, b->plain_cap);
     free(b);
 }
 
@@ -43,8 +43,8 @@ static void have_room(uint8_t **buffer, size_t *cap, size_t len)
 {
     if (*cap >= len)
         return;
-    free(*buffer);
-    *buffer = mem_alloc_room(len);
+    mem_room_free(*buffer, *cap);
+    *buffer = mem_room_new(len);
     *cap = len;
 }
 
@@ -52,7 +52,7 @@ static void trim(uint8_t **buffer, size_t *cap)
 {
     if (*cap <= KEPT)
         return;
-    free(TAKE(*buffer));
+    mem_room_free(TAKE(*buffer), *cap);
     *cap = 0;
 }
 

@@ -8,8 +8,9 @@
 #include "lib/repository/list.h"
 
 enum {
-    AHEAD = 4096,     /* chunks that are looked at; a power of two */
-    AHEAD_LISTS = 64, /* of a list: each must be cut and hashed first */
+    FAR = 4096,     /* how far off a known chunk is looked for, to either side */
+    FAR_LISTS = 64, /* in a list: each must be cut and hashed first */
+    KEPT = 2 * FAR,
     PIECE = 256 << 10 /* of the file; the longest chunk of a list */
 };
 
@@ -25,25 +26,25 @@ struct add_cursor {
     const struct cutter *cutter; /* of the list itself */
     struct chunk_coder *coder;
 
-    struct chunk_id ahead[AHEAD]; /* number i at i % AHEAD */
+    struct chunk_id chunks[KEPT]; /* number i at i % KEPT */
     uint64_t at, loaded;          /* numbers */
-    size_t most_ahead;
+    size_t far;
     bool ended;
 };
 
-static struct add_cursor *cursor_new(int fd, size_t most_ahead)
+static struct add_cursor *cursor_new(int fd, size_t far)
 {
     struct add_cursor *c = mem_alloc(sizeof(*c));
 
     c->fd = fd;
     c->data = mem_alloc(PIECE);
-    c->most_ahead = most_ahead;
+    c->far = far;
     return c;
 }
 
 struct add_cursor *add_cursor_of_content(int fd)
 {
-    struct add_cursor *c = cursor_new(fd, AHEAD);
+    struct add_cursor *c = cursor_new(fd, FAR);
 
     c->parser = list_parser_new();
     return c;
@@ -51,7 +52,7 @@ struct add_cursor *add_cursor_of_content(int fd)
 
 struct add_cursor *add_cursor_of_list(int fd, const struct keys *k, const struct cutter *cutter)
 {
-    struct add_cursor *c = cursor_new(fd, AHEAD_LISTS);
+    struct add_cursor *c = cursor_new(fd, FAR_LISTS);
 
     c->cutter = cutter;
     if (chunk_coder_new(k, &c->coder, NULL) < 0)
@@ -124,7 +125,7 @@ static bool next_of_list(struct add_cursor *c, struct chunk_id *ret)
 static bool load(struct add_cursor *c, uint64_t i)
 {
     while (!c->ended && c->loaded <= i) {
-        struct chunk_id *id = &c->ahead[c->loaded % AHEAD];
+        struct chunk_id *id = &c->chunks[c->loaded % KEPT];
         if (c->parser != NULL ? next_content(c, id) : next_of_list(c, id))
             c->loaded++;
         else
@@ -133,19 +134,31 @@ static bool load(struct add_cursor *c, uint64_t i)
     return i < c->loaded;
 }
 
+static bool is_at(const struct add_cursor *c, uint64_t i, const struct chunk_id *id)
+{
+    return c->loaded <= i + KEPT && chunk_id_equal(&c->chunks[i % KEPT], id);
+}
+
+/* The nearest, ahead or behind: what was inserted has taken predecessors that were not its own, and
+ * so moved the cursor too far. */
 void add_cursor_known(struct add_cursor *c, const struct chunk_id *id)
 {
-    for (uint64_t i = c->at; i < c->at + c->most_ahead && load(c, i); i++)
-        if (chunk_id_equal(&c->ahead[i % AHEAD], id)) {
-            c->at = i + 1;
+    for (size_t off = 0; off < c->far; off++) {
+        if (load(c, c->at + off) && is_at(c, c->at + off, id)) {
+            c->at += off + 1;
             return;
         }
+        if (off < c->at && is_at(c, c->at - 1 - off, id)) {
+            c->at -= off;
+            return;
+        }
+    }
 }
 
 bool add_cursor_next(struct add_cursor *c, struct chunk_id *ret)
 {
     if (!load(c, c->at))
         return false;
-    *ret = c->ahead[c->at++ % AHEAD];
+    *ret = c->chunks[c->at++ % KEPT];
     return true;
 }

@@ -15,7 +15,7 @@ struct add_cursor *add_cursor_of_content(int fd);
 /* Over the chunks of the list stream itself. k is borrowed. */
 struct add_cursor *add_cursor_of_list(int fd, const struct keys *k, const struct cutter *cutter);
 void add_cursor_free(struct add_cursor *c); /* NULL-safe */
-/* A chunk that was known: found not far ahead, it sets the cursor behind itself. */
+/* A chunk that was known: found not far off, it sets the cursor behind itself. */
 void add_cursor_known(struct add_cursor *c, const struct chunk_id *id);
 /* A new one takes the chunk at the cursor and moves it by one. False: nothing is left. */
 bool add_cursor_next(struct add_cursor *c, struct chunk_id *ret);

@@ -11,19 +11,22 @@ static enum object_class class_of(const struct add_slot *s)
 
 bool add_pack_has_room(const struct adder *a, const struct add_slot *s)
 {
-    const struct pack_builder *b = a->filling[class_of(s)];
+    const struct add_builders *b = &a->builders[class_of(s)];
 
-    return (b != NULL && pack_builder_fits(b, s->entry.stored)) || a->free_count > 0 ||
-           a->builder_count < ADD_BUILDERS;
+    return (b->filling != NULL && pack_builder_fits(b->filling, s->entry.stored)) ||
+           b->free_count > 0 || b->count < ADD_BUILDERS;
 }
 
 int add_pack_close(struct adder *a, enum object_class class, struct err *e)
 {
-    if (a->filling[class] == NULL)
+    struct add_builders *b = &a->builders[class];
+
+    if (b->filling == NULL)
         return 0;
     struct add_job *job = mem_alloc(sizeof(*job));
     struct pack_built *p = &job->built;
-    job->builder = TAKE(a->filling[class]);
+    job->builder = TAKE(b->filling);
+    job->class = class;
     if (pack_builder_finish(job->builder, p, e) < 0) {
         add_job_free(job);
         return -1;
@@ -40,30 +43,30 @@ int add_pack_close(struct adder *a, enum object_class class, struct err *e)
 
 static int begin_pack(struct adder *a, enum object_class class, struct err *e)
 {
-    struct pack_builder *b = NULL;
+    struct add_builders *b = &a->builders[class];
 
     (void)pthread_mutex_lock(&a->lock);
-    if (a->free_count > 0)
-        b = a->free_builders[--a->free_count];
+    if (b->free_count > 0)
+        b->filling = b->free[--b->free_count];
     else
-        a->builder_count++;
+        b->count++;
     (void)pthread_mutex_unlock(&a->lock);
-    a->filling[class] = b;
-    return b == NULL ? pack_builder_new(a->repository->keys, class, &a->filling[class], e)
-                     : pack_builder_reset(b, class, e);
+    return b->filling == NULL ? pack_builder_new(a->repository->keys, class, &b->filling, e)
+                              : pack_builder_reset(b->filling, class, e);
 }
 
 int add_pack_chunk(struct adder *a, struct add_slot *s, struct err *e)
 {
     enum object_class class = class_of(s);
+    struct add_builders *b = &a->builders[class];
     uint32_t offset;
 
-    if (a->filling[class] != NULL && !pack_builder_fits(a->filling[class], s->entry.stored) &&
+    if (b->filling != NULL && !pack_builder_fits(b->filling, s->entry.stored) &&
         add_pack_close(a, class, e) < 0)
         return -1;
-    if (a->filling[class] == NULL && begin_pack(a, class, e) < 0)
+    if (b->filling == NULL && begin_pack(a, class, e) < 0)
         return -1;
-    if (pack_builder_add(a->filling[class], &s->entry, s->data, &offset, e) < 0)
+    if (pack_builder_add(b->filling, &s->entry, s->data, &offset, e) < 0)
         return -1;
     a->packed_bytes += s->entry.stored + (uint64_t)SEAL_TAG_LEN + sizeof(struct chunk_entry);
     return 0;

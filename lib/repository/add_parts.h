@@ -20,7 +20,7 @@ enum {
     ADD_BYTES = 8 << 20, /* plain bytes under way; one chunk of the longest fits */
     ADD_BLOCK = 1 << 20, /* of room for them */
     ADD_CUT = 4 << 20,   /* of files longer than TREE_WHOLE_MAX */
-    ADD_BUILDERS = 4,    /* data, lists, and two that are being put */
+    ADD_BUILDERS = 3,    /* of a class: one that is filled, two that are being put */
     ADD_LANES = 2,       /* puts at once at one replica: one syncs while one is written */
     ADD_THREADS_MAX = 8,
     ADD_REPLICAS_MAX = 32 /* bits of a job's mask */
@@ -28,8 +28,8 @@ enum {
 
 /* --- room for plain bytes (add_block.c) --- */
 struct add_block {
-    size_t cap, used;
-    unsigned refs; /* of slots, and of who fills it; under the lock */
+    size_t cap, used; /* bytes of data */
+    unsigned refs;    /* of slots, and of who fills it; under the lock */
     struct add_block *next;
     uint8_t data[];
 };
@@ -38,6 +38,7 @@ struct add_block {
 int must_check add_block_take(struct adder *a, size_t len, struct add_block **ret, struct err *e);
 void add_block_drop(struct adder *a, struct add_block **b); /* NULL-safe; takes the lock */
 void add_block_drop_locked(struct adder *a, struct add_block *b);
+void add_block_free_all(struct adder *a); /* that are free */
 /* len bytes in one piece in *b, a new one when it has no room. The caller counts `used` on. */
 int must_check add_block_reserve(struct adder *a, struct add_block **b, size_t len, struct err *e);
 
@@ -111,6 +112,7 @@ struct add_job {
     uint32_t waits, taken;        /* bits of replicas: not yet put; begun or put */
     unsigned users;               /* lanes that look at data */
     struct pack_builder *builder; /* of a pack; NULL: a segment */
+    enum object_class class;
     struct pack_built built;
     uint8_t *owned; /* a segment's bytes */
 };
@@ -209,11 +211,13 @@ struct adder {
     uint64_t epoch;         /* how often something entered the index */
 
     struct add_block *free_blocks;
-    size_t bytes; /* in blocks that are in use */
+    size_t bytes, free_bytes; /* in blocks that are in use; that are not */
 
-    struct pack_builder *filling[2]; /* of whoever packs */
-    struct pack_builder *free_builders[ADD_BUILDERS];
-    size_t free_count, builder_count;
+    struct add_builders { /* data and lists each have their own: packs of lists stay short */
+        struct pack_builder *filling; /* of whoever packs */
+        struct pack_builder *free[ADD_BUILDERS];
+        size_t free_count, count;
+    } builders[2]; /* by class */
     uint64_t packed_bytes, put_bytes;
 
     struct add_job *jobs; /* oldest first */

@@ -73,7 +73,8 @@ static int pack_is_there(struct adder *a, struct add_job *job, struct err *e)
     a->epoch++;
     for (size_t i = 0; i < job->built.count; i++)
         add_ids_remove(&a->pending, &job->built.entries[i].id);
-    a->free_builders[a->free_count++] = TAKE(job->builder);
+    struct add_builders *b = &a->builders[job->class];
+    b->free[b->free_count++] = TAKE(job->builder);
     (void)pthread_cond_signal(&a->work);
     return index_writer_is_full(a->writer) && queue_segment(a, e) < 0 ? -1 : 0;
 }

@@ -1,6 +1,7 @@
 #include "lib/repository/chunk_zstd.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -9,7 +10,8 @@
 enum {
     LEVEL = 1, /* 12 % smaller than gzip -6 on a dump, ten times as fast */
     DELTA_LEVEL = 1,
-    SAMPLE = 4096, /* a sample of each SAMPLE_EVERY bytes */
+    CHECK = 1 << 20, /* longer chunks are checked piece by piece */
+    SAMPLE = 4096,   /* a sample of each SAMPLE_EVERY bytes */
     SAMPLE_EVERY = 64 << 10,
     SAMPLES_MIN = 3,
     SAMPLE_WORTH = 97 /* percent */
@@ -19,6 +21,7 @@ struct chunk_zstd {
     ZSTD_CCtx *compress;
     ZSTD_DCtx *expand;
     uint8_t sample[SAMPLE * 2];
+    uint8_t *check; /* owned; CHECK bytes */
 };
 
 /* Only exhausted memory gets here. */
@@ -35,6 +38,7 @@ struct chunk_zstd *chunk_zstd_new(void)
 
     z->compress = insist(ZSTD_createCCtx());
     z->expand = insist(ZSTD_createDCtx());
+    z->check = mem_room_new(CHECK);
     return z;
 }
 
@@ -44,6 +48,7 @@ void chunk_zstd_free(struct chunk_zstd *z)
         return;
     (void)ZSTD_freeCCtx(z->compress);
     (void)ZSTD_freeDCtx(z->expand);
+    mem_room_free(z->check, CHECK);
     free(z);
 }
 
@@ -128,6 +133,53 @@ int chunk_zstd_expand(struct chunk_zstd *z, const void *frame, size_t frame_len,
     if (rc != len)
         return err_set(e, ERR_DAMAGED, "it decodes to %zu bytes instead of %zu", rc, len);
     return 0;
+}
+
+static int other_bytes(struct err *e)
+{
+    return err_set(e, ERR_DAMAGED, "it decodes to other bytes (check the memory of this machine)");
+}
+
+static int check_at_once(struct chunk_zstd *z, const void *frame, size_t frame_len,
+                         const void *base, size_t base_len, uint8_t *room, const void *data,
+                         size_t len, struct err *e)
+{
+    if (chunk_zstd_expand(z, frame, frame_len, base, base_len, room, len, e) < 0)
+        return -1;
+    return memcmp(room, data, len) == 0 ? 0 : other_bytes(e);
+}
+
+/* Takes the memory of the frame's window, 512 KiB, instead of all that it expands to. */
+static int check_in_pieces(struct chunk_zstd *z, const void *frame, size_t frame_len,
+                           const void *data, size_t len, struct err *e)
+{
+    ZSTD_inBuffer in = {.src = frame, .size = frame_len};
+    size_t done = 0, rc = ZSTD_DCtx_reset(z->expand, ZSTD_reset_session_and_parameters);
+
+    do {
+        ZSTD_outBuffer out = {.dst = z->check, .size = len - done < CHECK ? len - done : CHECK};
+        if (!ZSTD_isError(rc))
+            rc = ZSTD_decompressStream(z->expand, &out, &in);
+        if (ZSTD_isError(rc))
+            return err_set(e, ERR_DAMAGED, "it does not decode: %s", ZSTD_getErrorName(rc));
+        if (memcmp(z->check, (const uint8_t *)data + done, out.pos) != 0 || out.pos == 0)
+            return other_bytes(e);
+        done += out.pos;
+    } while (done < len);
+    return rc == 0 && in.pos == in.size ? 0 : other_bytes(e);
+}
+
+int chunk_zstd_check(struct chunk_zstd *z, const void *frame, size_t frame_len, const void *base,
+                     size_t base_len, const void *data, size_t len, struct err *e)
+{
+    if (len <= CHECK)
+        return check_at_once(z, frame, frame_len, base, base_len, z->check, data, len, e);
+    if (base == NULL)
+        return check_in_pieces(z, frame, frame_len, data, len, e);
+    uint8_t *room = mem_room_new(len);
+    int rc = check_at_once(z, frame, frame_len, base, base_len, room, data, len, e);
+    mem_room_free(room, len);
+    return rc;
 }
 
 bool chunk_zstd_worthwhile(struct chunk_zstd *z, const void *data, size_t len)

@@ -22,5 +22,9 @@ int must_check chunk_zstd_compress(struct chunk_zstd *z, const void *data, size_
 int must_check chunk_zstd_expand(struct chunk_zstd *z, const void *frame, size_t frame_len,
                                  const void *base, size_t base_len, void *out, size_t len,
                                  struct err *e);
+/* Does it expand to these bytes? ERR_DAMAGED. What is ours is not hostile. */
+int must_check chunk_zstd_check(struct chunk_zstd *z, const void *frame, size_t frame_len,
+                                const void *base, size_t base_len, const void *data, size_t len,
+                                struct err *e);
 /* Does it look as if it could be made smaller? A guess from samples. */
 bool chunk_zstd_worthwhile(struct chunk_zstd *z, const void *data, size_t len);

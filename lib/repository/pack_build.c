@@ -68,7 +68,7 @@ int pack_builder_new(const struct keys *k, enum object_class class, struct pack_
     struct pack_builder *b = mem_alloc(sizeof(*b));
 
     b->keys = k;
-    b->data = mem_alloc_room(PACK_MAX); /* on a page: so it may go past the page cache */
+    b->data = mem_room_new(PACK_MAX); /* on a page: so it may go past the page cache */
     if (pack_builder_reset(b, class, e) < 0) {
         pack_builder_free(b);
         return -1;
@@ -82,7 +82,7 @@ void pack_builder_free(struct pack_builder *b)
     if (b == NULL)
         return;
     seal_box_free(b->box);
-    free(b->data);
+    mem_room_free(b->data, PACK_MAX);
     free(b->entries);
     free(b->offsets);
     free(b);
