@@ -65,13 +65,13 @@ static int ask_once(const char *what, struct secret *ret, struct err *e)
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     quiet.c_lflag |= ECHONL;
-    (void)fflush(stdout);
-    (void)fprintf(stderr, "%s: ", what);
     /* Ctrl-C would leave the terminal without its echo */
     struct interrupt i = {-1};
     if (interrupt_open(&i, e) < 0)
         return -1;
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s: ", what);
     struct pollfd p[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = i.fd, .events = POLLIN}};
     int rc;
     do

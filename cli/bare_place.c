@@ -172,12 +172,14 @@ static int parse_place(struct cli *c, const char *address, struct destination *d
                        "\"%.200s\" is no place that synbak knows (a folder's path, "
                        "s3://BUCKET/PREFIX with --endpoint, or sftp://USER@HOST[:PORT]/PATH)",
                        address);
-    if (key == NULL)
+    if (place_key_is_asked(c)) /* by place_store_of_bare */
+        d->key.kind = SECRET_NONE;
+    else if (key == NULL)
         return err_set(e, ERR_USAGE,
-                       "--destination %s needs --key: file:PATH, env:NAME or none (how it was made "
-                       "is in MANIFEST.txt of each set)",
+                       "--destination %s needs --key: file:PATH, env:NAME, ask or none (how it was "
+                       "made is in MANIFEST.txt of each set)",
                        target_is_path(address) ? "PATH" : address);
-    if (place_parse_secret("--key", key, &d->key, e) < 0)
+    else if (place_parse_secret("--key", key, &d->key, e) < 0)
         return -1;
     if (is_bucket(address))
         return parse_bucket(c, address, d, e);

@@ -26,12 +26,14 @@ struct repository_places {
     const struct destination **items; /* owned array, borrowed items */
     size_t count;
     struct destination *bare; /* owned, or NULL */
+    json_t *stores;           /* [STORE], once a worker was run: a key is asked for once */
 };
 
 static void places_deinit(struct repository_places *p)
 {
     free(p->items);
     bare_place_free(p->bare);
+    json_decref(p->stores);
     *p = (struct repository_places){0};
 }
 
@@ -112,20 +114,19 @@ static int find_places(struct cli *c, struct repository_places *ret, struct err 
 
 /* --- the worker --- */
 
-static int make_stores(struct cli *c, const struct repository_places *p, json_t **ret,
-                       struct err *e)
+static int make_stores(struct cli *c, struct repository_places *p, struct err *e)
 {
-    _cleanup_json_ json_t *stores = json_array();
-
+    if (p->stores != NULL)
+        return 0;
+    p->stores = json_array();
     for (size_t i = 0; i < p->count; i++) {
         json_t *store = NULL;
         int rc = p->bare != NULL ? place_store_of_bare(c, &store, e)
                                  : place_store_of(c, p->items[i], &store, e);
         if (rc < 0)
             return -1;
-        (void)json_array_append_new(stores, store);
+        (void)json_array_append_new(p->stores, store);
     }
-    *ret = json_incref(stores);
     return 0;
 }
 
@@ -149,15 +150,15 @@ static char *user_of(const struct repository_places *p)
 }
 
 /* members (taken): what the change wants besides. */
-static int run_worker(struct cli *c, const struct repository_places *p, const char *change,
+static int run_worker(struct cli *c, struct repository_places *p, const char *change,
                       json_t *members, json_t **ret, struct err *e)
 {
-    _cleanup_json_ json_t *more = members, *stores = NULL;
+    _cleanup_json_ json_t *more = members;
     _cleanup_free_ char *user = user_of(p);
 
-    if (make_stores(c, p, &stores, e) < 0)
+    if (make_stores(c, p, e) < 0)
         return -1;
-    json_t *job = json_pack("{s:s,s:s,s:O}", "verb", "keys", "change", change, "stores", stores);
+    json_t *job = json_pack("{s:s,s:s,s:O}", "verb", "keys", "change", change, "stores", p->stores);
     if (more != NULL)
         (void)json_object_update(job, more);
     const struct worker_run run = {.screen = &c->screen, .quiet = true, .job = job, .user = user};
@@ -348,7 +349,7 @@ static void print_added(struct cli *c, const struct repository_places *p, const 
 }
 
 /* With the file that the secret goes to, if it goes to one. */
-static int add_key(struct cli *c, const struct repository_places *p, const char *kind, int output,
+static int add_key(struct cli *c, struct repository_places *p, const char *kind, int output,
                    json_t **ret, struct err *e)
 {
     struct secret secret = {0};

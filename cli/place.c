@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/ask_secret.h"
 #include "cli/bare.h"
 #include "cli/bare_place.h"
+#include "cli/confirm.h"
 #include "cli/keys.h"
 #include "cli/place_daemon.h"
 #include "cli/sandbox.h"
@@ -52,17 +54,42 @@ int place_store_of(const struct cli *c, const struct destination *d, json_t **re
     return rc;
 }
 
+bool place_key_is_asked(const struct cli *c)
+{
+    const char *key = args_value(c->args, "--key");
+
+    return key != NULL ? str_equal(key, "ask") : confirm_possible();
+}
+
+static int ask_key(json_t **ret, struct err *e)
+{
+    struct secret key;
+
+    if (ask_secret("Key, recovery code or passphrase", false, &key, e) < 0)
+        return -1;
+    *ret = json_string(key.text);
+    secret_deinit(&key);
+    return 0;
+}
+
 int place_store_of_bare(struct cli *c, json_t **ret, struct err *e)
 {
+    _cleanup_json_ json_t *store = NULL;
     struct destination *d = NULL;
+    json_t *key = NULL;
 
     if (bare_place_parse(c, &d, e) < 0)
         return -1;
-    int rc = place_store_of(c, d, ret, e);
-    if (rc == 0) /* what lies there says what it is */
-        (void)json_object_set_new(*ret, "format", json_string("any"));
+    int rc = place_store_of(c, d, &store, e);
     bare_place_free(d);
-    return rc;
+    if (rc < 0 || (place_key_is_asked(c) && ask_key(&key, e) < 0))
+        return -1;
+    if (key != NULL)
+        (void)json_object_set_new(store, "key", key);
+    /* what lies there says what it is */
+    (void)json_object_set_new(store, "format", json_string("any"));
+    *ret = json_incref(store);
+    return 0;
 }
 
 /* The key of a file: --key, or that of the configured destination it lies in or that is the only
@@ -75,6 +102,8 @@ static int find_file_key(struct cli *c, struct place *p, struct err *e)
     struct secret key = {0};
     const struct destination *found = NULL;
 
+    if (str_equal(given, "ask"))
+        return ask_key(&p->key, e);
     if (given != NULL) {
         if (place_parse_secret("--key", given, &ref, e) < 0)
             return -1;

@@ -27,12 +27,14 @@ json_t *place_job(const struct place *p, const char *verb);
 /* Say that a destination was passed over, why, and which comes next. */
 void place_note_passed_over(const struct err *why, const char *next);
 
+/* --key ask, or none given by somebody who sits at a terminal: place_store_of_bare asks for it. */
+bool place_key_is_asked(const struct cli *c);
 /* The STORE of a --destination that names a place itself (bare_place.h). */
 int must_check place_store_of_bare(struct cli *c, json_t **ret, struct err *e);
 /* The STORE of a configured destination, its keys read with our own rights. */
 int must_check place_store_of(const struct cli *c, const struct destination *d, json_t **ret,
                               struct err *e);
-/* "file:PATH", "env:NAME", "command:...", "none", or a path; never the secret itself. */
+/* "file:PATH", "env:NAME", "command:...", "none", or a path; never the secret itself, nor "ask". */
 int must_check place_parse_secret(const char *option, const char *text, struct secret_ref *ret,
                                   struct err *e);
 char *place_absolute(const char *path); /* of this working folder; owned */

@@ -141,7 +141,10 @@ int collect(const struct collect_spec *spec, struct collect_result *ret, struct 
 
     *ret = (struct collect_result){0};
     if (c.r->keys->write_only)
-        return err_set(e, ERR_KEY, "%s: a write-only key removes nothing", store_place(c.r->store));
+        return err_set(e, ERR_KEY,
+                       "%s: the key at hand may only write: prune with one that may read, and "
+                       "leave it to that with delete = no here",
+                       store_place(c.r->store));
     begin(&c);
     int rc = run(&c, e);
     for (size_t i = 0; i < c.replica_count; i++)

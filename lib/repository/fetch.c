@@ -12,7 +12,8 @@ int fetcher_open(struct fetcher **ret, const struct repository *r, struct index 
 
     if (r->keys->write_only)
         return err_set(e, ERR_KEY,
-                       "%s: the key at hand may only write; reading takes the reading key",
+                       "%s: the key at hand may only write: restore, verify and look inside with "
+                       "one that may read (synbakctl key list)",
                        store_place(r->store));
     f = mem_alloc(sizeof(*f));
     f->repository = r;

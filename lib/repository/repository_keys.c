@@ -17,8 +17,10 @@ static int note(struct repository *r, const struct log_author *who, const char *
 static int check(struct repository *r, const struct log_author *who, struct err *e)
 {
     if (r->keys->write_only)
-        return err_set(e, ERR_KEY, "%s: a write-only key cannot change who has access",
-                       store_place(r->store));
+        return err_set(
+            e, ERR_KEY,
+            "%s: the key at hand may only write: who has access is changed with one that may read",
+            store_place(r->store));
     return log_check_holder(r->pruner, who, e);
 }
 
