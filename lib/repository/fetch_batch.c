@@ -142,7 +142,7 @@ static int read_range(struct fetcher *f, struct ranges *r, struct box *const *bo
     struct seal_box *key;
     int rc = 0;
 
-    uint8_t *buffer = r->buffers[r->count++] = mem_alloc(len);
+    uint8_t *buffer = r->buffers[r->count++] = mem_resize(NULL, len); /* zeroing would cost */
     if (fetch_pack_bytes(f, &first->pack, first->offset, buffer, len, e) < 0 ||
         fetch_pack_box(f, &first->pack, &key, e) < 0)
         return fetch_wrap(f, first, e);
@@ -214,7 +214,7 @@ static int decode(struct fetcher *f, struct chunk_coder *c, const struct fetch_p
 static int decode_all(struct fetcher *f, struct fetch_batch *b, const struct box *boxes,
                       struct err *e)
 {
-    _cleanup_free_ uint8_t *base_plain = b->base_len > 0 ? mem_alloc(b->base_len) : NULL;
+    _cleanup_free_ uint8_t *base_plain = mem_resize(NULL, b->base_len);
     struct chunk_coder *c;
     int rc = 0;
 
@@ -241,7 +241,7 @@ int fetch_batch_run(struct fetcher *f, struct fetch_batch *b, struct err *e)
         boxes[i].at = b->pieces[i].repeated ? NULL : &b->pieces[i].at;
     for (size_t i = 0; i < b->base_count; i++)
         boxes[b->count + i].at = &b->bases[i].at;
-    b->plain = mem_alloc(b->plain_len);
+    b->plain = mem_resize(NULL, b->plain_len);
     int rc = read_boxes(f, boxes, count, &r, e);
     if (rc == 0)
         rc = decode_all(f, b, boxes, e);

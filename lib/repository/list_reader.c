@@ -1,7 +1,7 @@
 #include "lib/base/mem.h"
 #include "lib/repository/fetch_parts.h"
 
-enum { BUDGET = 3 << 20 };
+enum { BUDGET = 9 << 20 }; /* a batch in use, one ahead */
 
 struct list_reader {
     struct chunk_ref *list; /* owned */

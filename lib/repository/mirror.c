@@ -78,19 +78,22 @@ static int list(struct store *s, const char *prefix, struct names *ret, struct e
     return 0;
 }
 
+static int trash_compare(const void *a, const void *b)
+{
+    const struct repository_trash *x = a, *y = b;
+
+    return memcmp(&x->pack, &y->pack, sizeof(x->pack));
+}
+
+/* trash: sorted. Packs and segments are told apart by their digests as well. */
 static bool on_trash(const struct repository_trash *trash, size_t count, const char *name)
 {
-    char object[80];
+    struct repository_trash key = {0};
+    const char *hex = strrchr(name, '/');
 
-    for (size_t i = 0; i < count; i++) {
-        if (!trash[i].segment)
-            pack_object_name(&trash[i].pack, object);
-        else
-            hex_encode(trash[i].pack.bytes, sizeof(trash[i].pack.bytes), object);
-        if (str_ends(name, object))
-            return true;
-    }
-    return false;
+    return count > 0 && hex != NULL &&
+           object_hex_text(hex + 1, key.pack.bytes, sizeof(key.pack.bytes), NULL) == 0 &&
+           bsearch(&key, trash, count, sizeof(key), trash_compare) != NULL;
 }
 
 /* What lies below prefix at `from`, is not on trash, and lacks or is shorter at `to`. */
@@ -105,6 +108,8 @@ static int add_lacking(struct mirror *m, const char *prefix, struct names *ret, 
         rc = list(m->spec->to, prefix, &there, e);
     if (rc == 0)
         rc = repository_trash(m->spec->from, &trash, &trash_count, e);
+    if (trash_count > 0)
+        qsort(trash, trash_count, sizeof(*trash), trash_compare);
     for (size_t i = 0; i < here.count && rc == 0; i++) {
         while (at < there.count && strcmp(there.items[at], here.items[i]) < 0)
             at++;
