@@ -187,6 +187,7 @@ static void on_copied(void *arg, const json_t *result, const struct err *e)
         l->failures = 0;
         l->not_before.us = 0;
         daemon_know_marker(d, l->to, json_opt_string(result, "marker_id", ""));
+        daemon_know_heads(d, l->to, json_object_get(result, "heads"));
     } else if (!l->dropped) {
         count_failure(l);
         failures = copies_attempt(l->copies, l->job, l->id, l->to)->failures;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/worker/destination.h"
+#include "daemon/worker/copy_repository.h"
 #include "daemon/worker/set_describe.h"
 #include "daemon/worker/worker.h"
 #include "lib/base/mem.h"
@@ -200,7 +200,12 @@ static int open_both(const json_t *job, struct copy *c, struct err *e)
 int verb_copy(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
     struct copy c = {.worker = w};
-    int rc = open_both(job, &c, e) < 0 ? -1 : bring(&c, ret_result, e);
+    int rc = open_both(job, &c, e);
+
+    if (rc == 0)
+        rc = c.from.repository || c.to.repository
+                 ? copy_repository(w, job, &c.from, &c.to, ret_result, e)
+                 : bring(&c, ret_result, e);
 
     manifest_deinit(&c.manifest);
     destination_close(&c.from);

@@ -4,6 +4,7 @@
 #include "daemon/worker/outputs_parts.h"
 #include "lib/base/mem.h"
 #include "lib/repository/add.h"
+#include "lib/repository/mirror.h"
 #include "lib/repository/tracking.h"
 
 struct repo_side {
@@ -77,6 +78,25 @@ static bool went_well(struct repo_side *r, int rc, const struct err *why)
 
 /* --- opening --- */
 
+static bool is_new(const struct repository *r)
+{
+    _cleanup_free_ struct repository_set *sets = NULL;
+    size_t count;
+
+    return repository_sets(r, &sets, &count, NULL) == 0 && count == 0;
+}
+
+static int begin_replica(struct repo_side *r, struct output *out, struct err *e)
+{
+    const struct mirror_spec spec = {.from = r->repo.repository, .to = out->to.store};
+    struct mirror_result unused = {0};
+
+    int rc = mirror_bring(&spec, &unused, e);
+    return rc == 1
+               ? err_set(e, ERR_EXISTS, "%s is ahead of its replicas", store_place(out->to.store))
+               : rc;
+}
+
 /* It is opened at the first that can be; the others must hold the same one. */
 static void open_replica(struct repo_side *r, struct output *out)
 {
@@ -90,6 +110,11 @@ static void open_replica(struct repo_side *r, struct output *out)
         return;
     }
     rc = repository_probe(out->to.store, id, &why);
+    if (rc == 1 && is_new(r->repo.repository)) { /* they begin together */
+        if (begin_replica(r, out, &why) < 0)
+            output_fail(r->worker, out, &why);
+        return;
+    }
     if (rc == 1)
         rc = err_set(&why, ERR_NOT_FOUND,
                      "it holds no replica of repository \"%s\" yet (synbakctl copy brings one)",

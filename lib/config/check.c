@@ -190,14 +190,50 @@ static void check_repository(struct loader *l, const struct destination *d)
     }
 }
 
-/* A repository that has no name of its own has the destination's. */
-static void name_repositories(const struct config *c)
+static bool has_replica(const struct config *c, const struct destination *d)
+{
+    for (size_t i = 0; i < c->destination_count; i++)
+        if (c->destinations[i] != d && destination_can_supply(c->destinations[i], d))
+            return true;
+    return false;
+}
+
+/* A repository that has no name of its own has the destination's; one that no replica can supply is fed by
+ * the read, wherever it lies. */
+static void complete_repositories(const struct config *c)
 {
     for (size_t i = 0; i < c->destination_count; i++) {
         struct destination *d = c->destinations[i];
         if (d->format == FORMAT_REPOSITORY && d->repository == NULL)
             d->repository = mem_strdup(d->name);
     }
+    for (size_t i = 0; i < c->destination_count; i++) {
+        struct destination *d = c->destinations[i];
+        if (d->format == FORMAT_REPOSITORY && d->feed == FEED_AUTO && destination_is_remote(d) &&
+            !has_replica(c, d))
+            d->feed = FEED_LIVE;
+    }
+}
+
+/* What is not fed by the read must be supplied by a replica. */
+static void check_supply(struct loader *l, const struct job *j, const struct destination *d)
+{
+    bool any_live = false;
+
+    if (d->format != FORMAT_REPOSITORY || destination_is_fed_live(d))
+        return;
+    for (size_t i = 0; i < j->destination_count; i++) {
+        const struct destination *other = j->destinations[i];
+        any_live = any_live || destination_is_fed_live(other);
+        if (other != d && destination_is_fed_live(other) && destination_can_supply(other, d))
+            return;
+    }
+    if (any_live)
+        loader_error(
+            l, j->at.file, j->at.line,
+            "[job %s]: destination \"%s\" gets its sets by copy, but no destination of this "
+            "job that is fed holds repository \"%s\" too; write feed = live for it",
+            j->name, d->name, d->repository);
 }
 
 static void check_destinations(struct loader *l)
@@ -282,13 +318,15 @@ void loader_finish(struct loader *l)
     const struct config *c = l->config;
 
     check_daemon(l);
-    name_repositories(c);
+    complete_repositories(c);
     check_destinations(l);
     check_sources(l);
     for (size_t i = 0; i < c->job_count; i++) {
         struct job *j = c->jobs[i];
         resolve_sources(l, j, &l->job_names[i].sources);
         resolve_destinations(l, j, &l->job_names[i].destinations);
+        for (size_t d = 0; d < j->destination_count; d++)
+            check_supply(l, j, j->destinations[d]);
         for (size_t s = 0; s < j->source_count; s++)
             for (size_t d = 0; d < j->destination_count; d++)
                 check_overlap(l, j, j->sources[s], j->destinations[d]);

@@ -138,6 +138,18 @@ bool destination_is_fed_live(const struct destination *d)
     return d->feed == FEED_AUTO ? !destination_is_remote(d) : d->feed == FEED_LIVE;
 }
 
+int64_t destination_verify_within_s(const struct destination *d)
+{
+    if (d->verify_within_s != SPAN_UNSET)
+        return d->verify_within_s;
+    return d->type == DESTINATION_S3 ? 0 : VERIFY_WITHIN_DEFAULT_S;
+}
+
+bool destination_can_supply(const struct destination *from, const struct destination *to)
+{
+    return to->format != FORMAT_REPOSITORY || str_equal(from->repository, to->repository);
+}
+
 char *destination_place(const struct destination *d)
 {
     switch (d->type) {

@@ -90,7 +90,8 @@ struct destination {
     enum feed feed;
     int64_t copy_within_s; /* a copy that takes longer is late; 1 day */
     /* all */
-    bool deletes; /* no: deletion belongs to another identity */
+    int64_t verify_within_s; /* as written, 0: never; see destination_verify_within_s() */
+    bool deletes;            /* no: deletion belongs to another identity */
     enum destination_format format;
     char *repository;      /* repository: its name, the destination's unless written; else NULL */
     int64_t trash_s;       /* repository: how long what nothing needs any more stays */
@@ -199,6 +200,11 @@ int must_check config_parse(const char *name, const void *text, size_t len, stru
 bool destination_is_remote(const struct destination *d); /* s3, sftp */
 /* From the one read of a run; false: by copy, afterwards. */
 bool destination_is_fed_live(const struct destination *d);
+/* Every byte there is read again within so many seconds; 0: it is not read by the clock. Left out: 30
+ * days, but never in a bucket, where reading is billed. */
+int64_t destination_verify_within_s(const struct destination *d);
+/* Can a set be copied from the one to the other? To a repository from its replicas alone. */
+bool destination_can_supply(const struct destination *from, const struct destination *to);
 /* For people: "/backup", "s3://BUCKET/PREFIX", "sftp://USER@HOST/PATH". Owned by the caller. */
 char *destination_place(const struct destination *d);
 

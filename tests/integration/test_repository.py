@@ -33,6 +33,11 @@ def stored(d):
     return total
 
 
+def packs(root):
+    """Their names, which are digests of what is in them."""
+    return {name for _, _, names in os.walk(f"{root}/packs") for name in names}
+
+
 @test
 def backup_damage_restore_in_place():
     d = deployment()
@@ -156,6 +161,30 @@ def damage_is_found_and_names_the_set():
     done = d.ctl("restore", "synapse", "--target", f"{d.dir}/restored", "--yes")
     equal(done.returncode, 1, "it is not restored")
     check(not os.path.exists(f"{d.dir}/restored/local_content/aa/bb/video"), "nothing of it stays")
+
+
+@test
+def exported_copied_to_plain_and_to_a_replica():
+    jobs = "[job synapse]\nsources = media\ndestinations = local second plain\ndaily = at 02:00\n"
+    d = deployment(jobs=jobs, start=False)
+    d.change("format = repository", "format = repository\nrepository = archive\n"
+             f"[destination second]\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\n"
+             f"repository = archive\n[destination plain]\npath = {d.dir}/plain\nkey = file:{d.key_file}\nfeed = copy\n")
+    os.mkdir(f"{d.dir}/second", 0o700)
+    os.mkdir(f"{d.dir}/plain", 0o700)
+    d.start()
+    identity, sums = backup(d, "--pin", "both"), d.media_sums()
+    equal(packs(f"{d.dir}/second"), packs(d.backups))
+    check(os.path.exists(f"{d.dir}/plain/synapse/{identity}/manifest.json"), "it was copied")
+    d.ctl("export", f"synapse/{identity}", d.dir, "--destination", "second", ok=True)
+    d.stop()
+    key = ("--key", f"file:{d.key_file}")
+    for number, place in enumerate((f"{d.dir}/second", f"{d.dir}/plain")):
+        d.ctl("restore", "synapse", "--destination", place, *key, "--target", f"{d.dir}/r{number}", "--yes", ok=True)
+        equal(d.media_sums(f"{d.dir}/r{number}"), sums, place)
+    d.ctl("restore", f"{d.dir}/synapse-{identity}.tar", *key, "--target", f"{d.dir}/exported", "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/exported"), sums)
+    equal([n for n in os.listdir(d.dir) if "synbak-part" in n], [])
 
 
 if __name__ == "__main__":
