@@ -145,7 +145,7 @@ static uint64_t history(uint32_t seed)
 
 TEST(random_histories)
 {
-    uint32_t histories = test_long() ? 300 : 5;
+    uint32_t histories = test_long() ? 100 : 5;
     uint64_t racy = 0;
 
     for (uint32_t seed = 1; seed <= histories; seed++)
