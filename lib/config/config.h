@@ -20,7 +20,8 @@ enum { TIER_MANUAL = TIER_COUNT, TIER_PRE_RESTORE, TIER_ALL_COUNT };
 const char *tier_word(int tier);      /* "hourly" ... "manual", "pre-restore" */
 int tier_from_word(const char *word); /* -1 if none */
 
-enum { KEEP_FOREVER = -1, KEEP_UNSET = -2 };
+enum { KEEP_FOREVER = -1, KEEP_UNSET = -2, SPAN_UNSET = -1 };
+enum { VERIFY_WITHIN_DEFAULT_S = 30 * 24 * 3600 };
 
 struct origin {       /* where an option was written, for errors that only show later */
     const char *file; /* owned by the config */

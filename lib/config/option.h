@@ -39,6 +39,7 @@ enum option_type {
     OPTION_NUMBER,        /* int in [min, max] */
     OPTION_PERCENT,       /* int in [min, max], "20%" */
     OPTION_SPAN,          /* int64_t: seconds in [min, max], "15min" */
+    OPTION_SPAN_OR_NEVER, /* int64_t: likewise, 0 for "never" and "0"; SPAN_UNSET when left out */
     OPTION_SPANS,         /* struct job: retry_delays_s and its count */
     OPTION_SIZE,          /* int64_t: bytes in [min, max], "64M" */
     OPTION_KEEP,          /* int: "keep N" or KEEP_FOREVER */

@@ -97,6 +97,15 @@ static int parse_span(const struct config_option *o, const char *s, int64_t *fie
     return 0;
 }
 
+static int parse_span_or_never(const struct config_option *o, const char *s, int64_t *field,
+                               struct err *e)
+{
+    if (strcmp(s, "never") != 0 && strcmp(s, "0") != 0)
+        return parse_span(o, s, field, e);
+    *field = 0;
+    return 0;
+}
+
 static int parse_size(const struct config_option *o, const char *s, int64_t *field, struct err *e)
 {
     uint64_t n;
@@ -196,6 +205,8 @@ static int parse_scalar(const struct config_option *o, char *s, void *base, stru
         return parse_percent(o, s, field, e);
     case OPTION_SPAN:
         return parse_span(o, s, field, e);
+    case OPTION_SPAN_OR_NEVER:
+        return parse_span_or_never(o, s, field, e);
     case OPTION_SIZE:
         return parse_size(o, s, field, e);
     case OPTION_KEEP:
@@ -255,6 +266,9 @@ void value_init(const struct config_option *o, void *base)
         return;
     case OPTION_COUNT_OR_NONE:
         *(int *)field = KEEP_UNSET;
+        return;
+    case OPTION_SPAN_OR_NEVER:
+        *(int64_t *)field = SPAN_UNSET;
         return;
     case OPTION_KEEP:
         *(int *)field = KEEP_FOREVER;

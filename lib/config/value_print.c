@@ -145,6 +145,11 @@ int value_print(const struct config_option *o, const void *base, bool redact, st
     case OPTION_COUNT_OR_NONE:
         memcpy(&number, field, sizeof(number)); /* an enum or an int */
         return print_int(o, number, out, e);
+    case OPTION_SPAN_OR_NEVER:
+        if (*(const int64_t *)field == SPAN_UNSET)
+            return 0;
+        return *(const int64_t *)field == 0 ? buf_printf(out, e, "never")
+                                            : print_i64(o, *(const int64_t *)field, out, e);
     case OPTION_SPAN:
     case OPTION_SIZE:
         return print_i64(o, *(const int64_t *)field, out, e);
