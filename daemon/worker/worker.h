@@ -35,5 +35,5 @@ worker_verb verb_dump, verb_archive, verb_command; /* read one source */
 worker_verb verb_commit, verb_scan, verb_verify, verb_prune, verb_mark, verb_adopt, verb_export,
     verb_copy;                                          /* sets */
 worker_verb verb_restore, verb_undo, verb_ls, verb_cat; /* bring back, look inside */
-worker_verb verb_keys;                                  /* repositories */
+worker_verb verb_keys, verb_diff;                       /* repositories */
 worker_verb verb_hook, verb_ping, verb_check;           /* the rest */

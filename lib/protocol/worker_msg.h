@@ -110,6 +110,10 @@
  *   result  repository:HEX32, may_read:B (the key may), slots:[{slot, damaged:B, and unless it is damaged
  *           kind, label, created, opened:B (by the key)}], problems:[S] (of replicas), and of
  *           add: slot, secret (made here); remove: slot; rotate: generation:N
+ * diff  what set `other` has that set `id` has not, in one repository, by their lists
+ *   job     store, job, id, other:"JOB/ID", source:NAME|null
+ *   result  changes:[{source, path, change:"added"|"removed"|"changed"|"attributes", type,
+ *           size:N|null, was:N|null}], left_out:N (too many), added:N, removed:N, changed:N
  * restore, undo: see daemon/worker/restore.h
  * hook
  *   job     argv:[..], env:{NAME:VALUE}, timeout_s:N
