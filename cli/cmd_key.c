@@ -44,6 +44,10 @@ static json_t *look_at(struct cli *c, const struct destination *d)
     }
     (void)json_object_set_new(value, "sets", json_integer(count));
     (void)json_object_set_new(value, "key_id", json_string(key_id));
+    if (json_object_get(scan, "slot") != NULL)
+        (void)json_object_update_new(value, json_pack("{s:O,s:O}", "repository",
+                                                      json_object_get(scan, "repository"), "slot",
+                                                      json_object_get(scan, "slot")));
     (void)json_object_set_new(value, "marker_id",
                               json_string(json_opt_string(scan, "marker_id", "")));
     (void)json_object_set_new(
@@ -72,8 +76,10 @@ static void print_checked(const struct screen *s, const json_t *list)
         else if (json_opt_i64(o, "sets", 0) == 0)
             table_add(&t, GREEN, "ok, no sets yet");
         else
-            table_add(&t, GREEN, "ok, opens %lld sets (key id %s)",
-                      (long long)json_opt_i64(o, "sets", 0), json_opt_string(o, "key_id", "-"));
+            table_add(
+                &t, GREEN, "ok, opens %lld sets (%s %s)", (long long)json_opt_i64(o, "sets", 0),
+                json_object_get(o, "slot") != NULL ? "slot" : "key id",
+                json_opt_string(o, json_object_get(o, "slot") != NULL ? "slot" : "key_id", "-"));
     }
     table_print(s, &t);
 }
@@ -117,7 +123,10 @@ static int print_destination(struct cli *c, const struct destination *d, const j
 
     say_heading(s, d->name);
     card_print_place(s, d);
-    if (json_opt_bool(o, "ok", false)) {
+    if (json_opt_bool(o, "ok", false) && d->format == FORMAT_REPOSITORY) {
+        say_line(s, PLAIN, "  repository   %s", json_opt_string(o, "repository", "not made yet"));
+        say_line(s, PLAIN, "  key slot     %s", json_opt_string(o, "slot", "-"));
+    } else if (json_opt_bool(o, "ok", false)) {
         say_line(s, PLAIN, "  its id       %s", json_opt_string(o, "marker_id", "-"));
         say_line(s, PLAIN, "  key id       %s", json_opt_string(o, "key_id", ""));
     } else {
@@ -127,6 +136,8 @@ static int print_destination(struct cli *c, const struct destination *d, const j
     if (args_has(c->args, "--show-key") && print_secret(c, d, e) < 0)
         return -1;
     card_print_commands(s, d, d->key.kind == SECRET_NONE ? "none" : "file:KEY", job);
+    if (d->format == FORMAT_REPOSITORY)
+        return 0; /* what synbak alone reads; export makes files for other programs */
     say_line(s, PLAIN, "  Without synbak: PLACE/%s/ID/MANIFEST.txt has the commands for openssl,",
              job);
     say_line(s, PLAIN, "  gunzip, tar and pg_restore.");

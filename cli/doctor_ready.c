@@ -67,6 +67,25 @@ static void job_items(json_t *list, const json_t *job)
          due, "give it a tier, such as daily = at 02:00, keep 30; resume it if it is paused");
 }
 
+/* The key alone is lost with the machine. */
+static void recovery_items(json_t *list, const json_t *status)
+{
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "destinations"), i, o)
+    {
+        const char *name = json_opt_string(o, "name", "?");
+        if (!json_opt_bool(o, "repository", false))
+            continue;
+        _cleanup_free_ char *what =
+            mem_printf("a recovery key opens the repository of \"%s\"", name);
+        _cleanup_free_ char *action = mem_printf(
+            "synbakctl key add --recovery --destination %s, and keep the card elsewhere", name);
+        item(list, !json_opt_bool(o, "key_alone", true), what, action);
+    }
+}
+
 /* Did anybody ever restore? The journal knows. */
 static bool was_restored(struct cli *c)
 {
@@ -107,6 +126,7 @@ json_t *doctor_ready(struct cli *c, const json_t *findings)
     item(list, answers, "synbakd answers", "systemctl start synbakd");
     item(list, starts_at_boot(), "synbakd starts at boot", "systemctl enable synbakd");
     json_array_foreach(json_object_get(status, "jobs"), i, job) job_items(list, job);
+    recovery_items(list, status);
     item(list, c->config != NULL && c->config->destination_count > 1,
          "the backups lie in two places",
          "add a second [destination NAME], away from this machine");

@@ -122,10 +122,11 @@ static json_t *destination_to_json(struct daemon *d, const struct destination *d
         json_pack("{s:s,s:O}", "level", problems.level > 1 ? "critical" : "warning", "text", text));
     json_t *first = json_array_get(problems.texts, 0);
     json_t *o =
-        json_pack("{s:s,s:o,s:I,s:I,s:b,s:O,s:b}", "name", dest->name, "place",
+        json_pack("{s:s,s:o,s:I,s:I,s:b,s:O,s:b,s:b,s:b}", "name", dest->name, "place",
                   json_printable(place), "free_bytes", (json_int_t)known->free_bytes, "total_bytes",
                   (json_int_t)known->total_bytes, "listed", known->listed, "problem",
-                  first != NULL ? first : json_null(), "encrypted", dest->key.kind != SECRET_NONE);
+                  first != NULL ? first : json_null(), "encrypted", dest->key.kind != SECRET_NONE,
+                  "repository", dest->format == FORMAT_REPOSITORY, "key_alone", known->key_alone);
     json_decref(problems.texts);
     return o;
 }

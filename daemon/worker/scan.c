@@ -17,8 +17,7 @@ struct scan {
     struct strlist in_progress; /* "JOB/ID" */
     int64_t sweep_age_s;        /* 0: sweep nothing */
     json_t *sets, *damaged;
-    json_t *heads; /* of a repository, or NULL */
-    bool recovery_slot;
+    struct scan_repository found; /* of a repository; without heads: there is none */
     size_t swept;
 };
 
@@ -203,15 +202,10 @@ static int list_plain(struct scan *s, struct err *e)
 
 static int list_repository(struct scan *s, struct err *e)
 {
-    struct scan_repository scan = {.jobs = &s->jobs, .ids = &s->ids, .sets = s->sets};
-
+    s->found = (struct scan_repository){.jobs = &s->jobs, .ids = &s->ids, .sets = s->sets};
     for (size_t i = 0; i < s->jobs.count; i++)
         (void)json_object_set_new(s->sets, s->jobs.items[i], json_array());
-    if (scan_repository(&s->destination, &scan, e) < 0)
-        return -1;
-    s->heads = scan.heads;
-    s->recovery_slot = scan.recovery_slot;
-    return 0;
+    return scan_repository(&s->destination, &s->found, e);
 }
 
 static int scan_all(struct scan *s, struct err *e)
@@ -243,11 +237,12 @@ int verb_scan(struct worker *w, const json_t *job, json_t **ret_result, struct e
             json_pack("{s:s,s:O,s:O,s:I,s:I,s:I}", "marker_id", s.marker.id, "sets", s.sets,
                       "damaged", s.damaged, "swept", (json_int_t)s.swept, "total_bytes",
                       (json_int_t)space.total_bytes, "free_bytes", (json_int_t)space.free_bytes);
-    if (rc == 0 && s.heads != NULL) {
-        (void)json_object_set(*ret_result, "heads", s.heads);
-        (void)json_object_set_new(*ret_result, "recovery_slot", json_boolean(s.recovery_slot));
-    }
-    json_decref(s.heads);
+    if (rc == 0 && s.found.heads != NULL)
+        (void)json_object_update_new(*ret_result,
+                                     json_pack("{s:O,s:b,s:s,s:s}", "heads", s.found.heads,
+                                               "recovery_slot", s.found.recovery_slot, "repository",
+                                               s.found.id, "slot", s.found.slot));
+    json_decref(s.found.heads);
     json_decref(s.sets);
     json_decref(s.damaged);
     strlist_deinit(&s.jobs);

@@ -1,5 +1,7 @@
 #include "daemon/worker/scan_repository.h"
 
+#include <string.h>
+
 #include "lib/base/mem.h"
 
 json_t *scan_repository_set(const struct repository_set *set)
@@ -58,8 +60,11 @@ int scan_repository(const struct destination *d, struct scan_repository *scan, s
     if (rc < 0 || repo_open(d, &r, e) < 0)
         return -1;
     rc = list_sets(&r, scan, e) < 0 ? -1 : repo_has_recovery(d, &scan->recovery_slot, e);
-    if (rc == 0)
+    if (rc == 0) {
         scan->heads = repo_heads(&r);
+        memcpy(scan->id, r.repository->id, sizeof(scan->id));
+        memcpy(scan->slot, r.repository->slot, sizeof(scan->slot));
+    }
     repo_close(&r);
     return rc;
 }

@@ -68,11 +68,13 @@
  *   job     store:STORE, jobs:[NAME] (none: all), ids:[ID] (optional: only these),
  *           sweep_age_s:N (0: never), in_progress:["JOB/ID"]
  *   result  marker_id:HEX32, sets:{JOB:[SET]}, damaged:[{job, id, error, code}], swept:N,
- *           total_bytes:N, free_bytes:N, heads:HEADS (repository), recovery_slot:B (repository)
+ *           total_bytes:N, free_bytes:N, and of a repository
+ *           heads:HEADS, recovery_slot:B, repository:HEX32, slot:HEX32 (that the key opened)
  *           code "key": made with a key that is not at hand; anything else is damage
  * verify
  *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null;
- *           data:B (of a repository: every byte, not only the structure)
+ *           data:B (of a repository: every byte, not only the structure), from:N, to:N (with all and data:
+ *           of the packs alone whose names begin there, 0 .. 1 << 32; left out: all)
  *   result  sets:N, bytes:N, damaged:[{job, id, error, code}]    job "": the place, no set
  * prune (owner null in STORE: for whom it belongs to, by an operator)
  *   job     store:STORE, job, ids:[ID], and of a repository
@@ -114,6 +116,9 @@
  *   job     store, job, id, other:"JOB/ID", source:NAME|null
  *   result  changes:[{source, path, change:"added"|"removed"|"changed"|"attributes", type,
  *           size:N|null, was:N|null}], left_out:N (too many), added:N, removed:N, changed:N
+ * repair  one replica of a repository made whole from others: what is missing or not what was written
+ *   job     to:STORE, from:[STORE], data:B (read every byte to find it; else what its structure shows)
+ *   result  mended:[OBJECT], left:[{object, error}] (what could not be mended), bytes:N (read)
  * restore, undo: see daemon/worker/restore.h
  * hook
  *   job     argv:[..], env:{NAME:VALUE}, timeout_s:N

@@ -8,21 +8,11 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from deployment import Deployment  # noqa: E402
 from harness import check, contains, equal, run_all, test, wait_until, write_file  # noqa: E402
+from repository_place import backup, packs, sets  # noqa: E402
 
 
 def deployment(**more):
     return Deployment(destination="format = repository", **more)
-
-
-def backup(d, *arguments):
-    """One set made now: its id."""
-    d.ctl("trigger", "synapse", "--wait", *arguments, ok=True)
-    return sets(d)[0]
-
-
-def sets(d):
-    """Ids, newest first."""
-    return [s["id"] for s in json.loads(d.ctl("list", "--json", ok=True).stdout)["sets"]]
 
 
 def stored(d):
@@ -31,11 +21,6 @@ def stored(d):
     for folder, _, files in os.walk(f"{d.backups}/packs"):
         total += sum(os.path.getsize(f"{folder}/{name}") for name in files)
     return total
-
-
-def packs(root):
-    """Their names, which are digests of what is in them."""
-    return {name for _, _, names in os.walk(f"{root}/packs") for name in names}
 
 
 @test
@@ -185,6 +170,23 @@ def exported_copied_to_plain_and_to_a_replica():
     d.ctl("restore", f"{d.dir}/synapse-{identity}.tar", *key, "--target", f"{d.dir}/exported", "--yes", ok=True)
     equal(d.media_sums(f"{d.dir}/exported"), sums)
     equal([n for n in os.listdir(d.dir) if "synbak-part" in n], [])
+
+
+@test
+def a_recovery_code_restores_where_the_key_is_lost():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    backup(d)
+    contains(d.ctl("doctor", "--ready").stdout, "a recovery key opens the repository")
+    contains(d.ctl("key", "card", ok=True).stdout, "key slot")
+    code = f"{d.dir}/code"
+    d.ctl("key", "add", "--recovery", "--output", code, "--destination", "local", ok=True)
+    d.ctl("rescan", ok=True)
+    wait_until(lambda: "key add --recovery" not in d.ctl("status").stdout, "the slot to be seen")
+    d.stop()
+    os.unlink(d.key_file)
+    d.ctl("restore", "synapse", "--destination", d.backups, "--key", f"file:{code}", "--target", f"{d.dir}/restored",
+          "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/restored"), d.media_sums())
 
 
 if __name__ == "__main__":
