@@ -156,8 +156,13 @@ static int verify_one(struct verify *v, const char *name, const char *id, struct
 static int run_repository(struct verify *v, const json_t *job, const char *name, const char *id,
                           struct err *e)
 {
-    struct verify_repository whole = {
-        .job = name, .id = id, .data = json_opt_bool(job, "data", false), .damaged = v->damaged};
+    const struct check_range part = {(uint64_t)json_opt_i64(job, "from", 0),
+                                     (uint64_t)json_opt_i64(job, "to", 0)};
+    struct verify_repository whole = {.job = name,
+                                      .id = id,
+                                      .data = json_opt_bool(job, "data", false),
+                                      .range = json_object_get(job, "to") != NULL ? &part : NULL,
+                                      .damaged = v->damaged};
     int rc = verify_repository(v->worker, &v->destination, &whole, e);
 
     v->sets = whole.sets;

@@ -75,7 +75,7 @@ static int look(struct checking *c, struct repo *r, struct err *e)
     if (check_structure(&spec, &c->found, e) < 0)
         return -1;
     c->step = "read every byte";
-    if (c->job->data && check_data(&spec, 0, NULL, &c->found, e) < 0)
+    if (c->job->data && check_data(&spec, c->job->range, &c->found, e) < 0)
         return -1;
     c->job->sets = c->job->id != NULL ? 1 : c->found.sets;
     c->job->bytes = c->found.bytes;

@@ -3,12 +3,14 @@
 
 #include "daemon/worker/destination.h"
 #include "daemon/worker/worker.h"
+#include "lib/repository/check.h"
 
 struct verify_repository {
     const char *job, *id; /* one set; NULL: all, and all else that lies there */
     bool data;
-    json_t *damaged;      /* as worker_msg.h has it; appended to */
-    uint64_t sets, bytes; /* out */
+    const struct check_range *range; /* of the data; NULL: all of it */
+    json_t *damaged;                 /* as worker_msg.h has it; appended to */
+    uint64_t sets, bytes;            /* out */
 };
 
 /* Findings are no failure. ERR_NOT_FOUND: no such set. Blocks. */

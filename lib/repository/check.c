@@ -1,14 +1,10 @@
 #include "lib/repository/check.h"
 
-#include <fcntl.h>
 #include <string.h>
 
-#include "lib/base/fs.h"
 #include "lib/base/mem.h"
 #include "lib/repository/check_parts.h"
 #include "lib/repository/object.h"
-
-enum { POSITION_MAX = 4096 };
 
 static void damage_deinit(struct check_damage *d)
 {
@@ -160,35 +156,4 @@ int check_name_chunks(const struct check_spec *spec, struct check_result *ret, s
             return -1;
     }
     return 0;
-}
-
-void check_position_load(const struct repository *r, struct check_position *ret)
-{
-    _cleanup_(buf_deinit) struct buf text = BUF_INIT(POSITION_MAX);
-    _cleanup_json_ json_t *o = NULL;
-
-    *ret = (struct check_position){0};
-    if (r->cache_dir == NULL)
-        return;
-    _cleanup_free_ char *path = mem_printf("%s/verify.json", r->cache_dir);
-    ret->begun = fs_read_file(AT_FDCWD, path, &text, NULL) == 0 &&
-                 json_read(text.data, text.len, &o, NULL) == 0 &&
-                 object_hex(o, "after", ret->after.bytes, sizeof(ret->after.bytes), NULL) == 0;
-}
-
-int check_position_save(const struct repository *r, const struct check_position *p, struct err *e)
-{
-    _cleanup_(fs_closep) int dir = -1;
-    _cleanup_(buf_deinit) struct buf text = BUF_INIT(POSITION_MAX);
-
-    if (r->cache_dir == NULL)
-        return 0;
-    _cleanup_json_ json_t *o = json_object();
-    if (p->begun)
-        (void)json_object_set_new(o, "after",
-                                  object_hex_json(p->after.bytes, sizeof(p->after.bytes)));
-    if (json_write(o, &text, e) < 0 || fs_make_dirs(AT_FDCWD, r->cache_dir, 0700, e) < 0 ||
-        fs_open_dir(r->cache_dir, &dir, e) < 0)
-        return -1;
-    return fs_replace_file(dir, "verify.json", text.data, text.len, 0600, e);
 }

@@ -35,20 +35,15 @@ struct check_spec {
 int must_check check_structure(const struct check_spec *spec, struct check_result *ret,
                                struct err *e);
 
-/* A rolling check: packs in the order of their names, on from where the last one ended, round and round.
- * Who goes round once in 30 days has read each byte no longer than 30 days ago. */
-struct check_position {
-    struct pack_name after;
-    bool begun; /* false: from the first */
+/* A rolling check reads a part of all names at a time. Names are digests, so a part of the names is
+ * about as large a part of the bytes, whatever comes and goes in between. */
+#define CHECK_RANGE_END (UINT64_C(1) << 32)
+struct check_range {
+    uint64_t from, to; /* from <= first four bytes of a pack's name < to <= CHECK_RANGE_END */
 };
-/* bytes: at most about so many are read, at least one pack; 0: every pack, *position untouched.
- * position may be NULL then. Write-only keys: digests only. */
-int must_check check_data(const struct check_spec *spec, uint64_t bytes,
-                          struct check_position *position, struct check_result *ret, struct err *e);
-/* Kept as "verify.json" in the repository's cache folder; what cannot be read is the beginning. */
-void check_position_load(const struct repository *r, struct check_position *ret);
-int must_check check_position_save(const struct repository *r, const struct check_position *p,
-                                   struct err *e);
+/* range NULL: every pack. Write-only keys: digests only. */
+int must_check check_data(const struct check_spec *spec, const struct check_range *range,
+                          struct check_result *ret, struct err *e);
 
 /* Which sets, and which paths in them, need a chunk that is lost: itself, or as the base of a delta. */
 struct check_touched {

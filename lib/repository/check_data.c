@@ -245,29 +245,29 @@ static int run(struct data *d, struct err *e)
     return d->failed ? -1 : 0;
 }
 
-/* Where the round goes on, and how far. */
-static void choose(const struct check_packs *packs, uint64_t bytes, struct check_position *position,
-                   struct data *d)
+static uint64_t place_of(const struct pack_name *name)
 {
-    size_t first = 0;
+    const uint8_t *b = name->bytes;
 
-    if (bytes > 0 && position->begun) {
-        while (first < packs->count && memcmp(packs->items[first].name.bytes, position->after.bytes,
-                                              sizeof(position->after)) <= 0)
-            first++;
-        if (first == packs->count)
-            first = 0;
-    }
-    d->packs = packs->items + first;
-    while (first + d->count < packs->count && (bytes == 0 || d->total < bytes))
-        d->total += packs->items[first + d->count++].len;
-    if (bytes > 0 && d->count > 0) {
-        position->begun = first + d->count < packs->count;
-        position->after = d->packs[d->count - 1].name;
-    }
+    return (uint64_t)b[0] << 24 | (uint64_t)b[1] << 16 | (uint64_t)b[2] << 8 | b[3];
 }
 
-int check_data(const struct check_spec *spec, uint64_t bytes, struct check_position *position,
+/* Packs are in the order of their names. */
+static void choose(const struct check_packs *packs, const struct check_range *range, struct data *d)
+{
+    size_t first = 0, end = packs->count;
+
+    while (range != NULL && first < end && place_of(&packs->items[first].name) < range->from)
+        first++;
+    while (range != NULL && end > first && place_of(&packs->items[end - 1].name) >= range->to)
+        end--;
+    d->packs = packs->items + first;
+    d->count = end - first;
+    for (size_t i = 0; i < d->count; i++)
+        d->total += d->packs[i].len;
+}
+
+int check_data(const struct check_spec *spec, const struct check_range *range,
                struct check_result *ret, struct err *e)
 {
     struct data d = {.spec = spec, .result = ret};
@@ -280,17 +280,13 @@ int check_data(const struct check_spec *spec, uint64_t bytes, struct check_posit
     if (rc == 0 && !spec->repository->keys->write_only)
         rc = fetcher_open(&d.fetcher, spec->repository, spec->index, 1, e);
     if (rc == 0) {
-        struct check_position before = position != NULL ? *position : (struct check_position){0};
-        struct check_position after = before;
-        choose(&packs, bytes, &after, &d);
+        choose(&packs, range, &d);
         rc = run(&d, e);
-        if (rc == 0)
-            rc = check_forget_deleted(spec, ret, e);
-        if (rc == 0)
-            rc = check_name_chunks(spec, ret, e);
-        if (rc == 0 && position != NULL && bytes > 0)
-            *position = after;
     }
+    if (rc == 0)
+        rc = check_forget_deleted(spec, ret, e);
+    if (rc == 0)
+        rc = check_name_chunks(spec, ret, e);
     fetcher_close(d.fetcher);
     free(packs.items);
     return rc;

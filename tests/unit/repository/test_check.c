@@ -12,8 +12,7 @@ static struct check_result check_all(struct set_world *w, bool data)
     struct check_spec spec = {
         .repository = w->repository, .index = set_index(w, true), .threads = 2};
 
-    ASSERT_OK(data ? check_data(&spec, 0, NULL, &r, &w->e) : check_structure(&spec, &r, &w->e),
-              w->e);
+    ASSERT_OK(data ? check_data(&spec, NULL, &r, &w->e) : check_structure(&spec, &r, &w->e), w->e);
     index_close(spec.index);
     return r;
 }
@@ -149,7 +148,7 @@ TEST(a_prune_meanwhile_is_no_damage)
         ASSERT_OK(store_delete(w.store, packs.items[i], &w.e), w.e);
     }
     index_close(pruner);
-    ASSERT_OK(check_data(&spec, 0, NULL, &r, &w.e), w.e);
+    ASSERT_OK(check_data(&spec, NULL, &r, &w.e), w.e);
     ASSERT_EQ(r.damage_count, 0);
     index_close(spec.index);
     check_result_deinit(&r);
@@ -205,7 +204,7 @@ TEST(damage_names_the_sets_it_touches)
     struct check_result r = {0};
     struct check_spec spec = {
         .repository = w.repository, .index = set_index(&w, true), .threads = 2};
-    ASSERT_OK(check_data(&spec, 0, NULL, &r, &w.e), w.e);
+    ASSERT_OK(check_data(&spec, NULL, &r, &w.e), w.e);
     ASSERT_EQ(r.damage_count >= 1, true);
     ASSERT(r.damages[0].chunk_count >= 1);
     ASSERT_OK(check_touched(&spec, &r, note_touched, &t, &w.e), w.e);
@@ -245,45 +244,34 @@ TEST(a_set_that_needs_what_is_nowhere)
     set_world_deinit(&w);
 }
 
-/* Round and round: each pack once a round, whatever a step may read. */
-TEST(rolling_reads_each_pack_once_a_round)
+/* Parts of the names that touch each other: each pack in one of them, wherever they are cut. */
+TEST(ranges_read_each_pack_once)
 {
+    static const uint64_t cuts[] = {
+        0, 1, 1 << 20, UINT64_C(1) << 30, UINT64_C(3) << 30, CHECK_RANGE_END - 1, CHECK_RANGE_END};
     struct set_world w;
-    struct check_position p = {0};
-    uint64_t packs = 0, steps = 0;
+    uint64_t packs = 0, most = 0;
 
     set_world_init(&w);
-    for (uint64_t i = 1; i <= 6; i++)
+    for (uint64_t i = 1; i <= 8; i++)
         add_noise(&w, 200000, i);
     struct strlist names = objects_below(w.store, "packs/");
     struct check_spec spec = {
         .repository = w.repository, .index = set_index(&w, true), .threads = 2};
-    do {
+    for (size_t i = 0; i + 1 < ARRAY_LEN(cuts); i++) {
         struct check_result r = {0};
-        ASSERT_OK(check_data(&spec, 300000, &p, &r, &w.e), w.e);
+        const struct check_range range = {cuts[i], cuts[i + 1]};
+        ASSERT_OK(check_data(&spec, &range, &r, &w.e), w.e);
         ASSERT_EQ(r.damage_count, 0);
         packs += r.packs;
-        steps++;
+        most = r.packs > most ? r.packs : most;
         check_result_deinit(&r);
-    } while (p.begun);
+    }
     ASSERT_EQ(packs, names.count);
-    ASSERT(steps > 2);
+    ASSERT(most < names.count);
     index_close(spec.index);
     strlist_deinit(&names);
     set_world_deinit(&w);
-}
-
-TEST(position_is_kept)
-{
-    struct repository r = {.cache_dir = (char *)(uintptr_t)test_dir()};
-    struct check_position p = {.begun = true, .after = {{1, 2, 3}}}, q;
-    struct err e;
-
-    check_position_load(&r, &q);
-    ASSERT(!q.begun);
-    ASSERT_OK(check_position_save(&r, &p, &e), e);
-    check_position_load(&r, &q);
-    ASSERT(q.begun && memcmp(&p.after, &q.after, sizeof(p.after)) == 0);
 }
 
 static int stop(void *arg, uint64_t bytes, uint64_t total, struct err *e)
@@ -303,13 +291,13 @@ TEST(ends_when_it_is_told_to_and_when_the_store_is_away)
     add_noise(&w, 1 << 20, 1);
     struct check_spec spec = {
         .repository = w.repository, .index = set_index(&w, true), .threads = 2, .progress = stop};
-    ASSERT_ERR(check_data(&spec, 0, NULL, &r, &w.e), w.e, ERR_CANCELLED);
+    ASSERT_ERR(check_data(&spec, NULL, &r, &w.e), w.e, ERR_CANCELLED);
     ASSERT_ERR(check_structure(&spec, &r, &w.e), w.e, ERR_CANCELLED);
     check_result_deinit(&r);
     spec.progress = NULL;
     memory_store_faults(w.store)->fail_call = memory_store_faults(w.store)->calls + 1;
     memory_store_faults(w.store)->fail_ever_after = true;
-    ASSERT_ERR(check_data(&spec, 0, NULL, &r, &w.e), w.e, ERR_UNAVAILABLE);
+    ASSERT_ERR(check_data(&spec, NULL, &r, &w.e), w.e, ERR_UNAVAILABLE);
     ASSERT_ERR(check_structure(&spec, &r, &w.e), w.e, ERR_UNAVAILABLE);
     ASSERT_EQ(r.damage_count, 0);
     check_result_deinit(&r);

@@ -31,7 +31,7 @@ static int64_t whole_sets(struct store *s)
     ASSERT_OK(index_open(s, r->keys, NULL, false, &ix, NULL, &e), e);
     struct check_spec spec = {.repository = r, .index = ix, .threads = 1};
     ASSERT_OK(check_structure(&spec, &found, &e), e);
-    ASSERT_OK(check_data(&spec, 0, NULL, &found, &e), e);
+    ASSERT_OK(check_data(&spec, NULL, &found, &e), e);
     int64_t sets = found.damage_count == 0 ? (int64_t)found.sets : -1;
     check_result_deinit(&found);
     index_close(ix);
