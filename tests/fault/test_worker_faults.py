@@ -10,42 +10,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import harness  # noqa: E402
-from harness import Failed, check, equal, note, run_all, test  # noqa: E402
+from harness import check, equal, note, run_all, test  # noqa: E402
 from small_work import Work  # noqa: E402
-from worker_client import Worker, work  # noqa: E402
+from worker_client import work  # noqa: E402
+from worker_faults import attempt, count_calls, numbers  # noqa: E402
 
 SHORT_STEPS = 10  # how many N of a campaign the short form tries
-
-
-def environment(fault):
-    return {**os.environ, "SYNBAK_FAULT": fault}
-
-
-def attempt(job, fault):
-    """The result message, or None when the worker died without one."""
-    worker = Worker(job, binary="synbak-worker-fault", env=environment(fault))
-    try:
-        return worker.finish()
-    except Failed as why:
-        if "no result" in str(why):
-            return None
-        raise
-    finally:
-        worker.close()
-
-
-def count_calls(job, folder):
-    counts = f"{folder}/count"
-    message = attempt(job, f"count:{counts}")
-    check(message is not None and message["ok"], str(message))
-    with open(counts, encoding="ascii") as f:
-        return sum(int(line.split()[-1]) for line in f)
-
-
-def numbers(total):
-    if harness.long() or total <= SHORT_STEPS:
-        return range(1, total + 1)
-    return sorted({1 + i * (total - 1) // (SHORT_STEPS - 1) for i in range(SHORT_STEPS)})
 
 
 def campaign(name, prepare, faults, after):
@@ -54,7 +24,7 @@ def campaign(name, prepare, faults, after):
     total = count_calls(prepare(w), w.dir)
     tried = 0
     for fault in faults:
-        for n in numbers(total):
+        for n in numbers(total, SHORT_STEPS):
             w = Work()
             job = prepare(w)
             after(w, attempt(job, fault.format(n=n)), fault.format(n=n))
