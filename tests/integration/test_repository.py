@@ -189,5 +189,23 @@ def a_recovery_code_restores_where_the_key_is_lost():
     equal(d.media_sums(f"{d.dir}/restored"), d.media_sums())
 
 
+@test
+def changes_are_told():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    first = backup(d)
+    contains(d.ctl("changes", "synapse", ok=True).stdout, "nothing to compare it with")
+    write_file(f"{d.media}/local_content/ze/ro/more", b"x")
+    os.unlink(f"{d.media}/local_content/aa/cc/empty")
+    backup(d)
+    told = d.ctl("changes", "synapse", ok=True).stdout
+    contains(told, "+ local_content/ze/ro/more")
+    contains(told, "- local_content/aa/cc/empty")
+    write_file(f"{d.media}/local_content/ze/ro/more", b"y")
+    backup(d)
+    told = json.loads(d.ctl("changes", "synapse", "--since", first, "--json", ok=True).stdout)
+    equal([t["id"] for t in told["transactions"]], sets(d)[1::-1])
+    equal(d.ctl("changes", "synapse", "--since", "yesterday").returncode, 2)
+
+
 if __name__ == "__main__":
     run_all()
