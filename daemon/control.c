@@ -276,7 +276,7 @@ void request_fail(struct request *r, const struct err *e)
 static const struct method *find_method(const char *name)
 {
     static const struct method *const tables[] = {methods_view, methods_operate, methods_admin,
-                                                  methods_restore};
+                                                  methods_restore, methods_changes};
 
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
         for (const struct method *m = tables[i]; m->name != NULL; m++)

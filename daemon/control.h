@@ -54,7 +54,8 @@ struct method {
     void (*call)(struct request *r);
     bool about_sets; /* wants the destinations listed first */
 };
-extern const struct method methods_view[], methods_operate[], methods_admin[], methods_restore[];
+extern const struct method methods_view[], methods_operate[], methods_admin[], methods_restore[],
+    methods_changes[];
 /* {"run",...} as `wait` answers, from a run-finished record; with what copies have made of it since,
  * if asked for; new reference. */
 json_t *control_wait_result(struct daemon *d, const json_t *record, bool copies);

@@ -21,13 +21,14 @@ static const struct {
     const char *name;
     worker_verb *run;
 } verbs[] = {
-    {"dump", verb_dump},     {"archive", verb_archive}, {"command", verb_command},
-    {"commit", verb_commit}, {"scan", verb_scan},       {"verify", verb_verify},
-    {"prune", verb_prune},   {"mark", verb_mark},       {"adopt", verb_adopt},
-    {"export", verb_export}, {"copy", verb_copy},       {"restore", verb_restore},
-    {"undo", verb_undo},     {"ls", verb_ls},           {"cat", verb_cat},
-    {"hook", verb_hook},     {"ping", verb_ping},       {"check", verb_check},
-    {"keys", verb_keys},     {"diff", verb_diff},
+    {"dump", verb_dump},       {"archive", verb_archive}, {"command", verb_command},
+    {"commit", verb_commit},   {"scan", verb_scan},       {"verify", verb_verify},
+    {"prune", verb_prune},     {"mark", verb_mark},       {"adopt", verb_adopt},
+    {"export", verb_export},   {"copy", verb_copy},       {"restore", verb_restore},
+    {"undo", verb_undo},       {"ls", verb_ls},           {"cat", verb_cat},
+    {"hook", verb_hook},       {"ping", verb_ping},       {"check", verb_check},
+    {"keys", verb_keys},       {"diff", verb_diff},
+    {"changes", verb_changes},
 };
 
 static int run_verb(struct worker *w, const json_t *job, json_t **result, struct err *e)

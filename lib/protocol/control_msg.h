@@ -57,6 +57,8 @@
  * restore-undone (restore) undone: the restore's run, ok, error?, reason?    {}
  * pre-restore (restore) job, sources, token                                  run
  *
+ * changes (restore) job, since?: ID      the result of worker_msg.h
+ *
  * prune (admin) job?, dry_run             jobs: [{job, destination, remove: [{id, why}], capped,
  *                                         deletes: B (no: what goes is left there)}]
  * unpin (admin) job, id                   {}

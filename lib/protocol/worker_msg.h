@@ -101,6 +101,11 @@
  *   job     store|file, job, id, source:NAME|null, path:S (optional: only what lies there)
  *   result  entries:[{source, path, type, size, mtime}], left_out:N (too many for one message)
  *           type "file", "folder", "symlink", "hardlink", "fifo", "device", or an artifact's kind
+ * changes  what runs found changed in file trees, from tracking
+ *   job     tracks:[{source, dir:P, number:N}], since:ID|null (null: only the last run)
+ *   result  transactions:[{source, id, started, compared:B (false: there was nothing to compare with),
+ *           changes:[{change:"added"|"changed"|"removed", path, size, mtime}]}], left_out:N, lost:N
+ *           (transactions that cannot be read any more)
  * cat  (writes to fd 1)
  *   job     store|file, job, id, source, path:S|null
  *   result  bytes:N
@@ -118,7 +123,8 @@
  *           size:N|null, was:N|null}], left_out:N (too many), added:N, removed:N, changed:N
  * repair  one replica of a repository made whole from others: what is missing or not what was written
  *   job     to:STORE, from:[STORE], data:B (read every byte to find it; else what its structure shows)
- *   result  mended:[OBJECT], left:[{object, error}] (what could not be mended), bytes:N (read)
+ *   result  mended:[OBJECT], brought:N (objects that were missing), left:[{object, error}] (what could not be
+ *           mended), bytes:N (read)
  * restore, undo: see daemon/worker/restore.h
  * hook
  *   job     argv:[..], env:{NAME:VALUE}, timeout_s:N
