@@ -179,7 +179,14 @@ static int remove_slot(struct access *a, const struct log_author *who, const jso
 {
     const char *slot;
 
-    if (json_get_string(job, "slot", &slot, e) < 0 || slot_may_go(a->first->store, slot, e) < 0)
+    if (json_get_string(job, "slot", &slot, e) < 0)
+        return -1;
+    if (a->repo.repository->keys->write_only)
+        return err_set(e, ERR_KEY,
+                       "%s: the key at hand may only write: who has access is changed with one "
+                       "that may read",
+                       store_place(a->first->store));
+    if (slot_may_go(a->first->store, slot, e) < 0)
         return -1;
     if (strcmp(slot, a->repo.repository->slot) == 0)
         return err_set(e, ERR_REFUSED,
