@@ -22,21 +22,30 @@ static inline void world_open_index(struct add_world *w)
     if (w->index != NULL)
         index_close(w->index);
     w->index = NULL;
-    ASSERT_OK(index_open(w->store, w->repository.keys, NULL, false, &w->index, NULL, &w->e), w->e);
+    ASSERT_OK(index_open(w->store, w->repository.keys, w->repository.cache_dir, false, &w->index,
+                         NULL, &w->e),
+              w->e);
 }
 
-static inline struct add_world *world_open(struct store *s)
+/* Takes s and keys. cache_dir: NULL: none; borrowed. */
+static inline struct add_world *world_open_with(struct store *s, struct keys *keys, char *cache_dir)
 {
     struct add_world *w = mem_alloc(sizeof(*w));
 
     w->store = s;
     w->repository.store = s;
-    w->repository.keys = make_keys();
+    w->repository.keys = keys;
+    w->repository.cache_dir = cache_dir;
     w->replicas[0].store = s;
     w->replica_count = 1;
     ASSERT_OK(chunk_coder_new(w->repository.keys, &w->coder, &w->e), w->e);
     world_open_index(w);
     return w;
+}
+
+static inline struct add_world *world_open(struct store *s)
+{
+    return world_open_with(s, make_keys(), NULL);
 }
 
 static inline void world_close(struct add_world *w)
