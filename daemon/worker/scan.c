@@ -190,8 +190,22 @@ static int find_marker(struct scan *s, struct err *e)
     return 0;
 }
 
+/* Plain sets beside the objects of a repository would be nobody's: it lists only its own. */
+static int check_plain(const struct scan *s, struct err *e)
+{
+    char id[REPOSITORY_ID_LEN * 2 + 1];
+    int rc = repository_probe(s->destination.store, id, e);
+
+    if (rc == 0)
+        return err_set(e, ERR_REFUSED, "%s holds a repository: write format = repository",
+                       store_place(s->destination.store));
+    return rc < 0 ? -1 : 0;
+}
+
 static int list_plain(struct scan *s, struct err *e)
 {
+    if (check_plain(s, e) < 0)
+        return -1;
     if (s->jobs.count == 0 && set_list_jobs(s->destination.store, &s->jobs, e) < 0)
         return -1;
     for (size_t i = 0; i < s->jobs.count; i++)

@@ -207,5 +207,52 @@ def changes_are_told():
     equal(d.ctl("changes", "synapse", "--since", "yesterday").returncode, 2)
 
 
+@test
+def a_place_keeps_its_format():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    backup(d)
+    d.stop()
+    d.change("format = repository", "")
+    d.start()
+    done = d.ctl("trigger", "synapse", "--wait")
+    equal(done.returncode, 1)
+    contains(done.stdout + done.stderr, "holds a repository")
+    shutil.rmtree(d.backups)
+    os.mkdir(d.backups, 0o700)
+    d.ctl("adopt", "local", ok=True)
+    backup(d)
+    d.stop()
+    d.change(f"key = file:{d.key_file}", f"key = file:{d.key_file}\nformat = repository")
+    d.start()
+    done = d.ctl("trigger", "synapse", "--wait")
+    equal(done.returncode, 1)
+    contains(done.stdout + done.stderr, "gone")
+
+
+@test
+def one_read_feeds_both_formats():
+    d = deployment(start=False)
+    d.change("[source database]", f"[destination plain]\npath = {d.dir}/plain\nkey = file:{d.key_file}\n[source database]")
+    d.change("destinations = local", "destinations = local plain")
+    os.mkdir(f"{d.dir}/plain", 0o700)
+    d.start()
+    for _ in range(2):
+        identity = backup(d)
+        write_file(f"{d.media}/local_content/aa/bb/{identity}", b"more")
+    os.rename(f"{d.backups}/packs", f"{d.dir}/packs")  # no pack can be put there: that one drops out
+    write_file(f"{d.backups}/packs", b"in the way")
+    equal(d.ctl("trigger", "synapse", "--wait").returncode, 4, "late at one")
+    os.unlink(f"{d.backups}/packs")
+    os.rename(f"{d.dir}/packs", f"{d.backups}/packs")
+    last, sums, dump = backup(d), d.media_sums(), d.cluster.dump("synapse")
+    for number, name in enumerate(("local", "plain")):
+        target = f"{d.dir}/r{number}"
+        d.ctl("restore", f"synapse/{last}", "--destination", name, "--target", target, "--yes", ok=True)
+        equal(d.media_sums(f"{target}/media"), sums, name)
+        d.cluster.sql(f"create database again{number}")
+        d.cluster.tool("pg_restore", "-d", f"again{number}", f"{target}/database/synapse.dump")
+        equal(d.cluster.dump(f"again{number}") == dump, True, f"the dumps are the same: {name}")
+
+
 if __name__ == "__main__":
     run_all()
