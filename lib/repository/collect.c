@@ -104,8 +104,10 @@ static int read_trash(struct collector *c, struct err *e)
 {
     struct err why;
 
-    if (repository_trash(c->r, &c->trash, &c->trash_count, &why) == 0)
+    if (repository_trash(c->r, &c->trash, &c->trash_count, &why) == 0) {
+        collect_sort_trash(c);
         return 0;
+    }
     if (why.code == ERR_DAMAGED) {
         collect_problem(c, "the trash list is begun anew: %s", why.text);
         return 0;

@@ -85,6 +85,7 @@ int must_check collect_account(struct collector *c, struct err *e);
 int must_check collect_move(struct collector *c, struct err *e);
 
 /* --- collect_trash.c: the list --- */
+void collect_sort_trash(struct collector *c); /* c->trash, once it is read */
 int must_check collect_put_list(struct collector *c, struct err *e);
 /* --- collect_delete.c --- */
 int must_check collect_delete(struct collector *c, struct err *e);

@@ -17,13 +17,29 @@ static bool is_orphan(const struct collector *c, const struct collect_pack *p)
            (s->oldest_run.us == 0 || p->modified.us < s->oldest_run.us);
 }
 
+/* As collect_sort_trash leaves it. */
+static int compare(const void *a, const void *b)
+{
+    const struct repository_trash *x = a, *y = b;
+
+    if (x->segment != y->segment)
+        return x->segment ? 1 : -1;
+    return memcmp(&x->pack, &y->pack, sizeof(x->pack));
+}
+
+void collect_sort_trash(struct collector *c)
+{
+    if (c->trash_count > 0)
+        qsort(c->trash, c->trash_count, sizeof(*c->trash), compare);
+}
+
 static const struct repository_trash *on_list(const struct collector *c,
                                               const struct pack_name *name, bool segment)
 {
-    for (size_t i = 0; i < c->trash_count; i++)
-        if (c->trash[i].segment == segment && memcmp(&c->trash[i].pack, name, sizeof(*name)) == 0)
-            return &c->trash[i];
-    return NULL;
+    const struct repository_trash key = {.pack = *name, .segment = segment};
+
+    return c->trash_count == 0 ? NULL
+                               : bsearch(&key, c->trash, c->trash_count, sizeof(key), compare);
 }
 
 struct list {
