@@ -46,6 +46,9 @@ static int check_options(const struct args *a, struct err *e)
                        "new), --in-place");
     if (args_has(a, "--replace") && !args_has(a, "--in-place"))
         return err_set(e, ERR_USAGE, "--replace goes with --in-place only");
+    if (args_has(a, "--table") && args_has(a, "--in-place"))
+        return err_set(e, ERR_USAGE,
+                       "--table goes with --to-database NAME or --target DIR, never in place");
     return 0;
 }
 
@@ -93,6 +96,7 @@ static int build_job(struct restore *r, json_t **ret, struct err *e)
     _cleanup_free_ char *folder = target != NULL ? absolute_target(target) : NULL;
 
     (void)json_object_set_new(job, "sources", args_values(a, "--source"));
+    (void)json_object_set_new(job, "tables", args_values(a, "--table"));
     (void)json_object_set_new(job, "mode", json_string(mode_of(a)));
     if (database != NULL)
         (void)json_object_set_new(job, "database", json_printable(database));

@@ -4,6 +4,7 @@
  *    "key":SECRET|null, "job":NAME,"id":ID,"sources":[NAME] ([]: all),
  *    "mode":"database"|"target"|"in-place","database":NAME,"target":DIR,
  *    "configured":[SOURCE] (in-place and restore_uri),"safety_copy":"done"|"none"|"refuse",
+ *    "tables":[NAME] (only these of a custom dump; modes database and target),
  *    "replace":B (drop first, when there is no room for both),
  *    "stop":[..],"start":[..],"check":[..],"state_dir":DIR|null,"run":S,"yes":B}
  *   result {"restored":[{"source","what","where","bytes","kept":KEPT|null}],
@@ -44,6 +45,7 @@ struct restore_request {
     const char *run;       /* the restore's own id: names of what is kept are made from it */
     const char *state_dir; /* or NULL */
     bool drop_first;       /* "replace":true */
+    const struct strlist *tables; /* only these of a dump; empty: everything */
 };
 
 /* One artifact's part of the plan, made before anything changes. The texts are one line each. */

@@ -81,6 +81,7 @@ static int load(struct restore_database *d, struct pg *admin, struct err *e)
         struct pg_load l = {.program = &d->program,
                             .custom = d->custom,
                             .login = &login,
+                            .tables = d->only,
                             .read = read_plain,
                             .arg = d,
                             .tick = keep_waiting,
@@ -93,6 +94,8 @@ static int load(struct restore_database *d, struct pg *admin, struct err *e)
     if (rc == 0) {
         pg_on_wait(p, keep_waiting, d);
         rc = pg_load_finish(p, d->tables, e);
+        if (rc == 0)
+            rc = pg_load_check_tables(p, d->only, e);
     }
     pg_close(p);
     return rc;

@@ -12,10 +12,11 @@ struct restore_database {
     bool globals, custom, drop_first;
     char *source, *uri, *bin_dir; /* bin_dir NULL: the usual places */
     struct db_names names;
-    struct pg_database like; /* what the new one is made after */
-    json_t *properties;      /* of the dump's database, or NULL */
-    uint32_t tables;         /* with data in the dump; 0: not known */
-    int dump_version;        /* server_version_num at the time of the dump */
+    struct pg_database like;    /* what the new one is made after */
+    json_t *properties;         /* of the dump's database, or NULL */
+    uint32_t tables;            /* with data in the dump; 0: not known */
+    const struct strlist *only; /* tables that are wanted; empty: everything */
+    int dump_version;           /* server_version_num at the time of the dump */
     struct pg_program program;
     bool staged, swapped;
     uint64_t fed_bytes;

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "daemon/worker/restore_database.h"
+#include "daemon/worker/restore_item.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 
@@ -37,6 +38,7 @@ static int read_request(struct restore_database *d, const struct restore_request
     d->globals = str_equal(a->kind, "globals");
     d->custom = str_equal(a->kind, "dump");
     d->drop_first = q->drop_first;
+    d->only = q->tables;
     d->source = mem_strdup(a->source);
     if (q->source != NULL) {
         uri = json_opt_string(q->source, "restore_uri", json_opt_string(q->source, "uri", uri));
@@ -46,6 +48,8 @@ static int read_request(struct restore_database *d, const struct restore_request
     d->bin_dir = mem_strdup(bin_dir);
     if (read_details(d, a, e) < 0)
         return -1;
+    if (d->only->count > 0)
+        d->tables = 0;
     if (!d->globals)
         db_names_make(&d->names, q->mode == RESTORE_DATABASE ? q->database : d->like.name, q->run,
                       q->mode == RESTORE_DATABASE);
@@ -85,6 +89,10 @@ static char *describe(const struct restore_database *d, const struct manifest_ar
     _cleanup_free_ char *tables = d->tables > 0 ? mem_printf("%u tables, ", d->tables) : NULL;
     _cleanup_free_ char *parts = describe_parts(a->details);
     _cleanup_free_ char *shown = str_printable(parts, strlen(parts));
+    if (d->only->count > 0) {
+        _cleanup_free_ char *wanted = restore_tables_text(d->only);
+        return mem_printf("database %s: only %s", name, wanted);
+    }
     return mem_printf("database %s: %s%s%s", name, tables != NULL ? tables : "",
                       str_bytes(d->like.bytes, size), shown);
 }

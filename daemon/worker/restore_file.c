@@ -22,9 +22,11 @@ struct restore_file {
     char *folder, *name, *temporary, *step;
     uint64_t total;
     int folder_fd;
-    bool made;        /* the temporary file is there */
-    bool made_folder; /* so is the folder, and it is ours */
-    bool swapped;     /* it has its own name */
+    bool made;                    /* the temporary file is there */
+    bool made_folder;             /* so is the folder, and it is ours */
+    bool swapped;                 /* it has its own name */
+    const struct strlist *tables; /* of a dump, as SQL text; empty: the file as it is */
+    struct pg_program program;    /* that takes them out */
 };
 
 static bool is_part(int folder, const char *name)
@@ -70,12 +72,40 @@ static int remove_leftovers(struct worker *w, const char *folder, struct restore
     return rc < 0 ? err_wrap(e, "target %s", folder) : 0;
 }
 
+/* "synapse.dump", and "synapse.sql" for tables that come out of it. Owned. */
+static char *file_name(const struct restore_request *q)
+{
+    char *name = set_reader_file_name(q->artifact), *dot = strrchr(name, '.');
+
+    if (q->tables->count == 0)
+        return name;
+    char *sql = mem_printf("%.*s.sql", dot != NULL ? (int)(dot - name) : (int)strlen(name), name);
+    free(name);
+    return sql;
+}
+
+/* What and with what. */
+static void plan_tables(struct restore_file *f, const struct restore_request *q,
+                        struct restore_step *step)
+{
+    struct err why = {0};
+    char size[16];
+
+    if (f->tables->count == 0) {
+        step->what = mem_printf("%s as a file, %s", f->name, str_bytes(f->total, size));
+        return;
+    }
+    _cleanup_free_ char *wanted = restore_tables_text(f->tables);
+    step->what = mem_printf("%s as SQL text, of a dump of %s", wanted, str_bytes(f->total, size));
+    if (step->refusal == NULL && restore_tables_find(q, &f->program, &why) < 0)
+        step->refusal = mem_strdup(why.text);
+}
+
 int restore_file_plan(const struct restore_request *q, struct restore_step *step,
                       struct restore_file **ret, struct err *e)
 {
     const struct manifest_artifact *a = q->artifact;
     struct restore_file *f;
-    char size[16];
 
     if (a->volume_count == 0 && a->list.count == 0)
         return err_set(e, ERR_DAMAGED, "the manifest names no volume of source \"%s\"", a->source);
@@ -85,12 +115,13 @@ int restore_file_plan(const struct restore_request *q, struct restore_step *step
     f = mem_alloc(sizeof(*f));
     f->worker = q->worker;
     f->folder = mem_strdup(q->target);
-    f->name = set_reader_file_name(a);
+    f->tables = q->tables;
+    f->name = file_name(q);
     f->temporary = mem_printf(".%s" PART_SUFFIX, f->name);
     f->step = mem_printf("restore %s", f->name);
     f->total = a->raw_bytes;
     f->folder_fd = -1;
-    step->what = mem_printf("%s as a file, %s", f->name, str_bytes(a->raw_bytes, size));
+    plan_tables(f, q, step);
     step->where = mem_printf("%s/%s", f->folder, f->name);
     restore_step_space(step, f->folder, a->raw_bytes);
     *ret = f;
@@ -117,6 +148,21 @@ static int copy(struct restore_file *f, int fd, restore_read *read, void *arg, s
     return io_fsync(fd) == 0 ? 0 : err_sys(e, ERR_IO, errno, "%s/%s", f->folder, f->name);
 }
 
+static int extract(struct restore_file *f, int fd, restore_read *read, void *arg, struct err *e)
+{
+    struct restore_tables t = {.worker = f->worker,
+                               .program = &f->program,
+                               .tables = f->tables,
+                               .step = f->step,
+                               .total = f->total,
+                               .read = read,
+                               .arg = arg};
+
+    if (restore_tables_write(&t, fd, e) < 0)
+        return -1;
+    return io_fsync(fd) == 0 ? 0 : err_sys(e, ERR_IO, errno, "%s/%s", f->folder, f->name);
+}
+
 int restore_file_stage(struct restore_file *f, restore_read *read, void *arg, struct err *e)
 {
     struct stat st;
@@ -126,13 +172,13 @@ int restore_file_stage(struct restore_file *f, restore_read *read, void *arg, st
         fs_open_dir(f->folder, &f->folder_fd, e) < 0)
         return -1;
     _cleanup_(fs_closep) int fd =
-        io_open(f->folder_fd, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+        io_open(f->folder_fd, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_sys(e, ERR_IO, errno, "create %s/%s", f->folder, f->name);
     f->made = true;
     if (io_flock(fd, LOCK_EX | LOCK_NB) != 0)
         return err_sys(e, ERR_IO, errno, "lock %s/%s", f->folder, f->temporary);
-    return copy(f, fd, read, arg, e);
+    return f->tables->count > 0 ? extract(f, fd, read, arg, e) : copy(f, fd, read, arg, e);
 }
 
 int restore_file_swap(struct restore_file *f, struct err *e)
@@ -158,5 +204,6 @@ void restore_file_free(struct restore_file *f)
     free(f->name);
     free(f->temporary);
     free(f->step);
+    pg_program_deinit(&f->program);
     free(f);
 }

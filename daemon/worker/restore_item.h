@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/worker/restore.h"
+#include "lib/postgres/tools.h"
 
 enum restore_kind { RESTORE_KIND_TREE, RESTORE_KIND_DB, RESTORE_KIND_FILE, RESTORE_KIND_COMMAND };
 
@@ -45,6 +46,25 @@ int must_check restore_file_stage(struct restore_file *f, restore_read *read, vo
                                   struct err *e);
 int must_check restore_file_swap(struct restore_file *f, struct err *e);
 void restore_file_free(struct restore_file *f); /* NULL-safe */
+
+/* --- single tables of a dump: restore_tables.c --- */
+/* "the tables a, b" in printable text; owned. */
+char *restore_tables_text(const struct strlist *tables);
+/* The program that takes them out of this dump. ERR_SOURCE: there is none. */
+int must_check restore_tables_find(const struct restore_request *q, struct pg_program *ret,
+                                   struct err *e);
+/* As SQL text into the regular file fd. ERR_NOT_FOUND names one that the dump does not have. */
+struct restore_tables {
+    struct worker *worker;
+    const struct pg_program *program;
+    const struct strlist *tables;
+    const char *step;
+    uint64_t total; /* bytes of the dump, for progress */
+    restore_read *read;
+    void *arg;
+    uint64_t done;
+};
+int must_check restore_tables_write(struct restore_tables *t, int fd, struct err *e);
 
 /* --- a command's output to the matching command: restore_command.c; staging is all there is --- */
 struct restore_command;

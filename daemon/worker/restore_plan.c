@@ -58,12 +58,16 @@ int restore_plan_read(const json_t *job, struct restore_plan *ret, struct err *e
     };
     if (read_mode(job, ret, e) < 0 || json_get_string(job, "run", &ret->run, e) < 0 ||
         read_strings(job, "sources", &ret->sources, e) < 0 ||
+        read_strings(job, "tables", &ret->tables, e) < 0 ||
         read_strings(job, "stop", &ret->stop, e) < 0 ||
         read_strings(job, "start", &ret->start, e) < 0 ||
         read_strings(job, "check", &ret->check, e) < 0)
         return -1;
     if (!str_is_name(ret->run))
         return err_set(e, ERR_INTERNAL, "\"%s\" is no name for a restore", ret->run);
+    if (ret->tables.count > 0 && ret->mode == RESTORE_IN_PLACE)
+        return err_set(e, ERR_USAGE,
+                       "single tables go into a new database or into a file, never in place");
     return 0;
 }
 
@@ -89,6 +93,8 @@ static bool is_wanted(const struct restore_plan *p, const struct manifest_artifa
 {
     if (p->sources.count > 0 && !strlist_contains(&p->sources, a->source))
         return false;
+    if (p->tables.count > 0 && p->mode == RESTORE_TARGET)
+        return rank(a) == 2 && str_equal(a->source_type, "postgresql");
     /* a new name is for databases; the roles come along so that its owners exist */
     return p->mode != RESTORE_DATABASE || str_equal(a->source_type, "postgresql");
 }
@@ -125,8 +131,15 @@ static int check_one_database(const struct restore_plan *p, struct err *e)
 {
     size_t databases = 0;
 
-    for (size_t i = 0; i < p->count; i++)
-        databases += rank(p->items[i].artifact) == 2;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct manifest_artifact *a = p->items[i].artifact;
+        databases += rank(a) == 2;
+        if (p->tables.count > 0 && str_equal(a->kind, "sql"))
+            return err_set(e, ERR_REFUSED,
+                           "source \"%s\" was dumped as SQL text: single tables come out of a "
+                           "custom dump only (dump_format = custom)",
+                           a->source);
+    }
     if (p->mode != RESTORE_DATABASE || databases == 1)
         return 0;
     return databases == 0
@@ -158,6 +171,7 @@ static int plan_item(struct restore_plan *p, struct restore_item *item, struct w
         .run = p->run,
         .state_dir = p->state_dir,
         .drop_first = p->replace,
+        .tables = &p->tables,
     };
 
     if (p->mode == RESTORE_TARGET)
@@ -304,6 +318,7 @@ void restore_plan_deinit(struct restore_plan *p)
         restore_item_deinit(&p->items[i]);
     free(p->items);
     strlist_deinit(&p->sources);
+    strlist_deinit(&p->tables);
     strlist_deinit(&p->stop);
     strlist_deinit(&p->start);
     strlist_deinit(&p->check);

@@ -10,7 +10,7 @@ struct restore_plan {
     enum restore_mode mode;
     const char *target, *database, *uri, *run, *state_dir, *safety_copy;
     bool replace, yes;
-    struct strlist sources, stop, start, check;
+    struct strlist sources, tables, stop, start, check;
 
     const struct manifest *manifest; /* borrowed */
     struct restore_item *items;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/child.h"
+#include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/postgres/query.h"
 #include "lib/postgres/restore.h"
@@ -69,6 +70,8 @@ static void make_arguments(const struct pg_load *l, struct strlist *argv)
     strlist_add(argv, "--no-password");
     if (l->custom) {
         strlist_add(argv, "--exit-on-error");
+        for (size_t i = 0; l->tables != NULL && i < l->tables->count; i++)
+            strlist_addf(argv, "--table=%s", l->tables->items[i]);
     } else {
         strlist_add(argv, "--no-psqlrc");
         strlist_add(argv, "--quiet");
@@ -77,7 +80,10 @@ static void make_arguments(const struct pg_load *l, struct strlist *argv)
         strlist_add(argv, "--output=/dev/null");
         strlist_add(argv, "--file=-");
     }
-    strlist_addf(argv, "--dbname=%s", l->login->conninfo);
+    if (l->login != NULL)
+        strlist_addf(argv, "--dbname=%s", l->login->conninfo);
+    else
+        strlist_addf(argv, "--file=/dev/fd/%d", l->output);
 }
 
 /* An error stands in logs and pings: what PostgreSQL quotes of the rows that it could not take does
@@ -125,10 +131,11 @@ int pg_load(const struct pg_load *l, struct err *e)
 
     make_arguments(l, &argv);
     struct child_spec spec = {.argv = (const char *const *)argv.items,
-                              .env = (const char *const *)l->login->env.items,
+                              .env = l->login != NULL ? (const char *const *)l->login->env.items
+                                                      : NULL,
                               .want_stdin = true,
                               .want_stdout = true,
-                              .pass_fd = l->login->pass_fd};
+                              .pass_fd = l->login != NULL ? l->login->pass_fd : l->output};
     int rc = child_start(&c, &spec, e);
     if (rc == 0) {
         (void)fcntl(child_stdin(c), F_SETFL, O_NONBLOCK); /* so that cancelling is noticed */
@@ -142,4 +149,56 @@ int pg_load(const struct pg_load *l, struct err *e)
     child_free(c);
     strlist_deinit(&argv);
     return rc < 0 ? -1 : 0;
+}
+
+static int no_such_table(const char *table, struct err *e)
+{
+    _cleanup_free_ char *shown = str_printable(table, strlen(table));
+
+    return err_set(e, ERR_NOT_FOUND,
+                   "the dump has no table \"%s\" (it is named without its schema)", shown);
+}
+
+int pg_load_check_tables(struct pg *p, const struct strlist *tables, struct err *e)
+{
+    for (size_t i = 0; i < tables->count; i++) {
+        const char *const name[] = {tables->items[i]};
+        _cleanup_free_ char *found = NULL;
+        if (pg_query_value(p,
+                           "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class WHERE relname = $1",
+                           name, 1, &found, e) < 0)
+            return -1;
+        if (str_equal(found, "0"))
+            return no_such_table(tables->items[i], e);
+    }
+    return 0;
+}
+
+/* 0: `needle` stands in the file; 1: it does not. */
+static int find_text(int fd, const char *needle, struct err *e)
+{
+    _cleanup_free_ uint8_t *chunk = mem_alloc(CHUNK);
+    const size_t len = strlen(needle);
+    int64_t at = 0;
+    size_t got;
+
+    do {
+        if (fs_pread_full(fd, chunk, CHUNK, at, &got, e) < 0)
+            return -1;
+        if (memmem(chunk, got, needle, len) != NULL)
+            return 0;
+        at += (int64_t)(CHUNK - len); /* it may lie across two chunks */
+    } while (got == CHUNK);
+    return 1;
+}
+
+int pg_load_check_text(int fd, const struct strlist *tables, struct err *e)
+{
+    for (size_t i = 0; i < tables->count; i++) {
+        _cleanup_free_ char *heading = mem_printf("\n-- Name: %s; Type: ", tables->items[i]);
+        int rc = find_text(fd, heading, e);
+        if (rc != 0)
+            return rc < 0 ? -1 : no_such_table(tables->items[i], e);
+    }
+    return 0;
 }

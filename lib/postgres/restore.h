@@ -15,7 +15,10 @@ typedef int pg_load_read(void *arg, void *data, size_t len, size_t *ret_len, str
 struct pg_load {
     const struct pg_program *program; /* pg_restore for a custom dump, psql for SQL text */
     bool custom;
-    const struct pg_login *login; /* to the new database */
+    const struct pg_login *login; /* to the new database; NULL: SQL text into output */
+    int output;                   /* a regular file, borrowed; counts without login only */
+    const struct strlist *tables; /* custom: only these, with their rows and nothing that hangs on
+                                   * them; NULL or empty: everything */
     pg_load_read *read;
     void *arg;
     pg_tick *tick; /* about twice a second; true cancels */
@@ -24,6 +27,10 @@ struct pg_load {
 /* Stops at the first error. SQL text goes in one transaction. ERR_SOURCE with the last words of the
  * program; what failed in read is passed on. */
 int must_check pg_load(const struct pg_load *l, struct err *e);
+/* On a connection to the loaded database: each of these is there. ERR_NOT_FOUND: the dump has none such. */
+int must_check pg_load_check_tables(struct pg *p, const struct strlist *tables, struct err *e);
+/* The same of SQL text that was written. */
+int must_check pg_load_check_text(int fd, const struct strlist *tables, struct err *e);
 
 /* On a connection to the loaded database: ANALYZE, then: every index is valid, and there are at
  * least `tables` tables. */
