@@ -23,6 +23,43 @@ static struct cuts *cut_all(const struct cutter *c, const uint8_t *data, size_t 
     return cuts;
 }
 
+/* Said as simply as can be. */
+static size_t find_slowly(const struct cutter *c, const uint8_t *data, size_t len)
+{
+    for (size_t end = c->sizes.min; end <= len && end <= c->sizes.max; end++) {
+        uint64_t hash = 0;
+        for (size_t i = end - 64; i < end; i++)
+            hash = (hash << 1) + c->table[data[i]];
+        if (hash < c->threshold || end == c->sizes.max)
+            return end;
+    }
+    return 0;
+}
+
+/* Many short chunks, cut at every length: no lane and no end of one is special. */
+TEST(cuts_are_where_the_hash_says)
+{
+    enum { SHORT = 1 << 20 };
+    static const struct cutter_sizes sizes[] = {
+        {64, 500, 20000}, {1000, 9000, 40000}, {64, 70, 65536}};
+    uint8_t *data = make_bytes(SHORT, 't', 11);
+    size_t compared = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct cutter c;
+        cutter_init(&c, key, &sizes[i]);
+        if (i == 2)
+            c.threshold = 0; /* never */
+        for (size_t at = 0, n = 1; n > 0; at += n, compared++) {
+            size_t left = SHORT - at - (at < SHORT / 2 ? at % 30000 : 0);
+            n = cutter_find(&c, data + at, left);
+            ASSERT_EQ(n, find_slowly(&c, data + at, left));
+        }
+    }
+    test_note("%zu cuts compared", compared);
+    free(data);
+}
+
 static void check_sizes(const struct cutter_sizes *sizes, char kind)
 {
     uint8_t *data = make_bytes(LEN, kind, 7);
