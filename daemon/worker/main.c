@@ -29,6 +29,7 @@ static const struct {
     {"hook", verb_hook},       {"ping", verb_ping},       {"check", verb_check},
     {"keys", verb_keys},       {"diff", verb_diff},
     {"changes", verb_changes},
+    {"repair", verb_repair},
 };
 
 static int run_verb(struct worker *w, const json_t *job, json_t **result, struct err *e)

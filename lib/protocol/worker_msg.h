@@ -125,6 +125,10 @@
  *   job     to:STORE, from:[STORE], data:B (read every byte to find it; else what its structure shows)
  *   result  mended:[OBJECT], brought:N (objects that were missing), left:[{object, error}] (what could not be
  *           mended), bytes:N (read)
+ * repair  one replica of a repository made whole from others: what is missing or not what was written
+ *   job     to:STORE, from:[STORE], data:B (read every byte to find it; else what its structure shows)
+ *   result  mended:[OBJECT], brought:N (objects that were missing), left:[{object, error}] (what could not be
+ *           mended), bytes:N (read)
  * restore, undo: see daemon/worker/restore.h
  * hook
  *   job     argv:[..], env:{NAME:VALUE}, timeout_s:N

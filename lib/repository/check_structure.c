@@ -16,6 +16,7 @@ struct walk {
     const char *source;
     char *path; /* owned: of the last entry; NULL: none */
     bool told;  /* of this list: one sentence is enough */
+    bool told_rebuilt;
 };
 
 static void add_missing(const struct check_spec *spec, struct check_result *ret,
@@ -85,6 +86,25 @@ static void note(struct walk *w, const struct err *why, const struct chunk_id *c
     check_add_damage(w->result, object, false, &full, chunk, chunk != NULL ? 1 : 0);
 }
 
+/* That segments are lost shows by packs that sets need and none names; what no set needs may be left from a
+ * run that was broken off. */
+static void note_rebuilt(struct walk *w, const struct index_entry *x)
+{
+    struct err why = {0};
+    char object[80];
+
+    if (!x->rebuilt || w->told_rebuilt)
+        return;
+    pack_object_name(&x->pack, object);
+    (void)err_set(
+        &why, ERR_DAMAGED,
+        "%s: sets need %s, which no index segment names: segments are lost and must be made "
+        "again from the packs (synbakctl repair)",
+        store_place(w->spec->repository->store), object);
+    check_add_damage(w->result, "index", true, &why, NULL, 0);
+    w->told_rebuilt = true;
+}
+
 /* 1: the index does not know it. */
 static int look_up(struct walk *w, const struct chunk_ref *ref, enum chunk_kind kind, struct err *e)
 {
@@ -94,6 +114,7 @@ static int look_up(struct walk *w, const struct chunk_ref *ref, enum chunk_kind 
     w->result->chunks++;
     if (rc != 0)
         return rc;
+    note_rebuilt(w, &x);
     if (x.chunk.length != ref->length || x.chunk.kind != kind)
         return 1;
     if (x.chunk.codec != CHUNK_DELTA)
@@ -235,6 +256,7 @@ static int walk_sets(const struct check_spec *spec, struct check_result *ret, st
 int check_structure(const struct check_spec *spec, struct check_result *ret, struct err *e)
 {
     const struct strlist *problems = index_problems(spec->index);
+    const struct strlist *objects = index_problem_objects(spec->index);
     struct check_packs packs;
     struct err mine;
 
@@ -242,7 +264,7 @@ int check_structure(const struct check_spec *spec, struct check_result *ret, str
     for (size_t i = 0; i < problems->count; i++) {
         struct err why = {.code = ERR_DAMAGED};
         (void)snprintf(why.text, sizeof(why.text), "%s", problems->items[i]);
-        check_add_damage(ret, "index", false, &why, NULL, 0);
+        check_add_damage(ret, objects->items[i], false, &why, NULL, 0);
     }
     int rc = check_list_packs(spec, &packs, e);
     if (rc == 0)

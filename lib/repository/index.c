@@ -63,6 +63,7 @@ static void drop_segments(struct index *ix)
     free(TAKE(ix->damaged));
     ix->superseded_count = ix->damaged_count = 0;
     strlist_deinit(&ix->problems);
+    strlist_deinit(&ix->problem_objects);
 }
 
 void index_close(struct index *ix)
@@ -133,8 +134,12 @@ static enum opened open_one(struct index *ix, struct index_segment *g, struct er
     return e->code == ERR_NOT_FOUND ? GONE : FAILED;
 }
 
-static void note_problem(struct index *ix, struct index_segment *g, const struct err *e)
+void index_leave_out(struct index *ix, struct index_segment *g, const struct err *e)
 {
+    char object[80];
+
+    index_segment_object(&g->name, object);
+    strlist_add(&ix->problem_objects, object);
     add_name(&ix->damaged, &ix->damaged_count, &g->name);
     strlist_add(&ix->problems, e->text);
     index_segment_free(g);
@@ -154,7 +159,7 @@ static int settle(struct index *ix, struct index_segment *g, bool rebuild, struc
     }
     if (e->code == ERR_DAMAGED) {
         if (rebuild)
-            note_problem(ix, g, e);
+            index_leave_out(ix, g, e);
         else
             index_segment_free(g);
         return rebuild ? 0 : -1;
@@ -191,7 +196,7 @@ static int open_all(struct index *ix, struct listed *l, bool rebuild, size_t *un
                     struct err *e)
 {
     _cleanup_free_ enum opened *how = mem_alloc(l->count * sizeof(*how));
-    _cleanup_free_ struct err *why = mem_alloc(sizeof(*why));
+    _cleanup_free_ struct err *why = mem_alloc(l->count * sizeof(*why));
     _cleanup_free_ struct pack_name *gone = NULL;
     size_t gone_count;
     int rc = 0;
@@ -201,7 +206,7 @@ static int open_all(struct index *ix, struct listed *l, bool rebuild, size_t *un
         if (how[i] == GONE || how[i] == FAILED)
             return how[i] == GONE ? 1 : -1;
         if (how[i] == BROKEN)
-            *why = *e;
+            why[i] = *e;
     }
     gone = replaced(l, &gone_count);
     for (size_t i = 0; i < l->count && rc == 0; i++) {
@@ -212,9 +217,9 @@ static int open_all(struct index *ix, struct listed *l, bool rebuild, size_t *un
         } else if (how[i] == OPENED) {
             rc = settle(ix, TAKE(l->items[i]), rebuild, e);
         } else if (rebuild) {
-            note_problem(ix, TAKE(l->items[i]), why);
+            index_leave_out(ix, TAKE(l->items[i]), &why[i]);
         } else {
-            *e = *why;
+            *e = why[i];
             rc = -1;
         }
     }
@@ -312,9 +317,22 @@ uint64_t index_count(const struct index *ix)
     return count;
 }
 
+bool index_is_rebuilt(const struct index *ix)
+{
+    for (size_t i = 0; i < ix->segment_count; i++)
+        if (!ix->segments[i]->stored)
+            return true;
+    return false;
+}
+
 const struct strlist *index_problems(const struct index *ix)
 {
     return &ix->problems;
+}
+
+const struct strlist *index_problem_objects(const struct index *ix)
+{
+    return &ix->problem_objects;
 }
 
 void index_superseded(const struct index *ix, const struct pack_name **ret, size_t *ret_count)

@@ -14,6 +14,7 @@ struct index_entry {
     struct chunk_entry chunk;
     struct pack_name pack;
     uint32_t pack_len, offset; /* offset: of the chunk's box */
+    bool rebuilt;              /* from the pack's directory: no segment at the store has it */
 };
 
 struct index;
@@ -25,13 +26,21 @@ struct index;
 int must_check index_open(struct store *s, const struct keys *k, const char *cache_dir,
                           bool rebuild, struct index **ret, size_t *ret_unknown, struct err *e);
 void index_close(struct index *ix); /* NULL-safe */
-/* What could not be read and was left out by a rebuild: a sentence each. */
+/* Are there entries that no segment at the store has? index_merge makes one of them. */
+bool index_is_rebuilt(const struct index *ix);
+/* What could not be read and was left out by a rebuild: a sentence each, and the objects' names in the same
+ * order. */
 const struct strlist *index_problems(const struct index *ix);
+const struct strlist *index_problem_objects(const struct index *ix);
 /* Segments at the store that another one replaces: for the pruner. Borrowed. */
 void index_superseded(const struct index *ix, const struct pack_name **ret, size_t *ret_count);
 /* 0: found; 1: not. A chunk that lies whole somewhere is given whole. Any thread. */
 int must_check index_find(struct index *ix, const struct chunk_id *id, struct index_entry *ret,
                           struct err *e);
+/* For a reader that did not find what must be there, or met a page that is damaged: once, segments with such
+ * pages are left out, and the packs that no segment names are looked up at the store and read; then index_find
+ * knows what they hold. Any thread. */
+int must_check index_search_packs(struct index *ix, struct err *e);
 /* What these packs hold counts as absent from now on: they are on trash, or damaged. Copied. */
 void index_exclude(struct index *ix, const struct pack_name *packs, size_t count);
 /* Entries, doubles included; more than there are, when there is no cache and they were not merged. */

@@ -49,7 +49,11 @@ int index_each(struct index *ix,
     struct index_cursor *c = index_cursor_new(ix, ix->segments, ix->segment_count);
     while ((rc = index_cursor_next(c, &item, e)) == 0) {
         const struct index_pack *p = &item.segment->table.packs[item.x.pack];
-        struct index_entry x = {item.x.chunk, p->name, p->len, item.x.offset};
+        struct index_entry x = {.chunk = item.x.chunk,
+                                .pack = p->name,
+                                .pack_len = p->len,
+                                .offset = item.x.offset,
+                                .rebuilt = !item.segment->stored};
         if (!index_segment_excludes(item.segment, item.x.pack) && each(arg, &x, ordinal, e) < 0) {
             rc = -1;
             break;

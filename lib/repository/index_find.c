@@ -5,12 +5,14 @@
 #include "lib/base/mem.h"
 #include "lib/repository/index_parts.h"
 
-static void fill(struct index_entry *ret, const struct index_item *x, const struct index_pack *p)
+static void fill(struct index_entry *ret, const struct index_item *x, const struct index_pack *p,
+                 bool rebuilt)
 {
     ret->chunk = x->chunk;
     ret->pack = p->name;
     ret->pack_len = p->len;
     ret->offset = x->offset;
+    ret->rebuilt = rebuilt;
 }
 
 /* 0: it lies there whole; 2: as a delta; 1: not. */
@@ -28,7 +30,7 @@ static int find_pending(struct index *ix, const struct chunk_id *id, struct inde
         const struct index_pack *pack = &p->packs[x->pack];
         if (index_pack_is_excluded(ix, &pack->name))
             continue;
-        fill(ret, x, pack);
+        fill(ret, x, pack, false);
         if (x->chunk.codec != CHUNK_DELTA)
             return 0;
         rc = 2;
@@ -81,7 +83,7 @@ static int find_in_page(const struct index_segment *g, const uint8_t *page,
     while (index_page_seek(&at, id, &passed, &x)) {
         if (index_segment_excludes(g, x.pack))
             continue;
-        fill(ret, &x, &g->table.packs[x.pack]);
+        fill(ret, &x, &g->table.packs[x.pack], !g->stored);
         if (x.chunk.codec != CHUNK_DELTA)
             return 0;
         rc = 2;

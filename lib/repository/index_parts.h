@@ -100,12 +100,15 @@ struct index {
     size_t superseded_count;
     struct pack_name *damaged; /* owned: segments that cannot be read; left out by a rebuild */
     size_t damaged_count;
-    struct strlist problems;
+    struct strlist problems, problem_objects;
     struct index_pages *pages;
+    bool searched; /* index_search_packs did all that it can */
 };
 char *index_cache_dir(const char *cache_dir); /* owned; NULL for NULL */
 /* Takes g. Exclusions are applied. Lock held for writing, or nobody else there yet. */
 void index_take_segment(struct index *ix, struct index_segment *g);
+/* Takes g, which cannot be read: it is a problem, and does not count. */
+void index_leave_out(struct index *ix, struct index_segment *g, const struct err *e);
 bool index_pack_is_excluded(const struct index *ix, const struct pack_name *p);
 int index_name_compare(const void *a, const void *b); /* struct pack_name, for qsort */
 /* Segments that have no file on this machine get one. */

@@ -158,8 +158,10 @@ static int note(struct rebuild *r, const struct unknown *p, struct err *e)
         return -1;
     pack_object_name(&p->name, object);
     (void)err_wrap(e, "%s: %s", store_place(r->ix->store), object);
-    if (e->code != ERR_NOT_FOUND) /* deleted meanwhile */
-        strlist_add(&r->ix->problems, e->text);
+    if (e->code == ERR_NOT_FOUND) /* deleted meanwhile */
+        return 0;
+    strlist_add(&r->ix->problems, e->text);
+    strlist_add(&r->ix->problem_objects, object);
     return 0;
 }
 
@@ -209,5 +211,54 @@ int index_rebuild(struct index *ix, struct err *e)
         rc = read_all(&r, e);
     index_pending_deinit(&r.pending);
     free(r.packs);
+    return rc;
+}
+
+/* Of segments that are read from the store page by page nobody has looked at all pages yet. 1: it is damaged. */
+static int check_pages(struct index *ix, struct index_segment *g, struct err *e)
+{
+    _cleanup_free_ uint8_t *page = mem_alloc(INDEX_PAGE);
+
+    for (size_t i = 0; g->local.fd < 0 && i < g->table.page_count; i++)
+        if (index_segment_page(g, ix->store, ix->keys, i, page, e) < 0)
+            return e->code == ERR_DAMAGED || e->code == ERR_NOT_FOUND ? 1 : -1;
+    return 0;
+}
+
+static int leave_out_damaged(struct index *ix, struct err *e)
+{
+    size_t kept = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < ix->segment_count; i++) {
+        struct index_segment *g = ix->segments[i];
+        struct err why = {0};
+        int here = rc == 0 ? check_pages(ix, g, &why) : 0;
+        if (here == 1)
+            index_leave_out(ix, g, &why);
+        else
+            ix->segments[kept++] = g;
+        if (here < 0) {
+            *e = why;
+            rc = -1;
+        }
+    }
+    ix->segment_count = kept;
+    return rc;
+}
+
+int index_search_packs(struct index *ix, struct err *e)
+{
+    struct err mine;
+    int rc = 0;
+
+    e = e != NULL ? e : &mine;
+    (void)pthread_rwlock_wrlock(&ix->lock);
+    if (!ix->searched)
+        rc = leave_out_damaged(ix, e);
+    if (!ix->searched && rc == 0)
+        rc = index_rebuild(ix, e);
+    ix->searched |= rc == 0;
+    (void)pthread_rwlock_unlock(&ix->lock);
     return rc;
 }

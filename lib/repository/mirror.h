@@ -33,3 +33,7 @@ int must_check mirror_object(struct store *from, struct store *to, const char *n
  * in each case. */
 int must_check mirror_repair(struct store *to, struct store *const *from, size_t from_count,
                              const char *name, struct err *e);
+/* For a replica that cannot be opened: its keys, logs and repository.json, as far as `from` has them, each made
+ * the same as there. What `to` has besides stays. ERR_FOREIGN: another repository is there. */
+int must_check mirror_mend(const struct repository *from, struct store *to,
+                           struct strlist *ret_mended, struct err *e);
