@@ -68,7 +68,8 @@ bool test_long(void);
 #define ASSERT_OK(call, e)                                                                         \
     do {                                                                                           \
         if ((call) != 0)                                                                           \
-            test_fail(__FILE__, __LINE__, "%s: %s (%s:%d)", #call, (e).text, (e).file, (e).line);  \
+            test_fail(__FILE__, __LINE__, "%s: %s (%s:%d)", #call, (e).text,                       \
+                      (e).file ? (e).file : "nowhere", (e).line);                                  \
     } while (0)
 #define ASSERT_ERR(call, e, code_)                                                                 \
     do {                                                                                           \
