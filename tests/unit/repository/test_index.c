@@ -2,6 +2,7 @@
 #include "lib/repository/index.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include "lib/base/fs.h"
 #include "lib/base/mem.h"
 #include "tests/lib/memory_store.h"
+#include "tests/lib/seam.h"
 #include "tests/lib/test.h"
 
 static uint64_t next_random(uint64_t *state)
@@ -509,6 +511,41 @@ TEST(cache_is_made_again_whatever_is_wrong_with_it)
         tried++;
     }
     test_note("damages: %zu", tried);
+    keys_free(k);
+    store_close(s);
+}
+
+/* A full disk, or any call that fails: pages are read from the store instead, or the failure is told. */
+TEST(no_room_for_the_cache)
+{
+    struct store *s = memory_store_new();
+    struct keys *k = new_keys();
+    char name[80];
+    uint64_t calls;
+    struct index *ix;
+    struct err e;
+
+    small_segment(s, k, name);
+    _cleanup_free_ char *whole = mem_printf("%s/whole", test_dir());
+    seam_reset();
+    ASSERT(!right_or_told(s, k, whole));
+    calls = seam_count();
+    for (uint64_t n = 1; n <= calls; n++)
+        for (int once = 0; once < 2; once++) {
+            _cleanup_free_ char *dir = mem_printf("%s/%d-%d", test_dir(), (int)n, once);
+            if (once)
+                seam_fail_once(n, EIO);
+            else
+                seam_fail_from(n, ENOSPC);
+            ASSERT_OK(index_open(s, k, dir, false, &ix, NULL, &e), e);
+            for (uint64_t i = 1; i <= 25; i++)
+                assert_found(ix, i, i <= 20 ? 1 : 2);
+            index_close(ix);
+            seam_reset();
+            ASSERT(!right_or_told(s, k, dir));
+        }
+    test_note("calls that failed: %d", (int)calls * 2);
+    seam_reset();
     keys_free(k);
     store_close(s);
 }
