@@ -199,6 +199,14 @@ static char *verified(const json_t *record)
                       ok ? "" : word(record, "error"));
 }
 
+static char *read_again(const json_t *record)
+{
+    double part = (double)(number(record, "to") - number(record, "from")) / 4294967296.0;
+
+    return mem_printf("%.1f %% of the repository at %s read again", part * 100,
+                      word(record, "destination"));
+}
+
 static char *destination_known(const json_t *record)
 {
     return mem_printf("destination %s is ours from now on", word(record, "destination"));
@@ -301,6 +309,7 @@ static const struct {
     {"copied", NULL, copied},
     {"copy-failed", NULL, copy_failed},
     {"verified", NULL, verified},
+    {"read", NULL, read_again},
     {"destination-known", NULL, destination_known},
     {"adopted", NULL, adopted},
     {"clock-in-doubt", NULL, clock_in_doubt},

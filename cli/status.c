@@ -110,6 +110,20 @@ static bool is_said_above(const json_t *status, const char *problem)
     return false;
 }
 
+static void add_good_state(struct table *t, const json_t *d)
+{
+    const bool encrypted = json_opt_bool(d, "encrypted", true);
+    const char *since = json_opt_string(d, "read_since", NULL);
+    struct wall at;
+    char age[32], read[64] = "";
+
+    if (since != NULL && clock_parse_iso8601(since, &at) == 0 && at.us <= clock_wall().us)
+        (void)snprintf(read, sizeof(read), ", every byte read within %s",
+                       str_duration((clock_wall().us - at.us) / 1000000, age));
+    table_add(t, encrypted ? GREEN : YELLOW, "%s%s",
+              encrypted ? "ok, encrypted" : "not encrypted, not authenticated", read);
+}
+
 static void add_destination(const json_t *status, struct table *t, const json_t *d)
 {
     char free_text[16], total_text[16];
@@ -129,10 +143,8 @@ static void add_destination(const json_t *status, struct table *t, const json_t 
         table_add(t, RED, "%s", is_said_above(status, problem) ? "see above" : problem);
     else if (!json_opt_bool(d, "listed", true))
         table_add(t, YELLOW, "not listed yet");
-    else if (!json_opt_bool(d, "encrypted", true))
-        table_add(t, YELLOW, "not encrypted, not authenticated");
     else
-        table_add(t, GREEN, "ok, encrypted");
+        add_good_state(t, d);
 }
 
 void status_print_destinations(const struct screen *s, const json_t *status)

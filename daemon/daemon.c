@@ -18,6 +18,7 @@
 #include "daemon/record.h"
 #include "daemon/report.h"
 #include "daemon/restores.h"
+#include "daemon/rolling.h"
 #include "daemon/scan.h"
 
 enum { WAKE_MAX_MS = 60000 };
@@ -288,10 +289,9 @@ int daemon_step(struct daemon *d, struct event event, const json_t *details, int
     for (size_t i = 0; i < actions.count; i++) {
         const struct action *a = &actions.items[i];
         /* the trigger's own run is the first that is queued after what time alone brought */
-        bool own =
-            a->kind == ACTION_QUEUE_RUN && event.kind == EVENT_TRIGGER &&
-            strcmp(a->job, event.job) == 0 && a->run_kind == event.run_kind &&
-            strcmp(a->why, event.run_kind == RUN_PRE_RESTORE ? "before a restore" : "manual") == 0;
+        bool own = a->kind == ACTION_QUEUE_RUN && event.kind == EVENT_TRIGGER &&
+                   strcmp(a->job, event.job) == 0 && a->run_kind == event.run_kind &&
+                   strcmp(a->why, planner_trigger_why(&event)) == 0;
         apply(d, a, own ? details : NULL);
         if (own && ret_run != NULL)
             *ret_run = a->run;
@@ -321,6 +321,7 @@ void daemon_tick(struct daemon *d)
         log_error(d->log, "tick: %s", e.text);
     scan_retry(d);
     copies_look(d->copies);
+    rolling_look(d);
     alarms_look(d->alarms, d, event.kind == EVENT_CLOCK_JUMPED);
 }
 

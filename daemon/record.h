@@ -19,11 +19,13 @@
  *   held, released       job, uid, reason
  *   pinned, unpinned, accepted   job, id, uid, reason
  *   prune-begun          job, destination, remove: [{id, why}], before anything is deleted
- *   pruned               job, destination, removed, failed
+ *   pruned               job, destination, removed, failed, freed_bytes, trash_bytes
  *   copy-asked           job, id, destination, uid, reason
  *   copied               job, id, destination, from, bytes, sent_bytes, reencrypted, duration_s
  *   copy-failed          job, id, destination, from, code, error, failures, duration_s
  *   verified             job, destination, id, ok, error
+ *   read                 run, destination, from, to, since: that part of the repository's packs was
+ *                        read again (repositories.h)
  *   destination-known    destination, marker_id
  *   heads                destination, writer, pruner: the newest records of a repository's logs
  *   tracked              job, numbers: {REPOSITORY: {SOURCE: number}}, after the set was committed
@@ -70,6 +72,7 @@
 #define RECORD_COPIED            "copied"
 #define RECORD_COPY_FAILED       "copy-failed"
 #define RECORD_VERIFIED          "verified"
+#define RECORD_READ              "read"
 #define RECORD_DESTINATION_KNOWN "destination-known"
 #define RECORD_HEADS             "heads"
 #define RECORD_TRACKED           "tracked"

@@ -3,6 +3,7 @@
 #include "daemon/daemon.h"
 #include "daemon/ping.h"
 #include "daemon/record.h"
+#include "daemon/rolling.h"
 
 enum { BODY_MAX = 8192 };
 
@@ -39,7 +40,10 @@ static void log_run(struct daemon *d, const struct run *r)
 
     (void)str_bytes(run_bytes(r), size);
     (void)str_duration((clock_mono().us - r->began.us) / 1000000, span);
-    if (r->outcome == OUTCOME_GOOD && r->kind == RUN_VERIFY)
+    if (r->outcome == OUTCOME_GOOD && rolling_is_portion(r))
+        log_write(d->log, LOG_LEVEL_INFO, LOG_VERIFY_GOOD, &fields,
+                  "job \"%s\": daily portion verified, %s in %s", r->job->name, size, span);
+    else if (r->outcome == OUTCOME_GOOD && r->kind == RUN_VERIFY)
         log_write(d->log, LOG_LEVEL_INFO, LOG_VERIFY_GOOD, &fields,
                   "job \"%s\": %zu set%s verified in %s", r->job->name, r->check_count,
                   r->check_count == 1 ? "" : "s", span);

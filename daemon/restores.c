@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/kept.h"
 #include "daemon/record.h"
+#include "daemon/rolling.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 
@@ -103,6 +104,7 @@ void restores_begin(struct restores *r, const void *client, const char *job, con
                              .purpose = str_printable(purpose, strnlen(purpose, PURPOSE_MAX)),
                              .paused = pause_schedule(r->daemon, job)};
     (void)snprintf(item->token, sizeof(item->token), "%s", token);
+    rolling_yield(r->daemon);
 }
 
 bool restores_has(const struct restores *r, const char *token, const char *job)
@@ -126,6 +128,11 @@ bool restores_use(const struct restores *r, const char *job, const char *id)
         if (strcmp(r->items[i].job, job) == 0 && strcmp(r->items[i].id, id) == 0)
             return true;
     return false;
+}
+
+bool restores_any(const struct restores *r)
+{
+    return r->count > 0;
 }
 
 bool restores_hold(const struct restores *r, const char *job)

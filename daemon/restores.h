@@ -33,4 +33,5 @@ void restores_client_gone(struct restores *r, const void *client);
 /* An operator has paused or resumed the job: that is not ours to change any more. */
 void restores_leave_pause(struct restores *r, const char *job);
 bool restores_use(const struct restores *r, const char *job, const char *id);
+bool restores_any(const struct restores *r);
 bool restores_hold(const struct restores *r, const char *job); /* does one of the job go on? */

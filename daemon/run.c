@@ -14,10 +14,11 @@
 #include "daemon/catalog.h"
 #include "daemon/daemon.h"
 #include "daemon/record.h"
+#include "daemon/rolling.h"
 #include "daemon/scan.h"
 #include "daemon/set_json.h"
 
-enum { HOOK_GRACE_S = 30, PRE_RESTORE_PIN_DAYS = 14 };
+enum { HOOK_GRACE_S = 30, PRE_RESTORE_PIN_DAYS = 14, PORTION_NICE = 19 };
 
 /* --- operations --- */
 
@@ -52,6 +53,7 @@ void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several
                          bool read_capability, bool hook, run_operation_cb *done)
 {
     struct destination **chosen = mem_alloc(r->destination_count * sizeof(*chosen));
+    const bool portion = rolling_is_portion(r);
     size_t count = 0;
 
     for (size_t i = 0; i < r->destination_count && !hook; i++)
@@ -67,8 +69,8 @@ void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several
             .stores = several ? OPERATION_STORES : OPERATION_STORE,
             .job = job,
             .worker = {.read_capability = read_capability,
-                       .nice = r->job->nice,
-                       .io_class = r->job->io_class,
+                       .nice = portion ? PORTION_NICE : r->job->nice,
+                       .io_class = portion ? IO_IDLE : r->job->io_class,
                        .progress_timeout_s = hook ? 0 : r->job->progress_timeout_s,
                        .run_timeout_s =
                            hook ? r->job->hook_timeout_s + HOOK_GRACE_S : time_left_s(r)},

@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 #include "daemon/prune.h"
 #include "daemon/record.h"
+#include "daemon/rolling.h"
 #include "daemon/run.h"
 #include "daemon/scan.h"
 
@@ -32,6 +33,10 @@ void run_plan_checks(struct run *r)
     const struct catalog_job *known = catalog_job(r->daemon->catalog, r->job->name);
     const char *id = json_opt_string(r->request, "id", NULL);
 
+    if (rolling_is_portion(r)) {
+        rolling_plan(r);
+        return;
+    }
     r->checks = mem_alloc(known->sets.count * sizeof(*r->checks));
     for (size_t i = 0; i < known->sets.count; i++) {
         const struct set *s = &known->sets.items[i];
@@ -71,8 +76,14 @@ static bool reads_every_byte(const struct run *r, const struct run_check *c)
 {
     const struct destination *d = config_destination(r->config, c->destination);
 
-    return d == NULL || d->format != FORMAT_REPOSITORY ||
+    return d == NULL || d->format != FORMAT_REPOSITORY || c->part ||
            json_opt_bool(r->request, "data", json_object_get(r->request, "uid") == NULL);
+}
+
+/* A part of what sets share proves none of them. */
+static bool proves_sets(const struct run *r, const struct run_check *c)
+{
+    return !c->part && reads_every_byte(r, c);
 }
 
 static json_t *verdict(const struct run *r, const char *destination, const char *id,
@@ -104,6 +115,24 @@ static const char *damage_of(const struct run *r, const json_t *damaged, const c
     return NULL;
 }
 
+/* What other jobs have in the same repository. */
+static void post_others(struct run *r, const struct run_check *c, const json_t *damaged)
+{
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(damaged, i, o)
+    {
+        const char *job = json_opt_string(o, "job", ""), *id = json_opt_string(o, "id", "");
+        if (strcmp(job, r->job->name) == 0 || config_job(r->daemon->config, job) == NULL ||
+            catalog_find(catalog_job(r->daemon->catalog, job), c->destination, id) == NULL)
+            continue;
+        json_t *record = verdict(r, c->destination, id, json_opt_string(o, "error", ""));
+        (void)json_object_set_new(record, "job", json_string(job));
+        daemon_post(r->daemon, record, NULL, NULL);
+    }
+}
+
 /* A verdict for each set that was there: one that came meanwhile was not looked at. */
 static void post_verdicts(struct run *r, const struct run_check *c, const json_t *damaged)
 {
@@ -120,12 +149,15 @@ static void post_verdicts(struct run *r, const struct run_check *c, const json_t
         if (error != NULL)
             note_damage(r, &one, error);
         touched = touched || error != NULL;
-        if (strcmp(s->id, c->id) != 0 && (error != NULL || reads_every_byte(r, c)))
+        if (strcmp(s->id, c->id) != 0 && (error != NULL || proves_sets(r, c)))
             daemon_post(r->daemon, verdict(r, c->destination, s->id, error), NULL, NULL);
     }
+    post_others(r, c, damaged);
     if (!touched && json_array_size(damaged) > 0)
         note_damage(r, c, json_opt_string(place, "error", "it is damaged"));
-    if (damage_of(r, damaged, c->id) != NULL || reads_every_byte(r, c))
+    if (reads_every_byte(r, c))
+        rolling_note_read(r, c);
+    if (damage_of(r, damaged, c->id) != NULL || proves_sets(r, c))
         post_verdict(r, c, damage_of(r, damaged, c->id));
     else
         run_tick(r);
@@ -202,5 +234,8 @@ void run_start_check(struct run *r)
         c->whole ? json_pack("{s:s,s:b}", "verb", "verify", "all", true)
                  : json_pack("{s:s,s:s,s:s}", "verb", "verify", "job", r->job->name, "id", c->id);
     (void)json_object_set_new(job, "data", json_boolean(reads_every_byte(r, c)));
+    if (c->part)
+        (void)json_object_update_new(
+            job, json_pack("{s:I,s:I}", "from", (json_int_t)c->from, "to", (json_int_t)c->to));
     run_start_operation(r, job, at, false, false, false, on_checked);
 }

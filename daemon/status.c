@@ -5,6 +5,7 @@
 #include "daemon/copies.h"
 #include "daemon/kept.h"
 #include "daemon/record.h"
+#include "daemon/rolling.h"
 #include "daemon/set_json.h"
 #include "daemon/status_problems.h"
 
@@ -121,12 +122,16 @@ static json_t *destination_to_json(struct daemon *d, const struct destination *d
         all_problems,
         json_pack("{s:s,s:O}", "level", problems.level > 1 ? "critical" : "warning", "text", text));
     json_t *first = json_array_get(problems.texts, 0);
+    const struct wall since = rolling_read_since(d, dest);
     json_t *o =
         json_pack("{s:s,s:o,s:I,s:I,s:b,s:O,s:b,s:b,s:b}", "name", dest->name, "place",
                   json_printable(place), "free_bytes", (json_int_t)known->free_bytes, "total_bytes",
                   (json_int_t)known->total_bytes, "listed", known->listed, "problem",
                   first != NULL ? first : json_null(), "encrypted", dest->key.kind != SECRET_NONE,
                   "repository", dest->format == FORMAT_REPOSITORY, "key_alone", known->key_alone);
+    (void)json_object_update_new(o, json_pack("{s:o,s:I}", "read_since", time_to_json(since),
+                                              "verify_within_s",
+                                              (json_int_t)destination_verify_within_s(dest)));
     json_decref(problems.texts);
     return o;
 }

@@ -6,6 +6,7 @@
 #include "daemon/copies.h"
 #include "daemon/ping.h"
 #include "daemon/record.h"
+#include "daemon/rolling.h"
 #include "daemon/set_json.h"
 
 enum { WARNING = 1, CRITICAL = 2, GROWTH_FACTOR = 3, DAMAGED_SHOWN = 3 };
@@ -183,6 +184,21 @@ static int level_of_problem(const struct daemon *d, const struct destination *de
     return WARNING;
 }
 
+static void unread_for_too_long(struct daemon *d, const struct destination *dest,
+                                struct problems *p)
+{
+    const struct wall since = rolling_read_since(d, dest);
+    char age[32], within[32];
+
+    if (!rolling_is_late(d, dest, since))
+        return;
+    problems_add(p, WARNING,
+                 "destination \"%s\": some bytes have not been read for %s, more than %s "
+                 "(verify_within)",
+                 dest->name, str_duration((clock_wall().us - since.us) / 1000000, age),
+                 str_duration(destination_verify_within_s(dest), within));
+}
+
 void problems_of_destination(struct daemon *d, const struct destination *dest, struct problems *p)
 {
     const struct catalog_destination *known = catalog_destination(d->catalog, dest->name);
@@ -204,6 +220,7 @@ void problems_of_destination(struct daemon *d, const struct destination *dest, s
                      "destination \"%s\": nothing but the key of this machine opens the repository "
                      "(synbakctl key add --recovery --destination %s)",
                      dest->name, dest->name);
+    unread_for_too_long(d, dest, p);
     json_array_foreach(known->damaged, i, item) if (i < DAMAGED_SHOWN)
         problems_add(p, CRITICAL, "destination \"%s\": %s/%s cannot be read: %s", dest->name,
                      json_opt_string(item, "job", ""), json_opt_string(item, "id", ""),

@@ -53,18 +53,25 @@ static int check_names(const struct planner *p, const struct event *event, struc
     }
 }
 
+const char *planner_trigger_why(const struct event *event)
+{
+    if (event->run_kind == RUN_PRE_RESTORE)
+        return "before a restore";
+    return event->why != NULL ? event->why : "manual";
+}
+
 static void trigger(struct planner *p, const struct event *event, struct actions *out)
 {
     struct planner_run run = {
         .kind = event->run_kind,
         .tiers = event->tiers != 0 ? event->tiers : 1U << TIER_MANUAL,
         .fragment = event->fragment,
-        .why = "manual",
     };
+
+    (void)snprintf(run.why, sizeof(run.why), "%s", planner_trigger_why(event));
 
     if (run.kind == RUN_PRE_RESTORE) {
         run.tiers = 1U << TIER_PRE_RESTORE;
-        (void)snprintf(run.why, sizeof(run.why), "before a restore");
     } else if (run.kind == RUN_VERIFY) {
         run.tiers = 1U << TIER_MANUAL; /* tells it from a scheduled one after a restart */
     }

@@ -62,7 +62,8 @@ struct event {
     int64_t run; /* run number, from 1, assigned by the planner and never reused */
     enum run_kind run_kind;
     unsigned tiers;
-    bool fragment; /* a trigger of some sources only: satisfies no tier */
+    const char *why; /* of a trigger, one clause; NULL: "manual" */
+    bool fragment;   /* a trigger of some sources only: satisfies no tier */
     enum run_outcome outcome;
     struct wall until;
     const struct config *config;
@@ -101,6 +102,8 @@ void planner_free(struct planner *p);
  * unchanged, ERR_CONFIG) and for unknown names (ERR_NOT_FOUND). */
 int must_check planner_step(struct planner *p, const struct event *event, struct actions *out,
                             struct err *e);
+
+const char *planner_trigger_why(const struct event *trigger); /* as its run's action has it */
 
 /* What status shows of one job. */
 struct planner_view {
