@@ -72,7 +72,7 @@ static size_t print_pruned(const struct screen *s, const json_t *job, bool dry)
 
     json_array_foreach(remove, i, set)
         say_line(s, PLAIN, "%s %s/%s at %s: %s",
-                 !ours ? "left to another identity (delete = no):"
+                 !ours ? "left to another identity:"
                  : dry ? "would delete"
                        : "deleted",
                  json_opt_string(job, "job", "?"), json_opt_string(set, "id", "?"),

@@ -45,9 +45,10 @@ static json_t *look_at(struct cli *c, const struct destination *d)
     (void)json_object_set_new(value, "sets", json_integer(count));
     (void)json_object_set_new(value, "key_id", json_string(key_id));
     if (json_object_get(scan, "slot") != NULL)
-        (void)json_object_update_new(value, json_pack("{s:O,s:O}", "repository",
+        (void)json_object_update_new(value, json_pack("{s:O,s:O,s:b}", "repository",
                                                       json_object_get(scan, "repository"), "slot",
-                                                      json_object_get(scan, "slot")));
+                                                      json_object_get(scan, "slot"), "may_read",
+                                                      json_opt_bool(scan, "may_read", true)));
     (void)json_object_set_new(value, "marker_id",
                               json_string(json_opt_string(scan, "marker_id", "")));
     (void)json_object_set_new(
@@ -73,6 +74,9 @@ static void print_checked(const struct screen *s, const json_t *list)
             table_add(&t, RED, "%s", json_opt_string(o, "error", "?"));
         else if (damaged > 0)
             table_add(&t, RED, "%lld sets do not open with it", (long long)damaged);
+        else if (!json_opt_bool(o, "may_read", true))
+            table_add(&t, GREEN, "ok, adds sets and may not read them (slot %s)",
+                      json_opt_string(o, "slot", "-"));
         else if (json_opt_i64(o, "sets", 0) == 0)
             table_add(&t, GREEN, "ok, no sets yet");
         else
@@ -135,6 +139,12 @@ static int print_destination(struct cli *c, const struct destination *d, const j
     say_line(s, PLAIN, "  key          %s", json_opt_string(o, "key", "?"));
     if (args_has(c->args, "--show-key") && print_secret(c, d, e) < 0)
         return -1;
+    if (!json_opt_bool(o, "may_read", true)) {
+        say_line(s, YELLOW,
+                 "  This key may only write: a recovery takes another one of this repository");
+        say_line(s, YELLOW, "  (synbakctl key add --recovery, where a key is that may read).");
+        return 0;
+    }
     card_print_commands(s, d, d->key.kind == SECRET_NONE ? "none" : "file:KEY", job);
     if (d->format == FORMAT_REPOSITORY)
         return 0; /* what synbak alone reads; export makes files for other programs */

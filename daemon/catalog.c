@@ -336,6 +336,7 @@ int catalog_take_scan(struct catalog *c, const char *name, uint64_t generation,
     forget_removals(c, name, generation);
     d->free_bytes = json_opt_i64(result, "free_bytes", 0);
     d->total_bytes = json_opt_i64(result, "total_bytes", 0);
+    d->write_only = !json_opt_bool(result, "may_read", true);
     d->key_alone =
         json_object_get(result, "heads") != NULL && !json_opt_bool(result, "recovery_slot", false);
     d->listed = d->known = d->tried = true;

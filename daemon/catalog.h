@@ -21,6 +21,7 @@ struct catalog_destination {
     struct err problem;              /* of the last scan; code ERR_NONE: none */
     int failures;                    /* scans that failed since the last that did not */
     int64_t free_bytes, total_bytes; /* total 0: unknown */
+    bool write_only;     /* the key of a repository may add sets, and neither read nor remove any */
     bool key_alone;      /* a repository that nothing but the key of this installation opens */
     json_t *damaged;     /* [{"job","id","error"}] of that scan; or NULL */
     struct mono scanned; /* when the last scan ended, whatever it found */

@@ -30,7 +30,9 @@ static json_t *plan_to_json(struct daemon *d, const struct job *job, const struc
     if (rc == 0)
         retention_plan_deinit(&plan);
     return json_pack("{s:s,s:s,s:o,s:b,s:b,s:s?}", "job", job->name, "destination", destination,
-                     "remove", remove, "deletes", dest->deletes, "capped", capped, "problem",
+                     "remove", remove, "deletes",
+                     dest->deletes && !catalog_destination(d->catalog, destination)->write_only,
+                     "capped", capped, "problem",
                      rc < 0   ? e.text
                      : rc > 0 ? why
                               : NULL);

@@ -290,7 +290,8 @@ static bool begin_pass(struct prunes *p)
     bool begun = false;
 
     const struct destination *dest = config_destination(d->config, p->now.destination);
-    if (job == NULL || dest == NULL || !dest->deletes)
+    if (job == NULL || dest == NULL || !dest->deletes ||
+        catalog_destination(d->catalog, dest->name)->write_only)
         return false;
     int rc = prune_decide(d, job, p->now.destination, &plan, &why, &e);
     if (rc < 0)

@@ -142,6 +142,8 @@ static void take_commit_at(struct run *r, struct run_destination *rd, const json
     daemon_know_heads(r->daemon, rd->destination->name, json_object_get(o, "heads"));
     catalog_destination(r->daemon->catalog, rd->destination->name)->key_alone =
         json_is_false(json_object_get(o, "recovery_slot"));
+    catalog_destination(r->daemon->catalog, rd->destination->name)->write_only =
+        json_is_false(json_object_get(o, "may_read"));
     add_to_catalog(r, rd);
 }
 

@@ -215,6 +215,11 @@ void problems_of_destination(struct daemon *d, const struct destination *dest, s
                      str_bytes((uint64_t)known->free_bytes, size),
                      (long long)(known->free_bytes / (known->total_bytes / 100 + 1)));
     }
+    if (known->listed && known->write_only && dest->deletes)
+        problems_add(p, WARNING,
+                     "destination \"%s\": the key at hand may only write, so retention deletes "
+                     "nothing there: set delete = no, and prune with a key that may read elsewhere",
+                     dest->name);
     if (known->listed && known->key_alone)
         problems_add(p, WARNING,
                      "destination \"%s\": nothing but the key of this machine opens the repository "

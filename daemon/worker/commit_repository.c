@@ -250,6 +250,7 @@ static json_t *replica_result(const struct group *g, const struct replica *r)
     json_t *o = commit_result(name, r->marker.id, g->stored_bytes, repo_heads(&g->repo), NULL);
     if (repo_has_recovery(&r->to, &recovery, &unused) == 0)
         (void)json_object_set_new(o, "recovery_slot", json_boolean(recovery));
+    (void)json_object_set_new(o, "may_read", json_boolean(!g->repo.repository->keys->write_only));
     return o;
 }
 

@@ -62,6 +62,7 @@ int scan_repository(const struct destination *d, struct scan_repository *scan, s
     rc = list_sets(&r, scan, e) < 0 ? -1 : repo_has_recovery(d, &scan->recovery_slot, e);
     if (rc == 0) {
         scan->heads = repo_heads(&r);
+        scan->may_read = !r.repository->keys->write_only;
         memcpy(scan->id, r.repository->id, sizeof(scan->id));
         memcpy(scan->slot, r.repository->slot, sizeof(scan->slot));
     }

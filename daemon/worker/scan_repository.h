@@ -8,6 +8,7 @@ struct scan_repository {
     json_t *sets;                     /* {JOB: [SET]}; filled */
     json_t *heads;                    /* out: new reference; NULL: there is no repository yet */
     bool recovery_slot;               /* out: somebody can open it when the key is lost */
+    bool may_read;                    /* out: the key may, and not only write */
     char id[33], slot[33];            /* out: of the repository, and the slot that the key opened */
 };
 

@@ -62,14 +62,15 @@
  *   job     job, id, sequence, tiers, reason, started, fragment, stays, host, stores:[STORE],
  *           sources:[{name, type, whole, problems, artifacts:{DESTINATION:[ARTIFACT]}}]
  *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N,
- *           heads:HEADS, recovery_slot:B (repository)}]
+ *           heads:HEADS, recovery_slot:B, may_read:B (repository)}]
  *           ok:false at some or all of them is no failure of the verb
  * scan  (owner null in STORE: looks, claims nothing)
  *   job     store:STORE, jobs:[NAME] (none: all), ids:[ID] (optional: only these),
  *           sweep_age_s:N (0: never), in_progress:["JOB/ID"]
  *   result  marker_id:HEX32, sets:{JOB:[SET]}, damaged:[{job, id, error, code}], swept:N,
  *           total_bytes:N, free_bytes:N, and of a repository
- *           heads:HEADS, recovery_slot:B, repository:HEX32, slot:HEX32 (that the key opened)
+ *           heads:HEADS, recovery_slot:B, repository:HEX32, slot:HEX32 (that the key opened),
+ *           may_read:B (the key may)
  *           code "key": made with a key that is not at hand; anything else is damage
  * verify
  *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null;

@@ -230,7 +230,7 @@ def what_cannot_be():
 
 @test
 def a_host_that_may_only_write():
-    d = deployment()
+    d = deployment(jobs=MEDIA_ONLY + "manual = keep 1\n")
     first = backup(d)
     path = f"{d.dir}/write-only"
     d.ctl("key", "add", "--write-only", "--output", path, "--label", "this host", ok=True)
@@ -242,7 +242,14 @@ def a_host_that_may_only_write():
     third = backup(d)
     check(stored(d) - grown < 1 << 20, f"{grown}, then {stored(d)}: what it wrote itself is known")
     equal([s["id"] for s in json.loads(d.ctl("list", "--json", ok=True).stdout)["sets"]], [third, second, first])
-    check(d.ctl("status").returncode != 2, "nothing is critical")
+    status = d.ctl("status")
+    equal(status.returncode, 1)
+    contains(status.stdout, "set delete = no")
+    contains(d.ctl("prune", ok=True).stdout, "left to another identity")
+    contains(d.ctl("key", "check", ok=True).stdout, "may not read")
+    card = d.ctl("key", "card", ok=True).stdout
+    contains(card, "may only write")
+    lacks(card, "synbakctl restore")
     for arguments in (("ls", "synapse"), ("restore", "synapse", "--target", f"{d.dir}/no", "--yes"),
                       ("dump", "synapse", "media"),
                       ("export", "synapse", f"{d.dir}/set.tar"), ("key", "rotate"), ("key", "add", "--recovery"),
