@@ -214,12 +214,12 @@ int index_rebuild(struct index *ix, struct err *e)
     return rc;
 }
 
-/* Of segments that are read from the store page by page nobody has looked at all pages yet. 1: it is damaged. */
+/* Nobody has looked at all pages of those that are read from the store. 1: one is damaged. */
 static int check_pages(struct index *ix, struct index_segment *g, struct err *e)
 {
     _cleanup_free_ uint8_t *page = mem_alloc(INDEX_PAGE);
 
-    for (size_t i = 0; g->local.fd < 0 && i < g->table.page_count; i++)
+    for (size_t i = 0; i < g->table.page_count; i++)
         if (index_segment_page(g, ix->store, ix->keys, i, page, e) < 0)
             return e->code == ERR_DAMAGED || e->code == ERR_NOT_FOUND ? 1 : -1;
     return 0;

@@ -3,12 +3,18 @@
  * Calls marked (C) in io.h are counted from 1. A test tells the faults by the functions below; a
  * program that links this seam (synbakd-fault, synbak-worker-fault) is told by its environment:
  *
- *   SYNBAK_FAULT=WHAT[,WHAT...]     count:FILE         at exit append "PROGRAM PID CALLS" to FILE
- *                                   trace:FILE         append "N CALL PROGRAM" for each counted
- * call kill:N             SIGKILL at call N (a write: after half of it) fail:N:ERRNO       call N
- * fails, once: fail:7:ENOSPC fail-from:N:ERRNO  call N and all after it fail deny:CALL:ERRNO every
- * call of that name: deny:openat2:ENOSYS space:BYTES        then the disk is full flip:N one bit of
- * what call N writes is wrong short, interrupt, lie log:FILE           the write log (power_loss.h)
+ *   SYNBAK_FAULT=WHAT[,WHAT...]
+ *     count:FILE         at exit append "PROGRAM PID CALLS" to FILE
+ *     trace:FILE         append "N CALL PROGRAM" for each counted call
+ *     kill:N             SIGKILL at call N (a write: after half of it)
+ *     stop:N             SIGSTOP before call N, as when the machine sleeps; SIGCONT goes on
+ *     fail:N:ERRNO       call N fails, once: fail:7:ENOSPC
+ *     fail-from:N:ERRNO  call N and all after it fail
+ *     deny:CALL:ERRNO    every call of that name: deny:openat2:ENOSYS
+ *     space:BYTES        then the disk is full
+ *     flip:N             one bit of what call N writes is wrong
+ *     short, interrupt, lie
+ *     log:FILE           the write log (power_loss.h)
  *   SYNBAK_FAULT_COUNTER=FILE       the count is one for all processes: 8 bytes, host order
  *   SYNBAK_FAULT_PROGRAM=NAME       only that program counts and fails
  *   SYNBAK_FAULT_ROOT=DIR           what lies there when the write log begins is recorded first

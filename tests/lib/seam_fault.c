@@ -13,7 +13,7 @@
 #include "tests/lib/seam_state.h"
 
 static struct {
-    uint64_t fail_at, fail_from, kill_at, flip_at;
+    uint64_t fail_at, fail_from, kill_at, stop_at, flip_at;
     int fail_errnum, from_errnum;
     struct {
         char call[24];
@@ -144,6 +144,8 @@ static void take_counted(const char *call, uint64_t n, size_t len, struct seam_t
         turn->die = true;
         turn->limit = len / 2;
     }
+    if (n == plan.stop_at)
+        (void)kill(getpid(), SIGSTOP);
     if (n == plan.fail_at)
         turn->errnum = plan.fail_errnum;
     if (plan.fail_from != 0 && n >= plan.fail_from)
@@ -247,6 +249,8 @@ static void obey(char *word)
         seam_log_open(a, getenv("SYNBAK_FAULT_ROOT"));
     else if (a != NULL && strcmp(word, "kill") == 0)
         plan.kill_at = strtoull(a, NULL, 10);
+    else if (a != NULL && strcmp(word, "stop") == 0)
+        plan.stop_at = strtoull(a, NULL, 10);
     else if (a != NULL && strcmp(word, "flip") == 0)
         plan.flip_at = strtoull(a, NULL, 10);
     else if (a != NULL && strcmp(word, "space") == 0)
