@@ -80,6 +80,8 @@ ANSWERS = {
     "status": status(), "list": {"sets": SETS}, "show": show,
     "schedule": {"jobs": [{"job": "synapse", "timezone": "Europe/Berlin",
                            "due": [{"at": iso(3000), "tiers": ["daily", "weekly"]}]}]},
+    "changes": {"transactions": [{"id": "20261121_020000", "source": "media", "compared": True, "changes": [
+        {"change": "added", "path": "a\x1b[31mb", "size": 7, "mtime": iso(-50)}]}], "left_out": 0, "lost": 0},
     "explain": {"lines": [{"destination": "local", "why": "stays: the 3rd of 30 daily sets kept"}]},
     "log": {"records": [{"seq": 5, "time": iso(-50), "prev": "00", "type": "run-finished",
                          "job": "synapse", "run": 15, "outcome": "failed", "error": "it \x1b[31mbroke"}],

@@ -217,7 +217,7 @@ def json_is_one_value_as_it_came():
     w = World(copy={"job": "synapse", "id": "20261121_020000", "destination": "local", "from": "other",
                     "state": "there"})
     for words in COMMANDS:
-        if words in ("restore", "export", "dump", "ls", "completion", "doctor") or words.startswith(("key", "config")):
+        if words in ("restore", "export", "dump", "ls", "diff", "completion", "doctor") or words.startswith(("key", "config")):
             continue
         done = w.ctl(*words.split(), *LEAST.get(words, []), "--json")
         equal(done.stderr, "", words)
@@ -434,7 +434,8 @@ def completions():
     check({"status", "restore", "key", "config", "clock"} <= set(complete("")), complete(""))
     check("__complete" not in complete("_"), "hidden")
     equal(complete("sta"), ["status"])
-    equal(complete("key", ""), ["check", "card"])
+    equal(complete("key", ""), ["check", "card", "add", "list", "remove", "rotate"])
+    equal(complete("key", "add", "--p"), ["--passphrase", "--private-key"])
     equal(complete("config", "s"), ["show", "sandbox"])
     equal(complete("trigger", ""), ["synapse", "other"])
     equal(complete("trigger", "synapse", ""), [])
