@@ -184,6 +184,7 @@ TEST(damage_names_the_sets_it_touches)
     struct set_world w;
     uint8_t *data = noise(LEN, 1);
     struct touched t = {0};
+    const char *large = NULL;
 
     set_world_init(&w);
     for (size_t i = 0; i < LEN; i++)
@@ -191,15 +192,17 @@ TEST(damage_names_the_sets_it_touches)
     int first = list_file("first"), second = list_file("second");
     add_set(&w, data, LEN, -1, first);
     struct strlist packs = objects_below(w.store, "packs/");
-    for (size_t i = 1000; i < LEN; i += 100000)
-        data[i] ^= 1; /* every chunk: all become deltas */
+    for (size_t i = 1000; i < LEN; i += 20000)
+        data[i] ^= 1; /* in every chunk: all become deltas, none is shared */
     add_set(&w, data, LEN, first, second);
     add_noise(&w, 1 << 20, 3);
     for (size_t i = 0; i < packs.count; i++) {
         struct store_object o;
         ASSERT_OK(store_stat(w.store, packs.items[i], &o, &w.e), w.e);
-        if (o.size > 512 << 10) /* the data of the first day */
-            memory_store_damage(w.store, packs.items[i], o.size / 4);
+        if (o.size > 512 << 10) { /* the data of the first day */
+            large = packs.items[i];
+            memory_store_damage(w.store, large, o.size / 4);
+        }
     }
     struct check_result r = {0};
     struct check_spec spec = {
@@ -210,6 +213,15 @@ TEST(damage_names_the_sets_it_touches)
     ASSERT_OK(check_touched(&spec, &r, note_touched, &t, &w.e), w.e);
     ASSERT_EQ(t.all.count, 2);
     ASSERT_STR(t.all.items[0], "synapse/20261120_000001:database");
+    ASSERT_STR(t.all.items[1], "synapse/20261120_000002:database");
+    check_result_deinit(&r);
+    strlist_deinit(&t.all);
+    /* the pack is gone, and the others are not read: the deltas are known by the index alone */
+    ASSERT_OK(store_delete(w.store, large, &w.e), w.e);
+    ASSERT_OK(check_structure(&spec, &r, &w.e), w.e);
+    ASSERT_EQ(r.damage_count, 1);
+    ASSERT_OK(check_touched(&spec, &r, note_touched, &t, &w.e), w.e);
+    ASSERT_EQ(t.all.count, 2);
     ASSERT_STR(t.all.items[1], "synapse/20261120_000002:database");
     index_close(spec.index);
     check_result_deinit(&r);

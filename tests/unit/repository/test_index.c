@@ -628,6 +628,40 @@ TEST(merged_replaces_what_it_was_made_of)
     store_close(s);
 }
 
+/* What is made of parts that were merged themselves replaces their parts as well: else those would count
+ * again once the first merges are deleted. */
+TEST(merges_of_merges)
+{
+    struct store *s = memory_store_new();
+    struct keys *k = new_keys();
+    struct index *ix = open_index(s, k, NULL);
+    struct index_writer *w = index_writer_new(k, NULL);
+    char merged[9][80];
+    size_t merges = 0;
+    struct err e;
+
+    for (uint64_t i = 0; i < 64; i++) {
+        add_pack(w, ix, i, 1 + i * 100, 100, false);
+        flush(w, s);
+        while (index_wants_merge(ix)) {
+            ASSERT(merges < ARRAY_LEN(merged));
+            ASSERT_OK(index_merge_tier(ix, s, merged[merges++], &e), e);
+        }
+    }
+    ASSERT_EQ(merges, 9);
+    index_writer_free(w);
+    index_close(ix);
+    for (size_t i = 0; i + 1 < merges; i++)
+        ASSERT_OK(store_delete(s, merged[i], &e), e);
+    ix = open_index(s, k, test_dir());
+    ASSERT_EQ(index_count(ix), 6400);
+    for (uint64_t n = 1; n <= 6400; n++)
+        assert_found(ix, n, (n - 1) / 100);
+    index_close(ix);
+    keys_free(k);
+    store_close(s);
+}
+
 /* --- packs that are there --- */
 static void put_pack(struct store *s, const struct keys *k, struct index_writer *w, uint64_t from,
                      size_t count, char ret_name[80])
