@@ -200,3 +200,31 @@ TEST(slots_that_were_removed_go)
     store_close(to);
     set_world_deinit(&w);
 }
+
+TEST(what_is_on_trash_stays_away)
+{
+    struct set_world w;
+    struct store *to = memory_store_new();
+    struct repository_trash item = {.since = clock_wall()};
+    struct store_object o;
+    struct mirror_result r;
+    char name[80];
+
+    set_world_init(&w);
+    add_noise(&w, 10000, 1);
+    seal_sha256("nothing", 7, item.pack.bytes);
+    pack_object_name(&item.pack, name);
+    ASSERT_OK(store_put_bytes(w.store, name, "nothing", 7, STORE_FAIL_IF_EXISTS, &w.e), w.e);
+    ASSERT_OK(repository_put_trash(w.repository, &us, &item, 1, &w.e), w.e);
+    ASSERT_EQ(bring(&w, to, &r), 0);
+    ASSERT_ERR(store_stat(to, name, &o, &w.e), w.e, ERR_NOT_FOUND);
+    ASSERT_EQ(whole_sets(to), 1);
+    struct repository *there = open_with(to, KEY); /* the list itself came */
+    _cleanup_free_ struct repository_trash *items = NULL;
+    size_t count;
+    ASSERT_OK(repository_trash(there, &items, &count, &w.e), w.e);
+    ASSERT_EQ(count, 1);
+    repository_close(there);
+    store_close(to);
+    set_world_deinit(&w);
+}
