@@ -56,6 +56,7 @@ static void collector_deinit(struct collector *c)
     index_close(c->ix);
     strlist_deinit(&c->lists);
     free(c->marks);
+    free(c->noted);
     free(c->packs);
     free(c->trash);
     free(c->replicas);

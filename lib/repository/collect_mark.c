@@ -2,7 +2,7 @@
 
 #include "lib/repository/collect_parts.h"
 
-enum { MANIFEST_MAX = 4 << 20 };
+enum { MANIFEST_MAX = 4 << 20, NOTED_MAX = 1 << 19 };
 
 /* What is done with every chunk that a set needs. */
 struct walk {
@@ -115,34 +115,64 @@ static int walk_or_explain(const struct walk *w, const struct repository_set *se
         store_place(w->c->r->store), set->job, set->id);
 }
 
-static int mark(struct collector *c, const struct chunk_id *id, void *arg, struct err *e)
+static void note_unknown(struct collector *c, const struct chunk_id *id)
 {
-    uint64_t at;
-    int rc = index_ordinal(c->ix, id, &at, e);
+    char hex[2 * CHUNK_ID_LEN + 1];
 
-    (void)arg;
-    if (rc == 0)
-        c->marks[at / 8] |= (uint8_t)(1U << (at % 8));
-    if (rc == 1 && !c->incomplete) {
-        char hex[2 * CHUNK_ID_LEN + 1];
-        chunk_id_hex(id, hex);
-        c->incomplete = true;
-        collect_problem(c,
-                        "a set needs the chunk %.16s…, which no index segment knows: packs that no "
-                        "segment names stay (synbakctl verify)",
-                        hex);
-    }
-    return rc < 0 ? -1 : 0;
+    if (c->incomplete)
+        return;
+    chunk_id_hex(id, hex);
+    c->incomplete = true;
+    collect_problem(
+        c,
+        "a set needs the chunk %.16s…, which no index segment knows: packs that no segment "
+        "names stay (synbakctl verify)",
+        hex);
 }
 
-int collect_mark_base(struct collector *c, const struct chunk_id *id, bool *ret_new, struct err *e)
+static int compare_ids(const void *a, const void *b)
 {
-    uint64_t at;
-    int rc = index_ordinal(c->ix, id, &at, e);
+    return memcmp(a, b, sizeof(struct chunk_id));
+}
 
-    if (rc == 0 && (c->marks[at / 8] & (1U << (at % 8))) == 0)
-        *ret_new = true;
-    return rc < 0 ? -1 : mark(c, id, NULL, e);
+/* In the order of the index: one by one each would read a page of it. */
+int collect_mark_noted(struct collector *c, bool *ret_new, struct err *e)
+{
+    if (c->noted_count > 0)
+        qsort(c->noted, c->noted_count, sizeof(*c->noted), compare_ids);
+    for (size_t i = 0; i < c->noted_count; i++) {
+        const struct chunk_id *id = &c->noted[i];
+        uint64_t at;
+        if (i > 0 && chunk_id_equal(id, id - 1))
+            continue;
+        int rc = index_ordinal(c->ix, id, &at, e);
+        if (rc < 0)
+            return -1;
+        if (rc == 1) {
+            note_unknown(c, id);
+            continue;
+        }
+        *ret_new |= (c->marks[at / 8] & (1U << (at % 8))) == 0;
+        c->marks[at / 8] |= (uint8_t)(1U << (at % 8));
+    }
+    c->noted_count = 0;
+    return 0;
+}
+
+int collect_note(struct collector *c, const struct chunk_id *id, bool *ret_new, struct err *e)
+{
+    if (c->noted == NULL)
+        c->noted = mem_alloc(NOTED_MAX * sizeof(*c->noted));
+    c->noted[c->noted_count++] = *id;
+    return c->noted_count == NOTED_MAX ? collect_mark_noted(c, ret_new, e) : 0;
+}
+
+static int mark(struct collector *c, const struct chunk_id *id, void *arg, struct err *e)
+{
+    bool ignored = false;
+
+    (void)arg;
+    return collect_note(c, id, &ignored, e);
 }
 
 /* Sets that are being read count even when they are gone from the log. */
@@ -176,6 +206,7 @@ int collect_mark(struct collector *c, struct err *e)
 {
     const struct walk w = {.c = c, .fetcher = c->fetcher, .need = mark};
     _cleanup_free_ struct repository_set *sets = NULL;
+    bool ignored = false;
     size_t count;
 
     if (log_refresh(c->r->writer, e) < 0 || repository_sets(c->r, &sets, &count, e) < 0)
@@ -187,7 +218,9 @@ int collect_mark(struct collector *c, struct err *e)
         if (walk_or_explain(&w, &sets[i], e) < 0)
             return -1;
     }
-    return mark_read_sets(&w, e);
+    if (mark_read_sets(&w, e) < 0)
+        return -1;
+    return collect_mark_noted(c, &ignored, e);
 }
 
 struct check {

@@ -218,11 +218,11 @@ int collect_sweep(struct collector *c, collect_each *each, void *arg, struct err
     return tell_best(&s, e);
 }
 
-static int mark_base(struct collector *c, const struct index_entry *x, struct collect_pack *p,
+static int note_base(struct collector *c, const struct index_entry *x, struct collect_pack *p,
                      void *arg, struct err *e)
 {
     (void)p;
-    return x->chunk.codec == CHUNK_DELTA ? collect_mark_base(c, &x->chunk.base, arg, e) : 0;
+    return x->chunk.codec == CHUNK_DELTA ? collect_note(c, &x->chunk.base, arg, e) : 0;
 }
 
 static int account(struct collector *c, const struct index_entry *x, struct collect_pack *p,
@@ -242,7 +242,7 @@ int collect_account(struct collector *c, struct err *e)
 
     while (more) { /* a base that is marked is kept whole: twice is enough, but for damage */
         more = false;
-        if (collect_sweep(c, mark_base, &more, e) < 0)
+        if (collect_sweep(c, note_base, &more, e) < 0 || collect_mark_noted(c, &more, e) < 0)
             return -1;
     }
     if (collect_sweep(c, account, NULL, e) < 0)

@@ -31,10 +31,12 @@ struct collector {
     struct mono began;
     struct collect_replica *replicas; /* owned */
     size_t replica_count;
-    struct index *ix;           /* owned; of one segment while marks count */
-    struct index *readable;     /* owned; the same without packs that are not there */
-    struct fetcher *fetcher;    /* owned; of that */
-    uint8_t *marks;             /* owned; a bit for each ordinal */
+    struct index *ix;        /* owned; of one segment while marks count */
+    struct index *readable;  /* owned; the same without packs that are not there */
+    struct fetcher *fetcher; /* owned; of that */
+    uint8_t *marks;          /* owned; a bit for each ordinal */
+    struct chunk_id *noted;  /* owned: needed, and not marked yet */
+    size_t noted_count;
     uint64_t writer_seen;       /* records of the writer's log that were marked from */
     struct strlist lists;       /* digests of lists that were walked */
     bool incomplete;            /* a chunk that a set needs is in no segment */
@@ -64,9 +66,11 @@ int must_check collect_bring_segments(struct collector *c, struct err *e);
 
 /* --- collect_mark.c: which chunks are needed --- */
 int must_check collect_mark(struct collector *c, struct err *e);
-/* A base of a delta that is needed. True: it was not marked. */
-int must_check collect_mark_base(struct collector *c, const struct chunk_id *id, bool *ret_new,
-                                 struct err *e);
+/* A chunk that is needed; it counts as such after collect_mark_noted. *ret_new becomes true when something
+ * was not marked before. */
+int must_check collect_note(struct collector *c, const struct chunk_id *id, bool *ret_new,
+                            struct err *e);
+int must_check collect_mark_noted(struct collector *c, bool *ret_new, struct err *e);
 /* Sets that came since: 1 when one needs something that only these packs hold. */
 int must_check collect_check_new(struct collector *c, const struct pack_name *doomed, size_t count,
                                  struct err *e);
