@@ -8,10 +8,8 @@
 #include <string.h>
 
 #include "daemon/worker/commit.h"
-#include "daemon/worker/repo.h"
-#include "daemon/worker/set_describe.h"
+#include "daemon/worker/repo_commit.h"
 #include "lib/base/mem.h"
-#include "lib/repository/add.h"
 #include "lib/repository/mirror.h"
 
 struct replica {
@@ -100,18 +98,6 @@ static int make_manifest(struct group *g, struct err *e)
     return 0;
 }
 
-static int write_manifest(const struct manifest *m, struct buf *out, struct err *e)
-{
-    _cleanup_json_ json_t *o = manifest_to_json(m);
-    struct manifest check;
-
-    /* what could not be read again must not be called a set */
-    if (manifest_from_json(o, &check, e) < 0)
-        return err_wrap(e, "the manifest would not be valid");
-    manifest_deinit(&check);
-    return json_write(o, out, e);
-}
-
 static int add_manifest(struct group *g, struct adder_replica *replicas, size_t count,
                         struct chunk_ref *ret, struct err *e)
 {
@@ -119,7 +105,7 @@ static int add_manifest(struct group *g, struct adder_replica *replicas, size_t 
     struct adder *adder = NULL;
     uint64_t new_bytes;
 
-    int rc = write_manifest(&g->manifest, &bytes, e);
+    int rc = repo_manifest_bytes(&g->manifest, &bytes, e);
     if (rc == 0)
         rc = repo_index_for_adding(g->worker, &g->repo, e);
     if (rc == 0)
@@ -154,33 +140,13 @@ static int store_manifest(struct group *g, struct chunk_ref *ret, struct err *e)
     return rc;
 }
 
-static json_t *describe(const struct manifest *m)
-{
-    static const char *const elsewhere[] = {"id",         "sequence", "pinned", "pin_until",
-                                            "pin_reason", "accepted", "key_id"};
-    const struct marks none = {0};
-    json_t *o = set_describe(m, &none);
-
-    for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
-        (void)json_object_del(o, elsewhere[i]);
-    (void)json_object_set_new(o, "readback", json_string(m->readback));
-    return o;
-}
-
 static int append_record(struct group *g, const struct chunk_ref *manifest, struct err *e)
 {
-    const struct commit *c = g->commit;
-    _cleanup_free_ char *reference = chunk_ref_text(manifest);
     struct repo_author author;
-    struct log_head head;
 
     if (repo_author(&g->first->to, &author, e) < 0)
         return -1;
-    return log_append(g->repo.repository->writer, &author.who, "set",
-                      json_pack("{s:s,s:s,s:I,s:s,s:o}", "job", c->job, "id", c->id, "sequence",
-                                (json_int_t)c->sequence, "manifest", reference, "describe",
-                                describe(&g->manifest)),
-                      &head, e);
+    return repo_append_set(&g->repo, &author.who, &g->manifest, manifest, e);
 }
 
 static void carry_record(struct group *g)

@@ -1,8 +1,8 @@
-/* copy_repository.c — a set out of a repository, or to a replica of it.
+/* copy_repository.c — a set out of a repository, to a replica of it, or into one from elsewhere.
  *
  * Replica to replica, objects go byte for byte, and with them whatever else the target lacks
- * (lib/repository/mirror.h). To a plain destination the artifacts are written anew, with what was said of
- * the set since. */
+ * (lib/repository/mirror.h). Between formats, and between repositories, the artifacts are written anew, with what was
+ * said of the set since. */
 #include "daemon/worker/copy_repository.h"
 
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "daemon/worker/scan_repository.h"
 #include "daemon/worker/set_describe.h"
 #include "daemon/worker/set_to_plain.h"
+#include "daemon/worker/set_to_repository.h"
 #include "lib/base/mem.h"
 #include "lib/plain/set_latest.h"
 #include "lib/plain/set_verify.h"
@@ -70,26 +71,18 @@ static int mirror(struct copying *c, struct repo *r, json_t **ret_result, struct
     return rc;
 }
 
-static int copy_to_replica(struct copying *c, json_t **ret_result, struct err *e)
+/* Does the target hold, or is it to hold, the repository that the source is? */
+static int is_replica(struct copying *c, const struct repo *r, bool *ret, struct err *e)
 {
-    struct repo r = {0};
     char id[REPOSITORY_ID_LEN * 2 + 1] = "";
-    int rc = repo_open(c->from, &r, e);
+    int rc = repository_probe(c->to->store, id, e);
 
-    if (rc == 0)
-        rc = repository_probe(c->to->store, id, e);
-    if (rc == 0 && !str_equal(id, r.repository->id))
-        rc = err_set(e, ERR_REFUSED,
-                     "%s holds another repository: sets go between replicas of one, or to plain "
-                     "destinations",
-                     store_place(c->to->store));
-    if (rc >= 0)
-        rc = mirror(c, &r, ret_result, e);
-    repo_close(&r);
-    return rc;
+    *ret = rc == 1 ? str_equal(c->from->repository_name, c->to->repository_name)
+                   : str_equal(id, r->repository->id);
+    return rc < 0 ? -1 : 0;
 }
 
-/* --- to a plain destination --- */
+/* --- from another format, or another repository --- */
 
 static bool report(void *arg, uint64_t done)
 {
@@ -98,6 +91,86 @@ static bool report(void *arg, uint64_t done)
     worker_progress(c->worker, c->step, done, c->total);
     return !worker_cancelled(c->worker);
 }
+
+static int marks_at_source(struct set_reader *from, struct marks *ret, struct err *e)
+{
+    struct repository_set set;
+    struct manifest m;
+    const struct mac_key *mac;
+
+    *ret = (struct marks){0};
+    if (!from->from.repository) {
+        if (destination_read(&from->from, from->job, from->id, &m, NULL, &mac, e) < 0)
+            return -1;
+        manifest_deinit(&m);
+        return marks_read(from->from.store, from->job, from->id, mac, ret, e);
+    }
+    if (repository_find_set(from->repo.repository, from->job, from->id, &set, e) < 0)
+        return -1;
+    *ret = (struct marks){.pinned = set.pinned,
+                          .accepted = set.accepted,
+                          .pin_reason = mem_strdup(set.pin_reason),
+                          .pin_until = set.pin_until};
+    return 0;
+}
+
+static int add_set(struct copying *c, struct set_reader *from, json_t **ret_result, struct err *e)
+{
+    struct marks marks;
+    struct repository_set set;
+    struct set_to_repository job = {
+        .from = from, .to = c->to, .marks = &marks, .progress = report, .arg = c};
+
+    if (marks_at_source(from, &marks, e) < 0)
+        return -1;
+    c->total = set_to_plain_size(from);
+    int rc = set_to_repository(c->worker, &job, e);
+    if (rc == 0)
+        rc = repository_find_set(job.repo.repository, c->job, c->id, &set, e);
+    if (rc == 0)
+        *ret_result =
+            json_pack("{s:s,s:o,s:I,s:I,s:b,s:o}", "marker_id", c->marker.id, "set",
+                      scan_repository_set(&set), "stored_bytes", (json_int_t)job.sent, "sent_bytes",
+                      (json_int_t)job.sent, "reencrypted", true, "heads", repo_heads(&job.repo));
+    repo_close(&job.repo);
+    marks_deinit(&marks);
+    return rc;
+}
+
+static json_t *source_job(const struct copying *c, const json_t *job)
+{
+    return json_pack("{s:O,s:s,s:s}", "store", json_object_get(job, "from"), "job", c->job, "id",
+                     c->id);
+}
+
+static int copy_anew(struct copying *c, const json_t *job, json_t **ret_result, struct err *e)
+{
+    _cleanup_json_ json_t *source = source_job(c, job);
+    struct set_reader from;
+
+    if (set_reader_open(c->worker, source, &from, e) < 0)
+        return -1;
+    int rc = add_set(c, &from, ret_result, e);
+    set_reader_close(&from);
+    return rc;
+}
+
+static int copy_to_repository(struct copying *c, const json_t *job, json_t **ret_result,
+                              struct err *e)
+{
+    struct repo r = {0};
+    bool replica = false;
+
+    if (!c->from->repository)
+        return copy_anew(c, job, ret_result, e);
+    int rc = repo_open(c->from, &r, e) < 0 ? -1 : is_replica(c, &r, &replica, e);
+    if (rc == 0 && replica)
+        rc = mirror(c, &r, ret_result, e);
+    repo_close(&r);
+    return rc == 0 && !replica ? copy_anew(c, job, ret_result, e) : rc;
+}
+
+/* --- to a plain destination --- */
 
 /* What was said of the set, at its new place too. */
 static int bring_marks(struct copying *c, const struct repository_set *set,
@@ -189,8 +262,7 @@ static int write_plain(struct copying *c, struct set_reader *from, json_t **ret_
 
 static int copy_to_plain(struct copying *c, const json_t *job, json_t **ret_result, struct err *e)
 {
-    _cleanup_json_ json_t *source = json_pack(
-        "{s:O,s:s,s:s}", "store", json_object_get(job, "from"), "job", c->job, "id", c->id);
+    _cleanup_json_ json_t *source = source_job(c, job);
     struct set_reader from;
 
     if (set_reader_open(c->worker, source, &from, e) < 0)
@@ -209,16 +281,11 @@ int copy_repository(struct worker *w, const json_t *job, const struct destinatio
                         .from = from,
                         .to = to};
 
-    if (!from->repository)
-        return err_set(e, ERR_REFUSED,
-                       "%s holds sets of the plain format, which cannot be copied to a repository "
-                       "(restore the set, and back it up there)",
-                       store_place(from->store));
     if (claim_target(&c, e) < 0)
         return -1;
     c.step = mem_printf("copy to %s", to->name);
-    int rc =
-        to->repository ? copy_to_replica(&c, ret_result, e) : copy_to_plain(&c, job, ret_result, e);
+    int rc = to->repository ? copy_to_repository(&c, job, ret_result, e)
+                            : copy_to_plain(&c, job, ret_result, e);
     free(c.step);
     return rc;
 }

@@ -193,13 +193,13 @@ static void check_repository(struct loader *l, const struct destination *d)
 static bool has_replica(const struct config *c, const struct destination *d)
 {
     for (size_t i = 0; i < c->destination_count; i++)
-        if (c->destinations[i] != d && destination_can_supply(c->destinations[i], d))
+        if (c->destinations[i] != d && str_equal(c->destinations[i]->repository, d->repository))
             return true;
     return false;
 }
 
-/* A repository that has no name of its own has the destination's; one that no replica can supply is fed by
- * the read, wherever it lies. */
+/* A repository that has no name of its own has the destination's; one that has no replica is fed by the
+ * read, wherever it lies: what a copy makes anew knows nothing of what was there before. */
 static void complete_repositories(const struct config *c)
 {
     for (size_t i = 0; i < c->destination_count; i++) {
@@ -213,27 +213,6 @@ static void complete_repositories(const struct config *c)
             !has_replica(c, d))
             d->feed = FEED_LIVE;
     }
-}
-
-/* What is not fed by the read must be supplied by a replica. */
-static void check_supply(struct loader *l, const struct job *j, const struct destination *d)
-{
-    bool any_live = false;
-
-    if (d->format != FORMAT_REPOSITORY || destination_is_fed_live(d))
-        return;
-    for (size_t i = 0; i < j->destination_count; i++) {
-        const struct destination *other = j->destinations[i];
-        any_live = any_live || destination_is_fed_live(other);
-        if (other != d && destination_is_fed_live(other) && destination_can_supply(other, d))
-            return;
-    }
-    if (any_live)
-        loader_error(
-            l, j->at.file, j->at.line,
-            "[job %s]: destination \"%s\" gets its sets by copy, but no destination of this "
-            "job that is fed holds repository \"%s\" too; write feed = live for it",
-            j->name, d->name, d->repository);
 }
 
 static void check_destinations(struct loader *l)
@@ -325,8 +304,6 @@ void loader_finish(struct loader *l)
         struct job *j = c->jobs[i];
         resolve_sources(l, j, &l->job_names[i].sources);
         resolve_destinations(l, j, &l->job_names[i].destinations);
-        for (size_t d = 0; d < j->destination_count; d++)
-            check_supply(l, j, j->destinations[d]);
         for (size_t s = 0; s < j->source_count; s++)
             for (size_t d = 0; d < j->destination_count; d++)
                 check_overlap(l, j, j->sources[s], j->destinations[d]);

@@ -145,11 +145,6 @@ int64_t destination_verify_within_s(const struct destination *d)
     return d->type == DESTINATION_S3 ? 0 : VERIFY_WITHIN_DEFAULT_S;
 }
 
-bool destination_can_supply(const struct destination *from, const struct destination *to)
-{
-    return to->format != FORMAT_REPOSITORY || str_equal(from->repository, to->repository);
-}
-
 char *destination_place(const struct destination *d)
 {
     switch (d->type) {

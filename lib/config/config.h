@@ -204,8 +204,6 @@ bool destination_is_fed_live(const struct destination *d);
 /* Every byte there is read again within so many seconds; 0: it is not read by the clock. Left out: 30
  * days, but never in a bucket, where reading is billed. */
 int64_t destination_verify_within_s(const struct destination *d);
-/* Can a set be copied from the one to the other? To a repository from its replicas alone. */
-bool destination_can_supply(const struct destination *from, const struct destination *to);
 /* For people: "/backup", "s3://BUCKET/PREFIX", "sftp://USER@HOST/PATH". Owned by the caller. */
 char *destination_place(const struct destination *d);
 

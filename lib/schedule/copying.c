@@ -58,15 +58,6 @@ static int rank_of(const struct copying_input *in, const char *destination)
     return (away + far) * (int)in->job->destination_count + (int)at;
 }
 
-/* Can the set be brought from where it lies to the pass's destination? */
-static bool is_supply(const struct pass *p, const struct set *s)
-{
-    ssize_t from = place_of(p->in->job, s->destination), to = place_of(p->in->job, p->to);
-
-    return from >= 0 && to >= 0 &&
-           destination_can_supply(p->in->job->destinations[from], p->in->job->destinations[to]);
-}
-
 static bool can_be_copied(const struct set *s)
 {
     return !s->damaged && !s->stays && !set_is_pre_restore(s);
@@ -127,7 +118,7 @@ static void gather(struct pass *p)
         const struct set *s = &sets->items[i];
         const char *id = s->id;
         int rank = rank_of(p->in, s->destination);
-        if (rank >= 0 && can_be_copied(s) && is_supply(p, s) &&
+        if (rank >= 0 && can_be_copied(s) &&
             bsearch(&id, there, there_count, sizeof(*there), by_id) == NULL)
             p->candidates[p->count++] =
                 (struct candidate){.set = s, .rank = rank, .good = s->state == SET_GOOD};
@@ -283,7 +274,8 @@ static const char **ids_elsewhere(const struct pass *p, size_t *ret_count)
     *ret_count = 0;
     for (size_t i = 0; i < sets->count; i++) {
         const struct set *s = &sets->items[i];
-        if (strcmp(s->destination, p->to) != 0 && can_be_copied(s) && is_supply(p, s))
+        if (strcmp(s->destination, p->to) != 0 && can_be_copied(s) &&
+            place_of(p->in->job, s->destination) >= 0)
             ids[(*ret_count)++] = s->id;
     }
     qsort(ids, *ret_count, sizeof(*ids), by_id);

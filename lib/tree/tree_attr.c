@@ -81,34 +81,48 @@ static int compare_entries(const void *a, const void *b)
     return xi < yi ? -1 : xi > yi;
 }
 
-static void apply_acl(int fd, struct archive_entry *entry, int want, const char *name,
-                      struct strlist *lost)
+struct acl_value {
+    uint32_t version;
+    struct acl_entry entries[ACL_ENTRIES_MAX];
+};
+
+/* The entry's ACL of that type in the kernel's form. 0: it has none; 1: *ret_len bytes; -1: one that the
+ * kernel has no form for. */
+static int acl_from_entry(struct archive_entry *entry, int want, struct acl_value *value,
+                          size_t *ret_len)
 {
-    struct {
-        uint32_t version;
-        struct acl_entry entries[ACL_ENTRIES_MAX];
-    } value = {.version = htole32(ACL_VERSION)};
     int type, permset, tag, qualifier;
     const char *who;
     size_t count = 0;
 
+    *value = (struct acl_value){.version = htole32(ACL_VERSION)};
     if (archive_entry_acl_reset(entry, want) == 0)
-        return;
+        return 0;
     while (archive_entry_acl_next(entry, want, &type, &permset, &tag, &qualifier, &who) ==
            ARCHIVE_OK) {
         uint16_t kernel_tag = kernel_tag_of(tag);
         bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
         if (kernel_tag == 0 || count == ACL_ENTRIES_MAX)
-            return strlist_add(lost, name);
-        value.entries[count++] = (struct acl_entry){
+            return -1;
+        value->entries[count++] = (struct acl_entry){
             .tag = htole16(kernel_tag),
             .perm = htole16((uint16_t)(permset & 7)),
             .id = htole32(named ? (uint32_t)qualifier : UINT32_MAX),
         };
     }
-    qsort(value.entries, count, sizeof(value.entries[0]), compare_entries);
-    if (io_setxattr(fd, name, &value, sizeof(value.version) + count * sizeof(value.entries[0])) !=
-        0)
+    qsort(value->entries, count, sizeof(value->entries[0]), compare_entries);
+    *ret_len = sizeof(value->version) + count * sizeof(value->entries[0]);
+    return 1;
+}
+
+static void apply_acl(int fd, struct archive_entry *entry, int want, const char *name,
+                      struct strlist *lost)
+{
+    struct acl_value value;
+    size_t len;
+    int rc = acl_from_entry(entry, want, &value, &len);
+
+    if (rc < 0 || (rc == 1 && io_setxattr(fd, name, &value, len) != 0))
         strlist_add(lost, name);
 }
 
@@ -149,4 +163,37 @@ void tree_attr_apply(int fd, struct archive_entry *entry, bool privileged, struc
     }
     apply_acl(fd, entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, acl_access, lost);
     apply_acl(fd, entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, acl_default, lost);
+}
+
+static int add_acl(struct archive_entry *entry, int want, const char *name, struct tree_attrs *ret,
+                   struct err *e)
+{
+    struct acl_value value;
+    size_t len;
+    int rc = acl_from_entry(entry, want, &value, &len);
+
+    if (rc < 0)
+        return err_set(e, ERR_FORMAT, "an ACL of a kind that this system does not know");
+    return rc == 1 ? tree_attrs_add(ret, name, &value, len, e) : 0;
+}
+
+int tree_attr_from_entry(struct archive_entry *entry, struct tree_attrs *ret, struct err *e)
+{
+    const char *encoded;
+    const void *value;
+    size_t len;
+
+    tree_attrs_clear(ret);
+    (void)archive_entry_xattr_reset(entry);
+    while (archive_entry_xattr_next(entry, &encoded, &value, &len) == ARCHIVE_OK) {
+        _cleanup_free_ char *name = decode_name(encoded);
+        if (!str_starts(name, "system.posix_acl") && /* ACLs come in their own records */
+            tree_attrs_add(ret, name, value, len, e) < 0)
+            return -1;
+    }
+    if (add_acl(entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, acl_access, ret, e) < 0 ||
+        add_acl(entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, acl_default, ret, e) < 0)
+        return -1;
+    tree_attrs_finish(ret);
+    return 0;
 }

@@ -10,6 +10,10 @@
 /* Add the attributes to the entry, ACLs as such. */
 void tree_attr_to_entry(const struct tree_attrs *attrs, struct archive_entry *entry);
 
+/* The same back: *ret as tree_attrs_read gives it for a file that has them. ERR_FORMAT, ERR_LIMIT. */
+int must_check tree_attr_from_entry(struct archive_entry *entry, struct tree_attrs *ret,
+                                    struct err *e);
+
 /* Put the entry's attributes and ACLs on fd. privileged: also those that give rights
  * (security.*, trusted.*). What the file system or the rights do not allow is added to `lost`
  * by its name; the mode must have been set before. */

@@ -15,7 +15,28 @@ static int compare_names(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+void tree_attrs_clear(struct tree_attrs *a)
+{
+    a->count = 0;
+    a->bytes.max = TREE_ATTRS_MAX;
+    buf_clear(&a->bytes);
+}
+
 /* The name and its value go behind what is there; the pointers are set once nothing moves. */
+int tree_attrs_add(struct tree_attrs *a, const char *name, const void *value, size_t len,
+                   struct err *e)
+{
+    if (a->count == a->room) {
+        a->room = a->room == 0 ? 4 : a->room * 2;
+        a->items = mem_resize_array(a->items, a->room, sizeof(*a->items));
+    }
+    a->items[a->count++].len = len;
+    return buf_append(&a->bytes, name, strlen(name) + 1, e) < 0 ||
+                   buf_append(&a->bytes, value, len, e) < 0
+               ? -1
+               : 0;
+}
+
 static int read_one(int fd, const char *name, uint8_t *value, struct tree_attrs *ret, struct err *e)
 {
     ssize_t len = io_getxattr(fd, name, value, VALUE_MAX);
@@ -24,18 +45,10 @@ static int read_one(int fd, const char *name, uint8_t *value, struct tree_attrs 
         return 0; /* gone meanwhile, or shown in the list but not for us (trusted.*) */
     if (len < 0)
         return err_sys(e, ERR_IO, errno, "read attribute %s", name);
-    if (ret->count == ret->room) {
-        ret->room = ret->room == 0 ? 4 : ret->room * 2;
-        ret->items = mem_resize_array(ret->items, ret->room, sizeof(*ret->items));
-    }
-    ret->items[ret->count++].len = (size_t)len;
-    return buf_append(&ret->bytes, name, strlen(name) + 1, e) < 0 ||
-                   buf_append(&ret->bytes, value, (size_t)len, e) < 0
-               ? -1
-               : 0;
+    return tree_attrs_add(ret, name, value, (size_t)len, e);
 }
 
-static void set_pointers(struct tree_attrs *a)
+void tree_attrs_finish(struct tree_attrs *a)
 {
     const char *at = (const char *)a->bytes.data;
 
@@ -67,9 +80,7 @@ int tree_attrs_read(int fd, struct tree_attrs *ret, struct err *e)
     char first[1024]; /* nearly every file has none: no memory is taken for them */
     ssize_t len = io_listxattr(fd, first, sizeof(first));
 
-    ret->count = 0;
-    ret->bytes.max = TREE_ATTRS_MAX;
-    buf_clear(&ret->bytes);
+    tree_attrs_clear(ret);
     if (len == 0 || (len < 0 && (errno == ENOTSUP || errno == EPERM)))
         return 0;
     if (len < 0 && errno != ERANGE)
@@ -78,7 +89,7 @@ int tree_attrs_read(int fd, struct tree_attrs *ret, struct err *e)
         ret->count = 0;
         return -1;
     }
-    set_pointers(ret);
+    tree_attrs_finish(ret);
     return 0;
 }
 

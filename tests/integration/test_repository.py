@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from deployment import Deployment  # noqa: E402
-from harness import check, contains, equal, run_all, test, wait_until, write_file  # noqa: E402
+from harness import check, contains, equal, lacks, run_all, test, wait_until, write_file  # noqa: E402
 from repository_place import backup, packs, sets  # noqa: E402
 
 
@@ -149,6 +149,69 @@ def damage_is_found_and_names_the_set():
 
 
 @test
+def what_packs_lost_held_is_stored_again():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    write_file(f"{d.media}/local_content/aa/bb/video", os.urandom(3 << 20))
+    backup(d)
+    shutil.rmtree(f"{d.backups}/packs")
+    second = backup(d)
+    third = backup(d)
+    contains(d.log_text(), "packs are missing")
+    for number, identity in enumerate((second, third)):
+        d.ctl("restore", f"synapse/{identity}", "--target", f"{d.dir}/r{number}", "--yes", ok=True)
+        equal(d.media_sums(f"{d.dir}/r{number}"), d.media_sums())
+    equal(d.ctl("verify", f"synapse/{third}", "--data").returncode, 0, "nothing that it needs is lost")
+    equal(d.ctl("verify", "--all").returncode, 1, "the first is")
+
+
+@test
+def a_repository_in_parts_is_not_begun_anew():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    identity = backup(d)
+    for part, says in (("repository.json", "repository.json is gone"), ("keys", "all key slots of the repository are gone")):
+        os.rename(f"{d.backups}/{part}", f"{d.dir}/away")
+        d.stop()
+        shutil.rmtree(d.state)
+        d.start()
+        done = d.ctl("trigger", "synapse", "--wait")
+        equal(done.returncode, 1, part)
+        contains(done.stdout + done.stderr, says)
+        os.rename(f"{d.dir}/away", f"{d.backups}/{part}")
+        backup(d)
+    d.ctl("restore", f"synapse/{identity}", "--target", f"{d.dir}/restored", "--yes", ok=True)
+
+
+@test
+def nothing_is_written_where_nothing_is_to_do():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    told = d.ctl("trigger", "synapse", "--wait", ok=True).stdout
+    contains(told, f'repository "local" at {d.backups}')
+    lacks(told, "store the index")
+    contains(d.ctl("show", "synapse", ok=True).stdout, f'repository "local" at {d.backups}')
+    d.ctl("prune", ok=True)
+    d.stop()
+
+    def written():
+        return {f"{folder}/{name}" for part in ("log", "trash", "index") for folder, _, names
+                in os.walk(f"{d.backups}/{part}") for name in names}
+
+    before = written()
+    d.start()
+    d.ctl("rescan", ok=True)
+    d.ctl("prune", ok=True)
+    told = d.ctl("verify", "synapse", ok=True).stdout
+    contains(told, "all that sets need is there")
+    contains(told, "--data")
+    contains(d.ctl("list", ok=True).stdout, "never")
+    d.stop()
+    equal(written(), before)
+    d.start()
+    told = d.ctl("log", ok=True).stdout
+    for noise in ("heads", "tracked", "the rules delete", "deleted at", "0 B"):
+        lacks(told, noise)
+
+
+@test
 def exported_copied_to_plain_and_to_a_replica():
     jobs = "[job synapse]\nsources = media\ndestinations = local second plain\ndaily = at 02:00\n"
     d = deployment(jobs=jobs, start=False)
@@ -252,6 +315,42 @@ def one_read_feeds_both_formats():
         d.cluster.sql(f"create database again{number}")
         d.cluster.tool("pg_restore", "-d", f"again{number}", f"{target}/database/synapse.dump")
         equal(d.cluster.dump(f"again{number}") == dump, True, f"the dumps are the same: {name}")
+
+
+@test
+def from_plain_into_a_repository():
+    """Links, names, attributes, holes and owners survive the way from a tar to entries."""
+    d = deployment(jobs="[job synapse]\nsources = database media\ndestinations = plain\ndaily = at 02:00\n", start=False)
+    d.change("[source database]", f"[destination plain]\npath = {d.dir}/plain\nkey = file:{d.key_file}\n[source database]")
+    os.mkdir(f"{d.dir}/plain", 0o700)
+    odd = f"{d.media}/odd \N{SNOWMAN}"
+    os.mkdir(odd)
+    os.symlink("a", f"{odd}/link")
+    write_file(f"{odd}/a", b"twice", 0o640)
+    os.link(f"{odd}/a", f"{odd}/b")
+    os.setxattr(f"{odd}/a", "user.note", b"\0kept")
+    with open(f"{odd}/holes", "wb") as f:
+        f.seek(10 << 20)
+        f.write(b"end")
+    d.start()
+    d.ctl("trigger", "synapse", "--wait", "--pin", "kept", ok=True)
+    dump = d.cluster.dump("synapse")
+    d.ctl("copy", "synapse/latest", "--destination", "local", ok=True)
+    d.ctl("restore", "synapse", "--destination", "local", "--target", f"{d.dir}/r", "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/r/media"), d.media_sums())
+    back = f"{d.dir}/r/media/" + os.path.basename(odd)
+    equal(os.readlink(f"{back}/link"), "a")
+    equal(os.stat(f"{back}/a").st_ino, os.stat(f"{back}/b").st_ino, "one file, two names")
+    equal(os.getxattr(f"{back}/a", "user.note"), b"\0kept")
+    for name in ("a", "holes"):
+        ours, theirs = os.lstat(f"{odd}/{name}"), os.lstat(f"{back}/{name}")
+        equal((theirs.st_mode, theirs.st_mtime_ns, theirs.st_size, theirs.st_uid),
+              (ours.st_mode, ours.st_mtime_ns, ours.st_size, ours.st_uid), name)
+    check(os.stat(f"{back}/holes").st_blocks * 512 < 1 << 20, "the holes came back")
+    d.cluster.sql("create database again")
+    d.cluster.tool("pg_restore", "-d", "again", f"{d.dir}/r/database/synapse.dump")
+    equal(d.cluster.dump("again") == dump, True, "the dumps are the same")
+    contains(d.ctl("list", "--destination", "local", ok=True).stdout, "pin")
 
 
 if __name__ == "__main__":
