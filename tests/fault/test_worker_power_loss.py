@@ -8,42 +8,24 @@ and R2 of docs/architecture.md)."""
 import json
 import os
 import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import harness  # noqa: E402
-from harness import check, equal, note, program, run_all, test, write_file  # noqa: E402
+from harness import check, equal, note, run_all, test, write_file  # noqa: E402
+from power_cuts import build, recorded, states  # noqa: E402
 from small_work import Work  # noqa: E402
 from worker_client import Worker, work  # noqa: E402
 
 OLD, NEW = "20260101_000000", "20260102_000000"
-FIXED_POLICIES = 7
 SHORT_STATES = 60
 
 
-def recorded(log, folder):
-    """Options for work(): the fault-injecting worker, writing its log."""
-    return {"binary": "synbak-worker-fault",
-            "env": {**os.environ, "SYNBAK_FAULT": f"log:{log}", "SYNBAK_FAULT_ROOT": folder}}
-
-
-def states(log):
-    """(cut, policy, is_end) of every state; a spread of them in the short form, the last cut always whole."""
-    cuts = int(subprocess.check_output([program("power_loss_states"), log]))
-    policies = FIXED_POLICIES + (20 if harness.long() else 2)
-    every = [(cut, policy, False) for cut in range(cuts) for policy in range(policies)]
-    if not harness.long():
-        every = every[::max(1, len(every) // SHORT_STATES)]
-    return cuts, every + [(cuts, policy, True) for policy in range(policies)]
-
-
 def campaign(name, w, log, look):
-    cuts, all_states = states(log)
+    cuts, all_states = states(log, SHORT_STATES)
     w.place = f"{w.dir}/state"
     for cut, policy, is_end in all_states:
-        w.inodes = dict(line.split() for line in subprocess.check_output(
-            [program("power_loss_states"), log, str(cut), str(policy), w.place], text=True).splitlines())
+        w.inodes = build(log, cut, policy, w.place)
         try:
             look(w, is_end)
         except harness.Failed as why:

@@ -38,10 +38,11 @@ def fingerprint(root):
 class RepositoryWork:
     """One installation and its destination. `place`: that of another installation."""
 
-    def __init__(self, place=None, owner=OWNER, key=KEY, seed=1):
-        self.dir = temp_dir()
+    def __init__(self, place=None, owner=OWNER, key=KEY, seed=1, whole_file=False):
+        self.dir = temp_dir(whole_file)
         self.owner, self.key, self.random = owner, key, random.Random(seed)
-        self.place, self.state = place or f"{self.dir}/place", f"{self.dir}/state"
+        self.disk = f"{self.dir}/disk"
+        self.place, self.state = place or f"{self.disk}/place", f"{self.disk}/state"
         self.tree, self.stream = f"{self.dir}/tree", f"{self.dir}/stream"
         self.numbers, self.heads, self.sequence, self.trash_s = {}, (None, None), 0, 7 * 86400
         self.expected = {}  # of the sets that exist: what they bring back
@@ -65,13 +66,17 @@ class RepositoryWork:
     def write_stream(self):
         write_file(self.stream, "".join(self.rows))
 
-    def change(self):
-        """A day passes: rows are updated and appended, files come, go and change."""
+    def change_stream(self):
+        """Rows are updated and appended."""
         for _ in range(20):
             i = self.random.randrange(len(self.rows))
             self.rows[i] = self.row(i)
         self.rows += [self.row(len(self.rows)) for _ in range(60)]
         self.write_stream()
+
+    def change(self):
+        """A day passes: the stream changes, and files come and change."""
+        self.change_stream()
         day = self.random.getrandbits(32)
         write_file(f"{self.tree}/a/{day}", self.random.randbytes(30_000))
         write_file(f"{self.tree}/a/{self.random.randrange(8)}", self.random.randbytes(self.random.randrange(20_000)))
@@ -118,8 +123,9 @@ class RepositoryWork:
         with open(self.stream, "rb") as f:
             return fingerprint(self.tree), hashlib.sha256(f.read()).hexdigest()
 
-    def read(self, identity):
-        reads = [work(self.read_job(source, identity)) for source in self.sources()]
+    def read(self, identity, **options):
+        """options: of work()."""
+        reads = [work(self.read_job(source, identity), **options) for source in self.sources()]
         for read in reads:
             equal([d["error"] for d in read["destinations"] if not d["ok"]], [])
         return reads
@@ -132,9 +138,9 @@ class RepositoryWork:
             self.numbers[source["name"]] = read["tracking"]["r"]
         self.expected[identity] = self.content()
 
-    def backup(self, identity):
-        reads = self.read(identity)
-        destination = work(self.commit_job(reads, identity))["destinations"][0]
+    def backup(self, identity, **options):
+        reads = self.read(identity, **options)
+        destination = work(self.commit_job(reads, identity), **options)["destinations"][0]
         check(destination["ok"], str(destination))
         self.committed(identity, reads, destination)
         return reads
@@ -208,8 +214,8 @@ class RepositoryWork:
             shutil.copytree(f"{self.dir}/saved-{name}", getattr(self, name), symlinks=True)
 
     def objects(self, prefix=""):
-        """Names of all objects at the destination."""
+        """Names of all objects at the destination; not what a put has under way."""
         found = []
         for folder, _, files in os.walk(self.place):
             found += [os.path.relpath(f"{folder}/{name}", self.place) for name in files]
-        return sorted(name for name in found if name.startswith(prefix))
+        return sorted(name for name in found if name.startswith(prefix) and not name.startswith(".synbak"))
