@@ -117,12 +117,10 @@ static int list_segments(struct index *ix, struct listed *ret, struct err *e)
     return 0;
 }
 
-enum opened { OPENED, UNKNOWN, BROKEN, GONE, FAILED };
+enum opened { NOT_YET, OPENED, UNKNOWN, BROKEN, GONE, FAILED };
 
-static enum opened open_one(struct index *ix, struct index_segment *g, struct err *e)
+static enum opened open_far(struct index *ix, struct index_segment *g, struct err *e)
 {
-    if (index_local_open(ix->dir, &g->name, &g->local, &g->table, &g->filter, e) == 0)
-        return OPENED;
     if (ix->keys->write_only)
         return UNKNOWN;
     if (index_segment_open(g, ix->store, ix->keys, e) == 0)
@@ -145,12 +143,33 @@ void index_leave_out(struct index *ix, struct index_segment *g, const struct err
     index_segment_free(g);
 }
 
-/* A segment that this index counts gets its file here, if it can have one. */
-static int settle(struct index *ix, struct index_segment *g, bool rebuild, struct err *e)
+/* The file on this machine, with its filter; made again when it is wrong. 1: unknown then. */
+static int settle_file(struct index *ix, struct index_segment *g, struct err *e)
 {
-    if (g->local.fd >= 0 || ix->dir == NULL ||
-        index_segment_bring(g, ix->store, ix->keys, ix->dir, e) == 0) {
+    if (g->local.fd >= 0 && index_local_filter(&g->local, &g->filter, e) == 0)
+        return 0;
+    if (g->local.fd >= 0) {
+        index_local_forget(&g->local);
+        index_local_deinit(&g->local);
+        if (ix->keys->write_only)
+            return 1;
+    }
+    return ix->dir == NULL ? 0 : index_segment_bring(g, ix->store, ix->keys, ix->dir, e);
+}
+
+/* A segment that this index counts. 1: it vanished. */
+static int settle(struct index *ix, struct index_segment *g, bool rebuild, size_t *unknown,
+                  struct err *e)
+{
+    int rc = settle_file(ix, g, e);
+
+    if (rc == 0) {
         index_take_segment(ix, g);
+        return 0;
+    }
+    if (rc == 1) {
+        index_segment_free(g);
+        ++*unknown;
         return 0;
     }
     if (e->code == ERR_NOT_FOUND) {
@@ -191,31 +210,61 @@ static bool is_in(const struct pack_name *sorted, size_t count, const struct pac
     return count > 0 && bsearch(name, sorted, count, sizeof(*sorted), index_name_compare) != NULL;
 }
 
+/* Those that have a file here first: what they replace need not be looked at. 1: one vanished. */
+static int open_tables(struct index *ix, struct listed *l, enum opened *how, struct err *why,
+                       struct err *e)
+{
+    _cleanup_free_ struct pack_name *gone = NULL;
+    size_t gone_count;
+
+    for (size_t i = 0; i < l->count; i++) {
+        struct index_segment *g = l->items[i];
+        if (index_local_open(ix->dir, &g->name, &g->local, &g->table, e) == 0)
+            how[i] = OPENED;
+    }
+    gone = replaced(l, &gone_count);
+    for (size_t i = 0; i < l->count; i++) {
+        if (how[i] != NOT_YET || is_in(gone, gone_count, &l->items[i]->name))
+            continue;
+        how[i] = open_far(ix, l->items[i], e);
+        if (how[i] == GONE || how[i] == FAILED)
+            return how[i] == GONE ? 1 : -1;
+        if (how[i] == BROKEN)
+            why[i] = *e;
+    }
+    return 0;
+}
+
+/* What another one replaces does not count, and takes no memory any more. */
+static void drop_superseded(struct index *ix, struct listed *l)
+{
+    size_t gone_count;
+    _cleanup_free_ struct pack_name *gone = replaced(l, &gone_count);
+
+    for (size_t i = 0; i < l->count; i++)
+        if (is_in(gone, gone_count, &l->items[i]->name)) {
+            add_name(&ix->superseded, &ix->superseded_count, &l->items[i]->name);
+            index_segment_free(TAKE(l->items[i]));
+        }
+}
+
 /* 1: something vanished meanwhile. */
 static int open_all(struct index *ix, struct listed *l, bool rebuild, size_t *unknown,
                     struct err *e)
 {
     _cleanup_free_ enum opened *how = mem_alloc(l->count * sizeof(*how));
     _cleanup_free_ struct err *why = mem_alloc(l->count * sizeof(*why));
-    _cleanup_free_ struct pack_name *gone = NULL;
-    size_t gone_count;
-    int rc = 0;
+    int rc = open_tables(ix, l, how, why, e);
 
-    for (size_t i = 0; i < l->count; i++) {
-        how[i] = open_one(ix, l->items[i], e);
-        if (how[i] == GONE || how[i] == FAILED)
-            return how[i] == GONE ? 1 : -1;
-        if (how[i] == BROKEN)
-            why[i] = *e;
-    }
-    gone = replaced(l, &gone_count);
+    if (rc == 0)
+        drop_superseded(ix, l);
     for (size_t i = 0; i < l->count && rc == 0; i++) {
-        if (is_in(gone, gone_count, &l->items[i]->name)) {
-            add_name(&ix->superseded, &ix->superseded_count, &l->items[i]->name);
-        } else if (how[i] == UNKNOWN) {
+        if (l->items[i] == NULL)
+            continue;
+        if (how[i] == UNKNOWN) {
             ++*unknown;
         } else if (how[i] == OPENED) {
-            rc = settle(ix, TAKE(l->items[i]), rebuild, e);
+            rc = settle(ix, TAKE(l->items[i]), rebuild, unknown, e);
         } else if (rebuild) {
             index_leave_out(ix, TAKE(l->items[i]), &why[i]);
         } else {
@@ -226,16 +275,16 @@ static int open_all(struct index *ix, struct listed *l, bool rebuild, size_t *un
     return rc;
 }
 
-static void sweep(struct index *ix)
+/* Files of segments that are at the store no more. */
+static void sweep(struct index *ix, const struct listed *l)
 {
     _cleanup_free_ struct pack_name *names = NULL;
     size_t count = 0;
 
-    if (ix->dir == NULL)
-        return;
-    for (size_t i = 0; i < ix->segment_count; i++)
-        add_name(&names, &count, &ix->segments[i]->name);
-    index_local_sweep(ix->dir, names, count);
+    for (size_t i = 0; i < l->count; i++)
+        add_name(&names, &count, &l->items[i]->name);
+    if (ix->dir != NULL)
+        index_local_sweep(ix->dir, names, count);
 }
 
 static int open_with_retries(struct index *ix, bool rebuild, size_t *unknown, struct err *e)
@@ -247,6 +296,8 @@ static int open_with_retries(struct index *ix, bool rebuild, size_t *unknown, st
         drop_segments(ix);
         *unknown = 0;
         rc = list_segments(ix, &l, e);
+        if (rc == 0)
+            sweep(ix, &l);
         if (rc == 0)
             rc = open_all(ix, &l, rebuild, unknown, e);
     }
@@ -265,7 +316,6 @@ int index_open(struct store *s, const struct keys *k, const char *cache_dir, boo
         index_close(ix);
         return -1;
     }
-    sweep(ix);
     if (ret_unknown != NULL)
         *ret_unknown = unknown;
     *ret = ix;

@@ -107,10 +107,9 @@ static int read_part(int fd, const uint8_t *head, enum local_part part, uint8_t 
     return rc;
 }
 
-static int load(struct index_local *l, struct index_table *table, struct index_filter *filter,
-                struct err *e)
+static int load(struct index_local *l, struct index_table *table, struct err *e)
 {
-    _cleanup_free_ uint8_t *marks = NULL, *plain = NULL, *bits = NULL;
+    _cleanup_free_ uint8_t *marks = NULL, *plain = NULL;
     uint8_t head[LOCAL_HEAD];
 
     if (read_head(l->fd, head, e) < 0 || read_part(l->fd, head, LOCAL_MARKS, &marks, e) < 0 ||
@@ -118,13 +117,21 @@ static int load(struct index_local *l, struct index_table *table, struct index_f
         index_table_parse(plain, part_len(head, LOCAL_TABLE), table, e) < 0)
         return -1;
     if (table->page_count != bytes_get_u32(head + LOCAL_AT_PAGES) ||
-        part_len(head, LOCAL_FILTER) == 0 || read_part(l->fd, head, LOCAL_FILTER, &bits, e) < 0) {
+        part_len(head, LOCAL_FILTER) == 0) {
         index_table_deinit(table);
         return err_set(e, ERR_DAMAGED, "its parts do not fit");
     }
     take_marks(l, marks, table->page_count);
-    filter->block_count = bytes_get_u32(head + LOCAL_AT_BLOCKS);
-    filter->bytes = TAKE(bits);
+    return 0;
+}
+
+int index_local_filter(struct index_local *l, struct index_filter *ret, struct err *e)
+{
+    uint8_t head[LOCAL_HEAD];
+
+    if (read_head(l->fd, head, e) < 0 || read_part(l->fd, head, LOCAL_FILTER, &ret->bytes, e) < 0)
+        return -1;
+    ret->block_count = bytes_get_u32(head + LOCAL_AT_BLOCKS);
     return 0;
 }
 
@@ -134,7 +141,7 @@ static char *path_of(const char *dir, const char *name)
 }
 
 int index_local_open(const char *dir, const struct pack_name *name, struct index_local *ret,
-                     struct index_table *ret_table, struct index_filter *ret_filter, struct err *e)
+                     struct index_table *ret_table, struct err *e)
 {
     char hex[NAME_DIGITS + 1];
 
@@ -148,7 +155,7 @@ int index_local_open(const char *dir, const struct pack_name *name, struct index
         return 1;
     l.dir = mem_strdup(dir);
     l.named = mem_strdup(hex);
-    if (load(&l, ret_table, ret_filter, e) < 0) {
+    if (load(&l, ret_table, e) < 0) {
         index_local_forget(&l);
         index_local_deinit(&l);
         return 1;

@@ -22,7 +22,9 @@ void index_local_deinit(struct index_local *l); /* zero and {.fd = -1} are fine 
 /* 0; 1: there is none, or what is there is wrong. */
 int must_check index_local_open(const char *dir, const struct pack_name *name,
                                 struct index_local *ret, struct index_table *ret_table,
-                                struct index_filter *ret_filter, struct err *e);
+                                struct err *e);
+/* Its filter: memory that only a segment that counts is worth. ERR_DAMAGED. */
+int must_check index_local_filter(struct index_local *l, struct index_filter *ret, struct err *e);
 /* ERR_DAMAGED: the checksum is wrong. Any thread. */
 int must_check index_local_read(struct index_local *l, size_t number, uint8_t page[INDEX_PAGE],
                                 struct err *e);
