@@ -6,6 +6,7 @@
 #include "cli/bare_place.h"
 #include "cli/judge.h"
 #include "cli/place.h"
+#include "cli/wait_run.h"
 #include "cli/worker_run.h"
 #include "lib/schedule/set.h"
 
@@ -336,10 +337,12 @@ static int print_verified(struct cli *c, const json_t *result)
     json_array_foreach(damaged, i, o)
         say_line(s, RED, "damaged: %s/%s: %s", json_opt_string(o, "job", "?"),
                  json_opt_string(o, "id", "?"), json_opt_string(o, "error", "?"));
-    say(s, good ? GREEN : RED, "%s", good ? "verified" : "FAILED");
-    say_line(s, PLAIN, ": %lld set%s, %s", (long long)json_opt_i64(result, "sets", 0),
-             json_opt_i64(result, "sets", 0) == 1 ? "" : "s",
-             str_bytes((uint64_t)json_opt_i64(result, "bytes", 0), size));
+    int64_t bytes = json_opt_i64(result, "bytes", 0), sets = json_opt_i64(result, "sets", 0);
+    say(s, good ? GREEN : RED, "%s", verify_word(good, bytes));
+    say_line(s, PLAIN, ": %lld set%s%s%s", (long long)sets, sets == 1 ? "" : "s",
+             bytes > 0 ? ", " : "", bytes > 0 ? str_bytes((uint64_t)bytes, size) : "");
+    if (good && bytes == 0 && sets > 0)
+        say_line(s, PLAIN, "%s", VERIFY_HINT);
     return good ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -107,12 +107,14 @@ static int verify_by_daemon(struct cli *c, const struct target *t, struct err *e
     const char *error = json_opt_string(result, "error", NULL);
     char size[16];
     bool good = wait_exit_status(result) == 0;
-    say(&c->screen, good ? GREEN : RED, "%s", good ? "verified" : "FAILED");
     int64_t bytes = json_opt_i64(result, "bytes", 0);
+    say(&c->screen, good ? GREEN : RED, "%s", verify_word(good, bytes));
     say_line(&c->screen, PLAIN, ": %s%srun %lld%s%s",
              bytes > 0 ? str_bytes((uint64_t)bytes, size) : "", bytes > 0 ? ", " : "",
              (long long)run, error != NULL && error[0] != '\0' ? ": " : "",
              error != NULL ? error : "");
+    if (good && bytes == 0)
+        say_line(&c->screen, PLAIN, "%s", VERIFY_HINT);
     return wait_exit_status(result);
 }
 

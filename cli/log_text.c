@@ -90,6 +90,9 @@ static char *run_good(const json_t *record)
 
     (void)str_bytes((uint64_t)json_opt_i64(record, "bytes", 0), size);
     (void)str_duration(json_opt_i64(record, "duration_s", 0), span);
+    if (str_equal(word(record, "kind"), "verify") && json_opt_i64(record, "bytes", 0) == 0)
+        return mem_printf("run %lld is good: all is there; no byte was read back",
+                          number(record, "run"));
     if (str_equal(word(record, "kind"), "verify"))
         return mem_printf("run %lld is good: %s verified in %s", number(record, "run"), size, span);
     return mem_printf("run %lld is good: %s at %s, %s in %s%s%s", number(record, "run"), id,
@@ -155,15 +158,28 @@ static char *prune_begun(const json_t *record)
     return mem_printf("the rules delete at %s: %s", word(record, "destination"), ids);
 }
 
+/* Of a repository: what no set needs any more goes later than the set. Owned. */
+static char *room_made(const json_t *record)
+{
+    const int64_t freed_bytes = json_opt_i64(record, "freed_bytes", 0);
+    const int64_t trash_bytes = json_opt_i64(record, "trash_bytes", 0);
+    char freed[16], trash[16];
+
+    (void)str_bytes((uint64_t)freed_bytes, freed);
+    (void)str_bytes((uint64_t)trash_bytes, trash);
+    return mem_printf("%s%s%s%s", freed_bytes > 0 ? "; freed: " : "", freed_bytes > 0 ? freed : "",
+                      trash_bytes > 0 ? "; in the trash: " : "", trash_bytes > 0 ? trash : "");
+}
+
 static char *pruned(const json_t *record)
 {
     const json_t *failed = json_object_get(record, "failed");
     _cleanup_free_ char *gone = join_strings(json_object_get(record, "removed"), ", ");
-    _cleanup_free_ char *rest = names_of(failed, "id");
+    _cleanup_free_ char *rest = names_of(failed, "id"), *room = room_made(record);
 
-    return mem_printf("deleted at %s: %s%s%s%s%s", word(record, "destination"),
+    return mem_printf("deleted at %s: %s%s%s%s%s%s", word(record, "destination"),
                       gone[0] != '\0' ? gone : "nothing", rest[0] != '\0' ? "; failed: " : "", rest,
-                      rest[0] != '\0' ? ": " : "", word(json_array_get(failed, 0), "error"));
+                      rest[0] != '\0' ? ": " : "", word(json_array_get(failed, 0), "error"), room);
 }
 
 static char *copy_asked(const json_t *record)
@@ -290,6 +306,8 @@ static const struct {
     {"run-queued", NULL, queued},
     {"run-started", NULL, started},
     {"set-begun", NULL, NULL},
+    {"heads", NULL, NULL}, /* what lies at a repository, remembered against whoever rolls it back */
+    {"tracked", NULL, NULL},    /* what the next run compares files with */
     {"run-result", NULL, NULL}, /* run-finished says it again, when the hooks are through as well */
     {"run-finished", NULL, finished},
     {"run-skipped", NULL, skipped},

@@ -28,6 +28,8 @@ static void tell_step(struct progress *p, const struct progress_step *step)
     int64_t seconds = (clock_mono().us - step->since.us) / 1000000;
 
     progress_clear(p);
+    if (step->done == 0 && step->total == 0 && seconds == 0)
+        return; /* nothing was counted, and nobody waited for it */
     if (!p->screen->json && step->done > 0 && (step->total == 0 || step->total >= BYTES_FROM))
         say_line(p->screen, PLAIN, "%s: %s in %s", step->text,
                  str_bytes((uint64_t)step->done, size), str_duration(seconds, span));

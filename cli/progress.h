@@ -1,5 +1,6 @@
 /* progress.h — how far something is: a bar with rate and ETA on a terminal, one line for each
- * finished step with its size in a pipe, nothing with --json. */
+ * finished step with its size in a pipe (of those without one, for each that lasted a second), nothing
+ * with --json. */
 #pragma once
 
 #include "cli/render.h"

@@ -77,6 +77,13 @@ int wait_exit_status(const json_t *result)
     return EXIT_FAILED;
 }
 
+const char *verify_word(bool good, int64_t bytes)
+{
+    if (!good)
+        return "FAILED";
+    return bytes > 0 ? "verified" : "all that sets need is there";
+}
+
 static const char *destination_name(const json_t *d)
 {
     const char *name = json_is_string(d) ? json_string_value(d) : json_opt_string(d, "name", NULL);

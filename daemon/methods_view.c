@@ -303,13 +303,6 @@ static void method_log(struct request *r)
 
 /* --- wait --- */
 
-static char *place_of_set(const struct destination *dest, const char *job, const char *id)
-{
-    _cleanup_free_ char *place = destination_place(dest);
-
-    return mem_printf("%s/%s/%s", place, job, id);
-}
-
 /* Late at the end of the run, and everywhere since. */
 static bool has_caught_up(const json_t *record, const json_t *destinations)
 {
@@ -335,8 +328,9 @@ json_t *control_wait_result(struct daemon *d, const json_t *record, bool copies)
     {
         const struct destination *dest =
             config_destination(d->config, json_opt_string(item, "destination", ""));
-        if (place == NULL && dest != NULL && json_opt_i64(item, "bytes", 0) > 0)
-            place = place_of_set(dest, job, id);
+        if (place == NULL && dest != NULL &&
+            (json_opt_i64(item, "bytes", 0) > 0 || json_opt_bool(item, "ok", false)))
+            place = set_place(dest, job, id);
     }
     if (place != NULL)
         restore = mem_printf("synbakctl restore %s/%s", job, id);

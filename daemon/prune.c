@@ -153,6 +153,22 @@ static void remove_from_catalog(struct prunes *p, const char *id)
         catalog_remove(d->catalog, p->now.job, all[i]->name, id);
 }
 
+/* A pass that found nothing to delete leaves no record. */
+static void post_pruned(struct prunes *p, const json_t *result)
+{
+    json_t *removed = json_object_get(result, "removed");
+    json_t *failed = json_object_get(result, "failed");
+    const int64_t freed = json_opt_i64(result, "freed_bytes", 0);
+
+    if (json_array_size(removed) > 0 || json_array_size(failed) > 0 || freed > 0)
+        daemon_post(p->daemon,
+                    json_pack("{s:s,s:s,s:s,s:O?,s:O?,s:I,s:I}", "type", RECORD_PRUNED, "job",
+                              p->now.job, "destination", p->now.destination, "removed", removed,
+                              "failed", failed, "freed_bytes", (json_int_t)freed, "trash_bytes",
+                              (json_int_t)json_opt_i64(result, "trash_bytes", 0)),
+                    NULL, NULL);
+}
+
 static void take_removed(struct prunes *p, const json_t *result)
 {
     struct daemon *d = p->daemon;
@@ -175,10 +191,7 @@ static void take_removed(struct prunes *p, const json_t *result)
                   "job \"%s\": %zu sets at \"%s\" could not be removed: %s", p->now.job,
                   json_array_size(failed), p->now.destination,
                   json_opt_string(json_array_get(failed, 0), "error", ""));
-    daemon_post(d,
-                json_pack("{s:s,s:s,s:s,s:O?,s:O?}", "type", RECORD_PRUNED, "job", p->now.job,
-                          "destination", p->now.destination, "removed", removed, "failed", failed),
-                NULL, NULL);
+    post_pruned(p, result);
 }
 
 static void on_pruned(void *arg, const json_t *result, const struct err *e)
@@ -226,18 +239,9 @@ static bool is_collect_due(const struct prunes *p, const struct destination *des
     return last == NULL || clock_mono().us - json_integer_value(last) > collect_every_us;
 }
 
-static void on_pass_durable(void *arg)
+static void start_worker(struct prunes *p, struct destination *dest)
 {
-    struct prunes *p = arg;
     struct daemon *d = p->daemon;
-    struct destination *dest = config_destination(d->config, p->now.destination);
-
-    leave_out_in_use(p);
-    if (dest == NULL || !dest->deletes || p->stopping ||
-        (json_array_size(p->ids) == 0 && dest->format != FORMAT_REPOSITORY)) {
-        end_pass(p);
-        return;
-    }
     const bool repository = dest->format == FORMAT_REPOSITORY;
     _cleanup_free_ struct destination **all = NULL;
     const size_t count = prune_replicas(d, dest, &all);
@@ -259,6 +263,19 @@ static void on_pass_durable(void *arg)
             .job = job,
             .worker = {.nice = 10, .io_class = IO_IDLE, .progress_timeout_s = PROGRESS_TIMEOUT_S},
             .callbacks = {.done = on_pruned, .arg = p}});
+}
+
+static void on_pass_durable(void *arg)
+{
+    struct prunes *p = arg;
+    struct destination *dest = config_destination(p->daemon->config, p->now.destination);
+
+    leave_out_in_use(p);
+    if (dest == NULL || !dest->deletes || p->stopping ||
+        (json_array_size(p->ids) == 0 && dest->format != FORMAT_REPOSITORY))
+        end_pass(p);
+    else
+        start_worker(p, dest);
 }
 
 /* The record of what goes; fills p->ids. */
@@ -289,7 +306,7 @@ static bool begin_pass(struct prunes *p)
     struct err e = {0};
     bool begun = false;
 
-    const struct destination *dest = config_destination(d->config, p->now.destination);
+    struct destination *dest = config_destination(d->config, p->now.destination);
     if (job == NULL || dest == NULL || !dest->deletes ||
         catalog_destination(d->catalog, dest->name)->write_only)
         return false;
@@ -297,7 +314,11 @@ static bool begin_pass(struct prunes *p)
     if (rc < 0)
         log_error(d->log, "job \"%s\": retention: %s", job->name, e.text);
     if (rc == 0 && (plan.removals > 0 || is_collect_due(p, dest))) {
-        daemon_post(d, prune_record(p, &plan), on_pass_durable, p);
+        _cleanup_json_ json_t *record = prune_record(p, &plan);
+        if (plan.removals > 0)
+            daemon_post(d, json_incref(record), on_pass_durable, p);
+        else
+            start_worker(p, dest);
         begun = true;
     }
     if (rc == 0)

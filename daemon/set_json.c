@@ -157,11 +157,19 @@ static json_t *set_problems(const struct set *s)
     return array;
 }
 
+char *set_place(const struct destination *d, const char *job, const char *id)
+{
+    _cleanup_free_ char *root = destination_place(d);
+
+    if (d->format == FORMAT_REPOSITORY)
+        return mem_printf("repository \"%s\" at %s", d->repository, root);
+    return mem_printf("%s/%s/%s", root, job, id);
+}
+
 json_t *set_to_status(const struct set *s, const char *job, const struct config *config)
 {
     const struct destination *d = config_destination(config, s->destination);
-    _cleanup_free_ char *root = d != NULL ? destination_place(d) : NULL;
-    _cleanup_free_ char *place = root != NULL ? mem_printf("%s/%s/%s", root, job, s->id) : NULL;
+    _cleanup_free_ char *place = d != NULL ? set_place(d, job, s->id) : NULL;
 
     return json_pack("{s:s,s:s,s:s,s:I,s:o,s:s,s:I,s:o,s:o,s:o,s:b,s:s?,s:o,s:o?,s:o,s:o}", "job",
                      job, "id", s->id, "destination", s->destination, "sequence",

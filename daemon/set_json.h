@@ -6,10 +6,13 @@
 #include "lib/schedule/set.h"
 
 struct config;
+struct destination;
 
 /* Strict: the destination may hold anything. *ret is owned by the caller. */
 int must_check set_from_json(const json_t *o, const char *destination, struct set *ret,
                              struct err *e);
+/* Where people find it; in a repository no file has its name. Owned. */
+char *set_place(const struct destination *d, const char *job, const char *id);
 json_t *set_to_status(const struct set *s, const char *job, const struct config *config);
 json_t *tiers_to_json(unsigned tiers);
 unsigned tiers_from_json(const json_t *array);                /* unknown words are left out */

@@ -119,10 +119,17 @@ int repo_index(struct worker *w, struct repo *r, struct err *e)
 int repo_index_for_adding(struct worker *w, struct repo *r, struct err *e)
 {
     _cleanup_free_ struct repository_trash *trash = NULL;
-    size_t count, packs = 0;
+    size_t count, packs = 0, missing = 0;
 
-    if (repo_index(w, r, e) < 0 || repository_trash(r->repository, &trash, &count, e) < 0)
+    if (repo_index(w, r, e) < 0 || repository_trash(r->repository, &trash, &count, e) < 0 ||
+        index_exclude_missing(r->index, r->repository->store, &missing, e) < 0)
         return -1;
+    if (missing > 0)
+        worker_log(
+            w, WORKER_WARNING,
+            "%s: %zu packs are missing: what they held is stored again as far as it is still "
+            "there (synbakctl verify names the sets that need them)",
+            store_place(r->repository->store), missing);
     _cleanup_free_ struct pack_name *names = mem_alloc((count + 1) * sizeof(*names));
     for (size_t i = 0; i < count; i++)
         if (!trash[i].segment)

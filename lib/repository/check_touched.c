@@ -47,12 +47,63 @@ static int add_delta(void *arg, const struct index_entry *x, uint64_t ordinal, s
     return 0;
 }
 
+struct copies {
+    struct touched *touched;
+    const struct check_result *found;
+    struct chunk_id *whole; /* owned: lost in one pack, and whole in another */
+    size_t count;
+};
+
+static bool is_hurt(const struct check_result *found, const struct pack_name *pack)
+{
+    char name[80];
+
+    pack_object_name(pack, name);
+    for (size_t i = 0; i < found->damage_count; i++)
+        if (strcmp(found->damages[i].object, name) == 0)
+            return true;
+    return false;
+}
+
+static int add_copy(void *arg, const struct index_entry *x, uint64_t ordinal, struct err *e)
+{
+    struct copies *c = arg;
+
+    (void)ordinal;
+    (void)e;
+    if (!is_lost(c->touched, &x->chunk.id) || is_hurt(c->found, &x->pack))
+        return 0;
+    c->whole = mem_resize_array(c->whole, c->count + 1, sizeof(*c->whole));
+    c->whole[c->count++] = x->chunk.id;
+    return 0;
+}
+
+/* A later run stores again what it finds missing: then nobody is touched by the loss. */
+static int leave_out_copies(struct touched *t, const struct check_result *found, struct err *e)
+{
+    struct copies c = {.touched = t, .found = found};
+    size_t kept = 0;
+    int rc = index_each(t->spec->index, add_copy, &c, e);
+
+    if (rc == 0 && c.count > 0) {
+        qsort(c.whole, c.count, sizeof(*c.whole), check_id_compare);
+        for (size_t i = 0; i < t->count; i++)
+            if (bsearch(&t->lost[i], c.whole, c.count, sizeof(*c.whole), check_id_compare) == NULL)
+                t->lost[kept++] = t->lost[i];
+        t->count = t->sorted = kept;
+    }
+    free(c.whole);
+    return rc;
+}
+
 static int gather(struct touched *t, const struct check_result *found, struct err *e)
 {
     for (size_t i = 0; i < found->damage_count; i++)
         for (size_t j = 0; j < found->damages[i].chunk_count; j++)
             add(t, &found->damages[i].chunks[j]);
     sort(t);
+    if (t->count > 0 && leave_out_copies(t, found, e) < 0)
+        return -1;
     if (t->count > 0 && index_each(t->spec->index, add_delta, t, e) < 0)
         return -1;
     sort(t);

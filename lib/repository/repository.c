@@ -53,19 +53,36 @@ static int go_on(struct repository *r, const struct repository_spec *spec, struc
     return check_generation(r, e);
 }
 
+static int open_keys(struct repository *r, const struct repository_spec *spec, struct err *e)
+{
+    struct err why;
+
+    if (slots_open(r->store, spec->secret, &r->keys, r->slot, &why) == 0)
+        return 0;
+    if (why.code == ERR_NOT_FOUND) /* it never was without one */
+        return err_set(
+            e, ERR_KEY,
+            "%s: all key slots of the repository are gone, and without one nothing opens "
+            "it: put the folder keys/ back from a replica or a copy (synbakctl repair)",
+            store_place(r->store));
+    if (e != NULL)
+        *e = why;
+    return -1;
+}
+
 int repository_open(const struct repository_spec *spec, struct repository **ret, struct err *e)
 {
     struct repository *r = mem_alloc(sizeof(*r));
 
     r->store = spec->store;
     int rc = repository_probe(r->store, r->id, e);
-    if (rc == 1)
+    if (rc == 1 && (rc = repository_check_remains(r->store, e)) == 0)
         rc = err_set(e, ERR_NOT_FOUND, "%s: there is no repository", store_place(r->store));
     if (rc == 0 && spec->known_id != NULL && strcmp(spec->known_id, r->id) != 0)
         rc = err_set(e, ERR_TAMPERED, "%s: another repository lies there (%.8s…, known is %.8s…)",
                      store_place(r->store), r->id, spec->known_id);
     if (rc == 0)
-        rc = slots_open(r->store, spec->secret, &r->keys, r->slot, e);
+        rc = open_keys(r, spec, e);
     if (rc == 0)
         rc = go_on(r, spec, e);
     if (rc < 0) {

@@ -51,6 +51,28 @@ int repository_probe(struct store *s, char ret_id[33], struct err *e)
     return -1;
 }
 
+int repository_check_remains(struct store *s, struct err *e)
+{
+    enum { FEW = 1 };
+    _cleanup_(strlist_deinit) struct strlist names = {0};
+    char id[REPOSITORY_ID_LEN * 2 + 1];
+    struct err why = {0};
+
+    if (object_names(s, "log/writer/", FEW, &names, &why) < 0 && why.code != ERR_LIMIT) {
+        *e = why;
+        return -1;
+    }
+    if (names.count == 0 && why.code != ERR_LIMIT)
+        return 0;
+    int rc = repository_probe(s, id, e);
+    if (rc <= 0) /* somebody began one right now */
+        return rc;
+    return err_set(e, ERR_FORMAT,
+                   "%s: %s is gone, but the logs of a repository are there: put it back from a "
+                   "replica or a copy (synbakctl repair), or empty the place to begin anew",
+                   store_place(s), REPOSITORY_NAME);
+}
+
 int repository_begin(struct store *s, char ret_id[33], struct err *e)
 {
     uint8_t id[REPOSITORY_ID_LEN];
@@ -60,6 +82,8 @@ int repository_begin(struct store *s, char ret_id[33], struct err *e)
 
     if (rc <= 0)
         return rc;
+    if (repository_check_remains(s, e) < 0)
+        return -1;
     if (seal_random(id, sizeof(id), e) < 0)
         return -1;
     hex_encode(id, sizeof(id), ret_id);

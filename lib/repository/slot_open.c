@@ -76,8 +76,11 @@ static int none_fits(const struct store *s, const struct failures *f, struct err
             store_place(s), count, count > 0 ? kinds : "none", f->damaged);
     if (count == 0)
         return err_set(e, ERR_NOT_FOUND, "%s: the repository has no key slots", store_place(s));
-    return err_set(e, ERR_KEY, "%s: the key opens none of the %d key slots of the repository (%s)",
-                   store_place(s), count, kinds);
+    return err_set(
+        e, ERR_KEY,
+        "%s: the key opens none of the %d key slots of the repository (%s): give the key "
+        "that it was made with, or a recovery code",
+        store_place(s), count, kinds);
 }
 
 int slots_open(struct store *s, const struct secret *secret, struct keys **ret, char ret_slot[33],

@@ -188,7 +188,7 @@ def nothing_is_written_where_nothing_is_to_do():
     contains(told, f'repository "local" at {d.backups}')
     lacks(told, "store the index")
     contains(d.ctl("show", "synapse", ok=True).stdout, f'repository "local" at {d.backups}')
-    d.ctl("prune", ok=True)
+    wait_until(lambda: os.path.exists(f"{d.backups}/trash"), "the index to be merged")
     d.stop()
 
     def written():
