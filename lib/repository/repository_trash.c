@@ -90,7 +90,14 @@ static int read_trash(const struct repository *r, const struct log_record *x,
         rc = open_list(r, &object, &text, e);
     if (rc == 0)
         rc = read_list(text.data, text.len, ret, ret_count, e);
-    return rc < 0 ? err_wrap(e, "%s: %s", store_place(r->store), name) : 0;
+    if (rc == 0)
+        return 0;
+    if (e != NULL && e->code == ERR_FORMAT)
+        e->code = ERR_DAMAGED;
+    if (e != NULL && e->code == ERR_DAMAGED)
+        return err_wrap(e, "%s: %s is damaged or lost (synbakctl prune begins a new list)",
+                        store_place(r->store), name);
+    return err_wrap(e, "%s: %s", store_place(r->store), name);
 }
 
 int repository_trash(const struct repository *r, struct repository_trash **ret, size_t *ret_count,

@@ -363,6 +363,9 @@ TEST(a_lost_trash_list_begins_anew)
     ASSERT_OK(store_list(f.s, "trash/", false, "", page, 8, &count, &e), e);
     ASSERT_EQ(count, 1);
     memory_store_damage(f.s, page[0].name, 40);
+    struct repository_trash *trash;
+    ASSERT_ERR(repository_trash(&f.v.r, &trash, &count, &e), e, ERR_DAMAGED);
+    ASSERT_CONTAINS(e.text, "synbakctl prune");
     pass_days(8);
     struct collect_result x = collect_without(&f.v, NULL);
     ASSERT(x.deleted == 0 && x.on_trash > 0 && x.problems.count == 1);
