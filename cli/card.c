@@ -43,8 +43,8 @@ void card_print_commands(const struct screen *s, const struct destination *d, co
 {
     const bool in_file = str_equal(key, "file:KEY");
     _cleanup_free_ char *options = recovery_options(d, key);
-    const char *what =
-        in_file ? "key in a file KEY (one line, mode 0600)" : "key at hand, which is asked for";
+    const char *what = in_file ? "key in a file KEY (one line, mode 0600)"
+                               : "code of this card, which is asked for";
 
     if (d->type == DESTINATION_DIRECTORY)
         say_line(s, PLAIN,

@@ -6,7 +6,7 @@
 #include "lib/config/config.h"
 
 void card_print_place(const struct screen *s, const struct destination *d);
-/* key: what --key is on that machine: "file:KEY" with the key in a file KEY, "ask" for what a person types,
+/* key: what --key is on that machine: "file:KEY" with the key in a file KEY, "ask" for the code of the card,
  * "none". job: whose sets. */
 void card_print_commands(const struct screen *s, const struct destination *d, const char *key,
                          const char *job);

@@ -261,7 +261,8 @@ int cmd_key_list(struct cli *c, struct err *e)
 
 static const char *new_kind(const struct args *a, struct err *e)
 {
-    static const char *const options[] = {"--recovery", "--passphrase", "--write-only"};
+    static const char *const options[] = {"--recovery", "--passphrase", "--write-only",
+                                          "--operation"};
     const char *found = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
@@ -273,7 +274,8 @@ static const char *new_kind(const struct args *a, struct err *e)
             found = options[i];
     }
     if (found == NULL)
-        (void)err_set(e, ERR_USAGE, "key add needs --recovery, --passphrase or --write-only");
+        (void)err_set(e, ERR_USAGE,
+                      "key add needs --recovery, --passphrase, --write-only or --operation");
     return found != NULL ? found + 2 : NULL;
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -69,8 +70,11 @@ static int spawn(struct session *s, int theirs, struct err *e)
         return -1;
     /* setpriv(1) changes the user before the worker begins, so that it never was root */
     char *user = (char *)s->run->user;
+    const struct passwd *known = user != NULL ? getpwnam(user) : NULL;
+    _cleanup_free_ char *group =
+        known != NULL ? mem_printf("%u", (unsigned)known->pw_gid) : mem_strdup(user);
     char *const as_user[] = {"setpriv", "--reuid",       user, "--regid",
-                             user,      "--init-groups", path, NULL};
+                             group,     "--init-groups", path, NULL};
     char *const plain[] = {path, NULL};
     char *const *argv = user != NULL ? as_user : plain;
     (void)sigemptyset(&none);

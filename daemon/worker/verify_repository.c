@@ -91,8 +91,14 @@ static int run(struct checking *c, const struct destination *d, struct repo *r, 
 {
     struct repository_set set;
 
-    if (repo_open(d, r, e) < 0 ||
-        (c->job->id != NULL &&
+    if (repo_open(d, r, e) < 0)
+        return -1;
+    if (c->job->id != NULL && r->repository->keys->write_only)
+        return err_set(e, ERR_KEY,
+                       "%s: the key at hand may only write: verify a set with one that may read "
+                       "(--all compares what lies there with its names)",
+                       store_place(d->store));
+    if ((c->job->id != NULL &&
          repository_find_set(r->repository, c->job->job, c->job->id, &set, e) < 0) ||
         index_open(r->repository->store, r->repository->keys, r->repository->cache_dir, true,
                    &r->index, NULL, e) < 0)

@@ -3,13 +3,14 @@
 import json
 import os
 import pty
+import pwd
 import shutil
 import stat
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from deployment import Deployment  # noqa: E402
-from harness import check, contains, equal, lacks, program, run_all, test, wait_until, write_file  # noqa: E402
+from harness import check, contains, equal, lacks, program, run_all, skip, test, wait_until, write_file  # noqa: E402
 
 MEDIA_ONLY = "[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n"
 
@@ -203,6 +204,21 @@ def at_every_replica():
 
 
 @test
+def the_key_of_operation_is_changed():
+    d = deployment()
+    backup(d)
+    old, path = slots(d)[0]["slot"], f"{d.dir}/key.new"
+    d.ctl("key", "add", "--operation", "--output", path, ok=True)
+    d.change(f"key = file:{d.key_file}", f"key = file:{path}")
+    d.ctl("reload", ok=True)
+    d.ctl("key", "remove", old, "--yes", ok=True)
+    d.ctl("key", "rotate", ok=True)
+    os.unlink(d.key_file)
+    backup(d)
+    restored(d, "out")
+
+
+@test
 def the_new_key_goes_to_a_file_of_the_callers_alone():
     d = deployment()
     backup(d)
@@ -215,6 +231,24 @@ def the_new_key_goes_to_a_file_of_the_callers_alone():
     equal(again.returncode, 1)
     contains(again.stderr, path)
     equal(len(slots(d)), 2)
+
+
+@test
+def root_leaves_nothing_that_the_daemon_cannot_read():
+    if os.geteuid() != 0:
+        skip("only root can give files away")
+    d = deployment()
+    backup(d)
+    d.stop()
+    os.chmod(d.dir, 0o755)
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for folder, folders, files in os.walk(d.backups):
+        for name in (".", *folders, *files):
+            os.chown(f"{folder}/{name}", nobody, -1)
+    d.ctl("key", "add", "--recovery", ok=True)
+    d.ctl("key", "rotate", ok=True)
+    equal([f"{folder}/{name}" for folder, _, files in os.walk(d.backups) for name in files
+           if os.stat(f"{folder}/{name}").st_uid != nobody], [])
 
 
 @test
@@ -251,12 +285,13 @@ def a_host_that_may_only_write():
     contains(card, "may only write")
     lacks(card, "synbakctl restore")
     for arguments in (("ls", "synapse"), ("restore", "synapse", "--target", f"{d.dir}/no", "--yes"),
-                      ("dump", "synapse", "media"),
+                      ("verify", "synapse"), ("verify", "synapse", "--data"), ("dump", "synapse", "media"),
                       ("export", "synapse", f"{d.dir}/set.tar"), ("key", "rotate"), ("key", "add", "--recovery"),
                       ("key", "remove", slots(d)[0]["slot"], "--yes")):
         done = d.ctl(*arguments)
         check(done.returncode != 0, f"{arguments}")
         contains(done.stderr + done.stdout, "may only write")
+    d.ctl("verify", "--all", "--data", ok=True)
     d.stop()
     shutil.rmtree(f"{d.state}/repositories")
     d.start()
