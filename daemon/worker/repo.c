@@ -138,12 +138,19 @@ int repo_index_for_adding(struct worker *w, struct repo *r, struct err *e)
     return 0;
 }
 
+/* What was stored again after a loss lies twice: without the packs that are gone the other copy is read. */
 int repo_fetcher(struct worker *w, struct repo *r, struct err *e)
 {
+    size_t missing = 0;
+
     if (r->fetcher != NULL)
         return 0;
-    if (repo_index(w, r, e) < 0)
+    if (repo_index(w, r, e) < 0 ||
+        index_exclude_missing(r->index, r->repository->store, &missing, e) < 0)
         return -1;
+    if (missing > 0)
+        worker_log(w, WORKER_WARNING, "%s: %zu packs are missing",
+                   store_place(r->repository->store), missing);
     return fetcher_open(&r->fetcher, r->repository, r->index, repo_threads(), e);
 }
 

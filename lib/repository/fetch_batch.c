@@ -38,7 +38,7 @@ static int look_up(struct fetcher *f, const struct chunk_id *id, struct index_en
     if (rc <= 0)
         return rc;
     chunk_id_hex(id, hex);
-    return err_set(e, ERR_NOT_FOUND, "%s: no index segment knows chunk %s",
+    return err_set(e, ERR_NOT_FOUND, "%s: no pack that is there holds chunk %s",
                    store_place(f->repository->store), hex);
 }
 
