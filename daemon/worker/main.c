@@ -6,6 +6,7 @@
  * the parent is gone; worker_cancelled turns true and the verb cleans up, unless it is a restore
  * that was confirmed: that one outlives its caller. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,10 @@ int main(int argc, char **argv)
     }
     json_secure_memory();
     secret_harden_process();
+    /* Many threads take and give back a megabyte at a time: let it go back, instead of staying with
+     * each of them. */
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
     (void)umask(077);
     (void)fcntl(WORKER_FD, F_SETFD, FD_CLOEXEC); /* no child may speak for us, or keep it open */
     (void)signal(SIGPIPE, SIG_IGN);

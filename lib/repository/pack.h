@@ -6,8 +6,7 @@
 
 enum {
     PACK_MAX = 16 << 20,
-    PACK_FULL =
-        8 << 20, /* as built here: no longer, unless its one chunk is; several are in memory */
+    PACK_FULL = 4 << 20, /* as built here, unless its one chunk is longer: three are in memory */
     PACK_ALIGN = 64 << 10,
     PACK_CHUNKS_MAX = 1 << 18
 };

@@ -50,6 +50,10 @@ int pack_builder_reset(struct pack_builder *b, enum object_class class, struct e
     int rc;
 
     seal_box_free(TAKE(b->box));
+    if (b->len > PACK_FULL) { /* a long chunk's memory is not kept */
+        mem_room_free(b->data, PACK_MAX);
+        b->data = mem_room_new(PACK_MAX);
+    }
     rc = keys_object_new(b->keys, PACK_MAGIC, class, b->data, key, e);
     if (rc == 0)
         rc = seal_box_open(key, &b->box, e);

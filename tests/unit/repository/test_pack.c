@@ -101,7 +101,7 @@ TEST(packs_of_every_size_come_back)
         size_t count;
         uint32_t len;
     } shapes[] = {{0, 1},       {1, 1},     {1, 65536}, {1, CHUNK_MAX},
-                  {2, 3 << 20}, {500, 777}, {30000, 1}, {1500, 5000}};
+                  {2, 3 << 19}, {500, 777}, {30000, 1}, {800, 5000}};
     struct world *w = open_world(OBJECT_DATA);
     uint8_t *data = make_bytes(CHUNK_MAX, 'c', 1);
 
