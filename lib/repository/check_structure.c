@@ -93,7 +93,8 @@ static void note_rebuilt(struct walk *w, const struct index_entry *x)
     struct err why = {0};
     char object[80];
 
-    if (!x->rebuilt || w->told_rebuilt)
+    if (!x->rebuilt || w->told_rebuilt ||
+        index_problems(w->spec->index)->count > 0) /* damaged, not lost: that is told */
         return;
     pack_object_name(&x->pack, object);
     (void)err_set(
@@ -261,11 +262,6 @@ int check_structure(const struct check_spec *spec, struct check_result *ret, str
     struct err mine;
 
     e = e != NULL ? e : &mine;
-    for (size_t i = 0; i < problems->count; i++) {
-        struct err why = {.code = ERR_DAMAGED};
-        (void)snprintf(why.text, sizeof(why.text), "%s", problems->items[i]);
-        check_add_damage(ret, objects->items[i], false, &why, NULL, 0);
-    }
     int rc = check_list_packs(spec, &packs, e);
     if (rc == 0)
         rc = compare_packs(spec, &packs, ret, e);
@@ -275,6 +271,11 @@ int check_structure(const struct check_spec *spec, struct check_result *ret, str
         rc = check_name_chunks(spec, ret, e);
     if (rc == 0 && !spec->repository->keys->write_only)
         rc = walk_sets(spec, ret, e);
+    for (size_t i = 0; i < problems->count && rc == 0; i++) {
+        struct err why = {.code = ERR_DAMAGED};
+        (void)snprintf(why.text, sizeof(why.text), "%s", problems->items[i]);
+        check_add_damage(ret, objects->items[i], false, &why, NULL, 0);
+    }
     free(packs.items);
     return rc;
 }
