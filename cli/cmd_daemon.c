@@ -35,9 +35,16 @@ int cmd_rescan(struct cli *c, struct err *e)
 
     if (cli_call(c, "rescan", params_with(c, "destination"), &result, e) < 0)
         return -1;
-    if (!cli_json(c, result))
-        say_line(&c->screen, PLAIN, "%lld sets found", (long long)json_opt_i64(result, "sets", 0));
-    return EXIT_DONE;
+    const json_t *failed = json_object_get(result, "failed"), *one;
+    const int status = json_array_size(failed) > 0 ? EXIT_FAILED : EXIT_DONE;
+    size_t i;
+    if (cli_json(c, result))
+        return status;
+    say_line(&c->screen, PLAIN, "%lld sets found", (long long)json_opt_i64(result, "sets", 0));
+    json_array_foreach(failed, i, one)
+        say_line(&c->screen, RED, "destination \"%s\" could not be listed: %s",
+                 json_opt_string(one, "destination", "?"), json_opt_string(one, "error", "?"));
+    return status;
 }
 
 int cmd_adopt(struct cli *c, struct err *e)

@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "daemon/catalog.h"
 #include "daemon/methods.h"
 #include "daemon/record.h"
 #include "daemon/restores.h"
@@ -245,8 +246,24 @@ static void method_hold(struct request *r)
 
 struct rescan {
     struct request *request;
+    char *only; /* or NULL */
     size_t left;
 };
+
+/* Of those that were looked at just now. */
+static json_t *not_listed(struct daemon *d, const char *only)
+{
+    json_t *failed = json_array();
+
+    for (size_t i = 0; i < d->config->destination_count; i++) {
+        const char *name = d->config->destinations[i]->name;
+        const struct catalog_destination *known = catalog_destination(d->catalog, name);
+        if ((only == NULL || strcmp(only, name) == 0) && known->problem.code != ERR_NONE)
+            (void)json_array_append_new(failed, json_pack("{s:s,s:o}", "destination", name, "error",
+                                                          json_printable(known->problem.text)));
+    }
+    return failed;
+}
 
 static void on_rescanned(void *arg)
 {
@@ -259,7 +276,9 @@ static void on_rescanned(void *arg)
         return;
     for (size_t i = 0; (known = catalog_job_at(d->catalog, i)) != NULL; i++)
         sets += (int64_t)known->sets.count;
-    request_reply(rescan->request, json_pack("{s:I}", "sets", (json_int_t)sets));
+    request_reply(rescan->request, json_pack("{s:I,s:o}", "sets", (json_int_t)sets, "failed",
+                                             not_listed(d, rescan->only)));
+    free(rescan->only);
     free(rescan);
 }
 
@@ -276,7 +295,7 @@ static void method_rescan(struct request *r)
         return;
     }
     rescan = mem_alloc(sizeof(*rescan));
-    *rescan = (struct rescan){r, 1};
+    *rescan = (struct rescan){r, only != NULL ? mem_strdup(only) : NULL, 1};
     for (size_t i = 0; i < d->config->destination_count; i++) {
         const char *name = d->config->destinations[i]->name;
         if (only != NULL && strcmp(only, name) != 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/worker/destination.h"
+#include "daemon/worker/repo.h"
 #include "lib/base/child.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
@@ -152,6 +153,17 @@ static void note_unopened(struct findings *f, const json_t *store, const struct 
                      "destination \"%s\": %s", name, why->text);
 }
 
+/* That there is none yet is no fault. */
+static void check_repository(struct findings *f, const struct destination *d)
+{
+    struct repo r = {0};
+    struct err why = {0};
+
+    if (repo_open(d, &r, &why) < 0 && why.code != ERR_NOT_FOUND)
+        findings_add(f, FINDING_ERROR, "", "destination \"%s\": %s", d->name, why.text);
+    repo_close(&r);
+}
+
 static void check_store(struct findings *f, const json_t *store)
 {
     struct destination d = {0};
@@ -174,6 +186,8 @@ static void check_store(struct findings *f, const json_t *store)
         findings_add(f, FINDING_ERROR, "let the user that synbakd runs as write there",
                      "destination \"%s\": %s", d.name, why.text);
     check_space(f, &d);
+    if (d.repository)
+        check_repository(f, &d);
     if (d.key.text == NULL)
         findings_add(
             f, FINDING_NOTE, "set key, unless the medium is encrypted",

@@ -52,13 +52,15 @@ static int list_sets(const struct repo *r, struct scan_repository *scan, struct 
 int scan_repository(const struct destination *d, struct scan_repository *scan, struct err *e)
 {
     struct repo r = {0};
-    char id[REPOSITORY_ID_LEN * 2 + 1];
-    int rc = repository_probe(d->store, id, e);
+    struct err why;
+    int rc;
 
-    if (rc == 1 && !d->writer_known) /* its first run makes it */
-        return 0;
-    if (rc < 0 || repo_open(d, &r, e) < 0)
+    if (repo_open(d, &r, &why) < 0) {
+        if (why.code == ERR_NOT_FOUND) /* its first run makes it */
+            return 0;
+        *e = why;
         return -1;
+    }
     rc = list_sets(&r, scan, e) < 0 ? -1 : repo_has_recovery(d, &scan->recovery_slot, e);
     if (rc == 0) {
         scan->heads = repo_heads(&r);

@@ -47,7 +47,7 @@
  * pin (operate) job, id, reason?, until?  {}
  * accept (operate) job, id                {}
  * hold (operate) job                      {}
- * rescan (operate) destination?           sets
+ * rescan (operate) destination?           sets, failed: [{destination, error}]
  *
  * restore-begin (restore) job, id?, destination?, purpose
  *     token, config_file, job, id, destination, elsewhere: [the others that hold it, the nearest

@@ -185,6 +185,9 @@ def nothing_is_written_where_nothing_is_to_do():
     d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
     told = d.ctl("trigger", "synapse", "--wait", ok=True).stdout
     contains(told, f'repository "local" at {d.backups}')
+        done = d.ctl("rescan")
+        equal(done.returncode, 1, "not listed")
+        contains(done.stdout, "could not be listed")
     lacks(told, "store the index")
     contains(d.ctl("show", "synapse", ok=True).stdout, f'repository "local" at {d.backups}')
     wait_until(lambda: os.path.exists(f"{d.backups}/trash"), "the index to be merged")
