@@ -5,6 +5,7 @@
 
 #include "daemon/methods.h"
 #include "daemon/prune.h"
+#include "daemon/prune_replicas.h"
 #include "daemon/record.h"
 #include "daemon/set_json.h"
 
@@ -47,6 +48,32 @@ static void apply_to_catalog(struct mark *m, const char *destination)
     catalog_classify(m->daemon->catalog, known);
 }
 
+/* A mark in a repository is one record for all replicas. */
+static void apply_everywhere(struct mark *m, const char *destination)
+{
+    struct destination *dest = config_destination(m->daemon->config, destination);
+    _cleanup_free_ struct destination **all = NULL;
+    const size_t count = dest != NULL ? prune_replicas(m->daemon, dest, &all) : 0;
+
+    apply_to_catalog(m, destination);
+    for (size_t i = 1; i < count; i++)
+        apply_to_catalog(m, all[i]->name);
+}
+
+/* Is the set's repository among those that are marked already? */
+static bool is_covered(const struct mark *m, const char *destination)
+{
+    const struct config *c = m->daemon->config;
+    const struct destination *dest = config_destination(c, destination);
+
+    for (size_t i = 0; i < m->destinations.count && dest != NULL && dest->repository != NULL; i++) {
+        const struct destination *other = config_destination(c, m->destinations.items[i]);
+        if (other != NULL && str_equal(other->repository, dest->repository))
+            return true;
+    }
+    return false;
+}
+
 static void mark_next(struct mark *m);
 
 static void on_marked(void *arg, const json_t *result, const struct err *e)
@@ -61,7 +88,7 @@ static void on_marked(void *arg, const json_t *result, const struct err *e)
         return;
     }
     daemon_know_heads(m->daemon, m->destinations.items[m->index], json_object_get(result, "heads"));
-    apply_to_catalog(m, m->destinations.items[m->index++]);
+    apply_everywhere(m, m->destinations.items[m->index++]);
     mark_next(m);
 }
 
@@ -81,16 +108,19 @@ static void mark_next(struct mark *m)
         mark_free(m);
         return;
     }
+    _cleanup_free_ struct destination **all = NULL;
+    const size_t count = prune_replicas(d, dest, &all);
     (void)operation_start(
-        d,
-        (struct operation_spec){.config = d->config,
-                                .destinations = &dest,
-                                .destination_count = 1,
-                                .job = json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "verb", "mark", "job",
-                                                 m->job, "id", m->id, "kind", m->kind, "reason",
-                                                 m->reason, "until", time_to_json(m->until)),
-                                .worker = {.run_timeout_s = TIMEOUT_S},
-                                .callbacks = {.done = on_marked, .arg = m}});
+        d, (struct operation_spec){
+               .config = d->config,
+               .destinations = all,
+               .destination_count = count,
+               .stores = dest->format == FORMAT_REPOSITORY ? OPERATION_STORES : OPERATION_STORE,
+               .job = json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "verb", "mark", "job", m->job, "id",
+                                m->id, "kind", m->kind, "reason", m->reason, "until",
+                                time_to_json(m->until)),
+               .worker = {.run_timeout_s = TIMEOUT_S},
+               .callbacks = {.done = on_marked, .arg = m}});
 }
 
 /* To say that it is pinned would be a lie. */
@@ -128,7 +158,8 @@ static void begin_mark(struct request *r, const char *kind, const char *record)
                        .until = until};
     const struct catalog_job *known = catalog_job(d->catalog, job->name);
     for (size_t i = 0; i < known->sets.count; i++)
-        if (strcmp(known->sets.items[i].id, m->id) == 0)
+        if (strcmp(known->sets.items[i].id, m->id) == 0 &&
+            !is_covered(m, known->sets.items[i].destination))
             strlist_add(&m->destinations, known->sets.items[i].destination);
     mark_next(m);
 }

@@ -49,16 +49,11 @@ static int64_t time_left_s(const struct run *r)
     return r->job->run_timeout_s <= 0 ? 0 : left < 1 ? 1 : left;
 }
 
-void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several,
-                         bool read_capability, bool hook, run_operation_cb *done)
+static void start_on(struct run *r, json_t *job, struct destination **chosen, size_t count,
+                     bool several, bool read_capability, bool hook, run_operation_cb *done)
 {
-    struct destination **chosen = mem_alloc(r->destination_count * sizeof(*chosen));
     const bool portion = rolling_is_portion(r);
-    size_t count = 0;
 
-    for (size_t i = 0; i < r->destination_count && !hook; i++)
-        if (index < 0 ? !r->destinations[i].out : (size_t)index == i)
-            chosen[count++] = r->destinations[i].destination;
     r->pending = true;
     r->operation = operation_start(
         r->daemon,
@@ -75,7 +70,19 @@ void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several
                        .run_timeout_s =
                            hook ? r->job->hook_timeout_s + HOOK_GRACE_S : time_left_s(r)},
             .callbacks = {.progress = on_run_progress, .log = on_run_log, .done = done, .arg = r}});
-    free(chosen);
+}
+
+void run_start_operation(struct run *r, json_t *job, ssize_t index, bool several,
+                         bool read_capability, bool hook, run_operation_cb *done)
+{
+    _cleanup_free_ struct destination **chosen =
+        mem_alloc(r->destination_count * sizeof(struct destination *));
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->destination_count && !hook; i++)
+        if (index < 0 ? !r->destinations[i].out : (size_t)index == i)
+            chosen[count++] = r->destinations[i].destination;
+    start_on(r, job, chosen, count, several, read_capability, hook, done);
 }
 
 void run_fail(struct run *r, const struct err *e)
@@ -284,23 +291,62 @@ static void on_commit_done(void *arg, const json_t *result, const struct err *e)
 
 /* --- PINNING: trigger --pin, and the copy before a restore --- */
 
+static void note_pin(struct run *r, const struct destination *d)
+{
+    struct set *s = catalog_find(catalog_job(r->daemon->catalog, r->job->name), d->name, r->id);
+
+    if (s == NULL)
+        return;
+    s->pinned = true;
+    free(s->pin_reason);
+    s->pin_reason = mem_strdup(json_opt_string(r->request, "pin", "before a restore"));
+    if (r->kind == RUN_PRE_RESTORE)
+        s->pin_until.us = r->started.us + PRE_RESTORE_PIN_DAYS * 86400LL * 1000000;
+}
+
+static bool is_same_repository(const struct destination *a, const struct destination *b)
+{
+    return a->repository != NULL && str_equal(a->repository, b->repository);
+}
+
+/* The committed destinations that are marked together with this one, itself first: a mark in a
+ * repository is one record for all replicas. */
+static size_t pinned_with(const struct run *r, size_t index, struct destination **ret)
+{
+    const struct destination *first = r->destinations[index].destination;
+    size_t count = 0;
+
+    ret[count++] = r->destinations[index].destination;
+    for (size_t i = index + 1; i < r->destination_count; i++)
+        if (r->destinations[i].committed &&
+            is_same_repository(first, r->destinations[i].destination))
+            ret[count++] = r->destinations[i].destination;
+    return count;
+}
+
+static bool is_pinned_already(const struct run *r, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (r->destinations[i].committed &&
+            is_same_repository(r->destinations[i].destination, r->destinations[index].destination))
+            return true;
+    return false;
+}
+
 static void on_pin_done(void *arg, const json_t *result, const struct err *e)
 {
     struct run *r = arg;
-    struct run_destination *rd = &r->destinations[r->index++];
-    struct set *s =
-        catalog_find(catalog_job(r->daemon->catalog, r->job->name), rd->destination->name, r->id);
+    const size_t index = r->index++;
+    const char *name = r->destinations[index].destination->name;
+    _cleanup_free_ struct destination **all =
+        mem_alloc(r->destination_count * sizeof(struct destination *));
 
     operation_over(r);
-    if (result == NULL) {
-        strlist_addf(&r->problems, "pin at \"%s\": %s", rd->destination->name, e->text);
-    } else if (s != NULL) {
-        s->pinned = true;
-        free(s->pin_reason);
-        s->pin_reason = mem_strdup(json_opt_string(r->request, "pin", "before a restore"));
-        if (r->kind == RUN_PRE_RESTORE)
-            s->pin_until.us = r->started.us + PRE_RESTORE_PIN_DAYS * 86400LL * 1000000;
-    }
+    if (result == NULL)
+        strlist_addf(&r->problems, "pin at \"%s\": %s", name, e->text);
+    for (size_t i = result == NULL ? 0 : pinned_with(r, index, all); i > 0; i--)
+        note_pin(r, all[i - 1]);
+    daemon_know_heads(r->daemon, name, json_object_get(result, "heads"));
     run_tick(r);
 }
 
@@ -311,19 +357,23 @@ static bool wants_pin(const struct run *r)
 
 static bool step_pinning(struct run *r)
 {
-    while (r->index < r->destination_count && !r->destinations[r->index].committed)
+    while (r->index < r->destination_count &&
+           (!r->destinations[r->index].committed || is_pinned_already(r, r->index)))
         r->index++;
     if (!wants_pin(r) || r->index >= r->destination_count)
         return false;
     struct wall until = {0};
     if (r->kind == RUN_PRE_RESTORE)
         until.us = r->started.us + PRE_RESTORE_PIN_DAYS * 86400LL * 1000000;
-    run_start_operation(r,
-                        json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "verb", "mark", "job", r->job->name,
-                                  "id", r->id, "kind", "pin", "reason",
-                                  json_opt_string(r->request, "pin", "before a restore"), "until",
-                                  time_to_json(until)),
-                        (ssize_t)r->index, false, false, false, on_pin_done);
+    _cleanup_free_ struct destination **all =
+        mem_alloc(r->destination_count * sizeof(struct destination *));
+    const size_t count = pinned_with(r, r->index, all);
+    start_on(r,
+             json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "verb", "mark", "job", r->job->name, "id",
+                       r->id, "kind", "pin", "reason",
+                       json_opt_string(r->request, "pin", "before a restore"), "until",
+                       time_to_json(until)),
+             all, count, all[0]->repository != NULL, false, false, on_pin_done);
     return true;
 }
 

@@ -75,6 +75,12 @@ static int forget_cache(const struct destination *d, const char *id, struct err 
     return fs_remove_tree(dir, id, e);
 }
 
+/* A role that we hold needs no record, which the other replicas would lack. */
+static int take(struct log *log, const struct log_author *who, struct err *e)
+{
+    return str_equal(log_holder(log, NULL, NULL), who->installation) ? 0 : log_take(log, who, e);
+}
+
 /* 1: there is none yet. */
 static int adopt_repository(struct destination *d, json_t **ret_heads, struct err *e)
 {
@@ -88,9 +94,9 @@ static int adopt_repository(struct destination *d, json_t **ret_heads, struct er
         return rc;
     if (repo_author(d, &author, e) < 0 || forget_cache(d, id, e) < 0 || repo_open(d, &r, e) < 0)
         return -1;
-    rc = log_take(r.repository->writer, &author.who, e);
+    rc = take(r.repository->writer, &author.who, e);
     if (rc == 0 && !r.repository->keys->write_only)
-        rc = log_take(r.repository->pruner, &author.who, e);
+        rc = take(r.repository->pruner, &author.who, e);
     if (rc == 0)
         *ret_heads = repo_heads(&r);
     repo_close(&r);

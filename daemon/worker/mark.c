@@ -9,6 +9,13 @@ struct mark {
     struct wall until;
 };
 
+struct marking {
+    struct worker *worker;
+    const json_t *stores; /* replicas, or NULL */
+    struct destination to;
+    json_t *heads; /* owned; of a repository */
+};
+
 static int check_kind(const char *kind, struct err *e)
 {
     return strcmp(kind, "pin") == 0 || strcmp(kind, "unpin") == 0 || strcmp(kind, "accept") == 0
@@ -29,10 +36,29 @@ static int mark_plain(struct destination *d, const struct mark *mark, struct err
                      clock_wall(), e);
 }
 
-/* A record of the writer's log. */
-static int mark_in_log(struct destination *d, const struct mark *mark, json_t **ret_heads,
-                       struct err *e)
+/* The record at the other replicas. One that is away or behind gets it with what else it lacks. */
+static void carry(struct worker *w, const json_t *stores, const struct repo *r)
 {
+    for (size_t i = 1; i < json_array_size(stores); i++) {
+        const json_t *store = json_array_get(stores, i);
+        struct destination d = {0};
+        struct marker marker;
+        struct err why = {0};
+        int rc = destination_open(store, &d, &why) < 0 || destination_claim(&d, &marker, &why) < 0
+                     ? -1
+                     : log_replicate(r->repository->writer, d.store, &why);
+        if (rc != 0)
+            worker_log(w, WORKER_WARNING, "replica \"%s\" gets the mark by a copy%s%s",
+                       json_opt_string(store, "destination", "?"), rc < 0 ? ": " : "",
+                       rc < 0 ? why.text : "");
+        destination_close(&d);
+    }
+}
+
+/* A record of the writer's log. */
+static int mark_in_log(struct marking *m, const struct mark *mark, struct err *e)
+{
+    const struct destination *d = &m->to;
     struct repo r = {0};
     struct repository_set set;
     struct repo_author author;
@@ -51,14 +77,17 @@ static int mark_in_log(struct destination *d, const struct mark *mark, json_t **
                 mark->until.us != 0 ? json_string(clock_iso8601(mark->until, until)) : json_null());
         rc = log_append(r.repository->writer, &author.who, mark->kind, members, &head, e);
     }
-    if (rc == 0)
-        *ret_heads = repo_heads(&r);
+    if (rc == 0) {
+        m->heads = repo_heads(&r);
+        carry(m->worker, m->stores, &r);
+    }
     repo_close(&r);
     return rc;
 }
 
-static int mark_set(struct destination *d, const json_t *job, json_t **ret_heads, struct err *e)
+static int mark_set(struct marking *m, const json_t *job, struct err *e)
 {
+    struct destination *d = &m->to;
     const char *until = json_opt_string(job, "until", NULL);
     struct mark mark = {0};
     struct marker marker;
@@ -72,20 +101,22 @@ static int mark_set(struct destination *d, const json_t *job, json_t **ret_heads
         return err_set(e, ERR_FORMAT, "\"until\" is not a time");
     if (destination_claim(d, &marker, e) < 0)
         return -1;
-    return d->repository ? mark_in_log(d, &mark, ret_heads, e) : mark_plain(d, &mark, e);
+    return d->repository ? mark_in_log(m, &mark, e) : mark_plain(d, &mark, e);
 }
 
+/* The store to mark at: with "stores", replicas, the first, and the others follow. */
 int verb_mark(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
-    struct destination d = {0};
-    json_t *store, *heads = NULL;
+    struct marking m = {.worker = w, .stores = json_object_get(job, "stores")};
+    json_t *store = json_array_get(m.stores, 0);
 
-    (void)w; /* it is over in a moment: nothing to report */
-    int rc = json_get_object(job, "store", &store, e) < 0 || destination_open(store, &d, e) < 0
+    int rc = (store == NULL && json_get_object(job, "store", &store, e) < 0) ||
+                     destination_open(store, &m.to, e) < 0
                  ? -1
-                 : mark_set(&d, job, &heads, e);
+                 : mark_set(&m, job, e);
     if (rc == 0)
-        *ret_result = json_pack("{s:o*}", "heads", heads);
-    destination_close(&d);
+        *ret_result = json_pack("{s:o*}", "heads", TAKE(m.heads));
+    json_decref(m.heads);
+    destination_close(&m.to);
     return rc;
 }

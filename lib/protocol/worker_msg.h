@@ -90,7 +90,8 @@
  *           replica, which gets whatever else it lacks too)
  *           a set that is committed at `to` already is no failure: sent_bytes 0
  * mark
- *   job     store:STORE, job, id, kind:"pin"|"unpin"|"accept", reason, until:ISO|null
+ *   job     store:STORE | stores:[STORE] (replicas: the record is made at the first), job, id,
+ *           kind:"pin"|"unpin"|"accept", reason, until:ISO|null
  *   result  {}
  * adopt
  *   job     store:STORE
@@ -122,10 +123,6 @@
  *   job     store, job, id, other:"JOB/ID", source:NAME|null
  *   result  changes:[{source, path, change:"added"|"removed"|"changed"|"attributes", type,
  *           size:N|null, was:N|null}], left_out:N (too many), added:N, removed:N, changed:N
- * repair  one replica of a repository made whole from others: what is missing or not what was written
- *   job     to:STORE, from:[STORE], data:B (read every byte to find it; else what its structure shows)
- *   result  mended:[OBJECT], brought:N (objects that were missing), left:[{object, error}] (what could not be
- *           mended), bytes:N (read)
  * repair  one replica of a repository made whole from others: what is missing or not what was written
  *   job     to:STORE, from:[STORE], data:B (read every byte to find it; else what its structure shows)
  *   result  mended:[OBJECT], brought:N (objects that were missing), left:[{object, error}] (what could not be

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A destination with format = repository, end to end with real parts: back up, look, restore, compare."""
+import hashlib
 import json
 import os
 import shutil
@@ -21,6 +22,15 @@ def stored(d):
     for folder, _, files in os.walk(f"{d.backups}/packs"):
         total += sum(os.path.getsize(f"{folder}/{name}") for name in files)
     return total
+
+
+def logs(root):
+    """Digests of the writer's log."""
+    found = {}
+    for name in os.listdir(f"{root}/log/writer"):
+        with open(f"{root}/log/writer/{name}", "rb") as f:
+            found[name] = hashlib.sha256(f.read()).hexdigest()
+    return found
 
 
 @test
@@ -175,6 +185,9 @@ def a_repository_in_parts_is_not_begun_anew():
         done = d.ctl("trigger", "synapse", "--wait")
         equal(done.returncode, 1, part)
         contains(done.stdout + done.stderr, says)
+        done = d.ctl("rescan")
+        equal(done.returncode, 1, "not listed")
+        contains(done.stdout, "could not be listed")
         os.rename(f"{d.dir}/away", f"{d.backups}/{part}")
         backup(d)
     d.ctl("restore", f"synapse/{identity}", "--target", f"{d.dir}/restored", "--yes", ok=True)
@@ -185,9 +198,6 @@ def nothing_is_written_where_nothing_is_to_do():
     d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
     told = d.ctl("trigger", "synapse", "--wait", ok=True).stdout
     contains(told, f'repository "local" at {d.backups}')
-        done = d.ctl("rescan")
-        equal(done.returncode, 1, "not listed")
-        contains(done.stdout, "could not be listed")
     lacks(told, "store the index")
     contains(d.ctl("show", "synapse", ok=True).stdout, f'repository "local" at {d.backups}')
     wait_until(lambda: os.path.exists(f"{d.backups}/trash"), "the index to be merged")
@@ -225,6 +235,10 @@ def exported_copied_to_plain_and_to_a_replica():
     d.start()
     identity, sums = backup(d, "--pin", "both"), d.media_sums()
     equal(packs(f"{d.dir}/second"), packs(d.backups))
+    d.ctl("unpin", f"synapse/{identity}", ok=True)
+    d.ctl("pin", f"synapse/{identity}", "--reason", "again", ok=True)
+    identity = backup(d, "--pin", "both")
+    equal(logs(f"{d.dir}/second"), logs(d.backups), "one log, byte for byte")
     check(os.path.exists(f"{d.dir}/plain/synapse/{identity}/manifest.json"), "it was copied")
     d.ctl("export", f"synapse/{identity}", d.dir, "--destination", "second", ok=True)
     d.stop()
