@@ -110,25 +110,13 @@ static bool is_said_above(const json_t *status, const char *problem)
     return false;
 }
 
-static void add_good_state(struct table *t, const json_t *d)
-{
-    const bool encrypted = json_opt_bool(d, "encrypted", true);
-    const char *since = json_opt_string(d, "read_since", NULL);
-    struct wall at;
-    char age[32], read[64] = "";
-
-    if (since != NULL && clock_parse_iso8601(since, &at) == 0 && at.us <= clock_wall().us)
-        (void)snprintf(read, sizeof(read), ", every byte read within %s",
-                       str_duration((clock_wall().us - at.us) / 1000000, age));
-    table_add(t, encrypted ? GREEN : YELLOW, "%s%s",
-              encrypted ? "ok, encrypted" : "not encrypted, not authenticated", read);
-}
-
 static void add_destination(const json_t *status, struct table *t, const json_t *d)
 {
     char free_text[16], total_text[16];
     int64_t free_bytes = json_opt_i64(d, "free_bytes", -1);
     int64_t total = json_opt_i64(d, "total_bytes", -1);
+    int64_t unread_s = json_opt_i64(d, "unread_s", -1);
+    char age[32];
     const char *problem = json_opt_string(d, "problem", NULL);
 
     table_add(t, PLAIN, "%s", json_opt_string(d, "name", "?"));
@@ -143,13 +131,20 @@ static void add_destination(const json_t *status, struct table *t, const json_t 
         table_add(t, RED, "%s", is_said_above(status, problem) ? "see above" : problem);
     else if (!json_opt_bool(d, "listed", true))
         table_add(t, YELLOW, "not listed yet");
+    else if (!json_opt_bool(d, "encrypted", true))
+        table_add(t, YELLOW, "not encrypted, not authenticated");
     else
-        add_good_state(t, d);
+        table_add(t, GREEN, "ok, encrypted");
+    if (unread_s < 0)
+        table_add(t, DIM, "-");
+    else
+        table_add(t, PLAIN, "%s", str_duration(unread_s, age));
 }
 
 void status_print_destinations(const struct screen *s, const json_t *status)
 {
-    static const char *const titles[] = {"DESTINATION", "PLACE", "SPACE", "STATE"};
+    static const char *const titles[] = {"DESTINATION", "PLACE", "SPACE", "STATE",
+                                         "ALL READ WITHIN"};
     struct table t = {.titles = titles, .columns = ARRAY_LEN(titles), .indent = "  "};
     const json_t *list = json_object_get(status, "destinations");
     json_t *d;

@@ -106,6 +106,16 @@ static json_t *job_to_json(struct daemon *d, const struct job *job, int *level)
     return o;
 }
 
+/* Whole seconds since then, by the clock that it was noted with. */
+static json_t *unread_to_json(struct wall since)
+{
+    const int64_t us = clock_wall().us - since.us;
+
+    if (since.us == INT64_MAX)
+        return json_null();
+    return json_integer(us > 0 ? us / 1000000 : 0);
+}
+
 static json_t *destination_to_json(struct daemon *d, const struct destination *dest,
                                    json_t *all_problems, int *level)
 {
@@ -129,7 +139,7 @@ static json_t *destination_to_json(struct daemon *d, const struct destination *d
                   (json_int_t)known->total_bytes, "listed", known->listed, "problem",
                   first != NULL ? first : json_null(), "encrypted", dest->key.kind != SECRET_NONE,
                   "repository", dest->format == FORMAT_REPOSITORY, "key_alone", known->key_alone);
-    (void)json_object_update_new(o, json_pack("{s:o,s:I}", "read_since", time_to_json(since),
+    (void)json_object_update_new(o, json_pack("{s:o,s:I}", "unread_s", unread_to_json(since),
                                               "verify_within_s",
                                               (json_int_t)destination_verify_within_s(dest)));
     json_decref(problems.texts);

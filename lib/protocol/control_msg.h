@@ -16,7 +16,7 @@
  *     level: 0 ok, 1 warning, 2 critical; jobs: [JOBSTATUS]; problems: [{level, text}];
  *     destinations: [{name, place, free_bytes, total_bytes, listed, problem or null, encrypted,
  *     repository: B, key_alone: B (a repository that only this installation's key opens)}];
- *     of each destination also read_since (every byte there was read since; null: nothing to read),
+ *     of each destination also unread_s (every byte there was read within so many seconds; null: nothing to read),
  *     verify_within_s (0: not read by the clock);
  *     kept: [{what, bytes, command}] that restores set aside; clock_in_doubt; version; started
  * list (view) job?, destination?, after?  sets: [SETSTATUS], at most 1000; next: "after" of the call
