@@ -110,7 +110,9 @@ def names(error, name):
 
 
 def thin(cases):
-    return cases if harness.long() or len(cases) <= SHORT_STEPS else [cases[i * len(cases) // SHORT_STEPS] for i in range(SHORT_STEPS)]
+    if harness.long() or len(cases) <= SHORT_STEPS:
+        return cases
+    return [cases[i * len(cases) // SHORT_STEPS] for i in range(SHORT_STEPS)]
 
 
 def positions(size):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Random trees and a stream with random changes, backed up, pruned, rotated and restored, cycle after cycle: every set that is
-kept comes back bit for bit, by the worker and by the reader that knows the document alone."""
+"""Random trees and a stream with random changes, backed up, pruned, rotated and restored, cycle after cycle: every set
+that is kept comes back bit for bit, by the worker and by the reader that knows the document alone."""
 import os
 import random
 import shutil
