@@ -43,6 +43,7 @@ static void read_set(const json_t *o, const char *destination, struct set *s)
                       .fragment = json_opt_bool(o, "fragment", false),
                       .stays = json_opt_bool(o, "stays", false),
                       .accepted = json_opt_bool(o, "accepted", false),
+                      .shares = json_opt_bool(o, "shares", false),
                       .pinned = json_opt_bool(o, "pinned", false),
                       .pin_until = moment_of(o, "pin_until"),
                       .pin_reason = mem_strdup(json_opt_string(o, "pin_reason", NULL)),

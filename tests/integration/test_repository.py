@@ -82,12 +82,16 @@ def looking_inside():
 def with_the_key_and_the_place_alone():
     d = deployment()
     backup(d)
+    latest = backup(d)
     sums = d.media_sums()
     d.stop()
     shutil.rmtree(d.state)
     os.unlink(d.conf)
     place = ("--destination", d.backups, "--key", f"file:{d.key_file}")
-    contains(d.ctl("list", *place, ok=True).stdout, "synapse")
+    listed = d.ctl("list", *place, ok=True).stdout
+    contains(listed, "synapse")
+    lacks(listed, "suspect")  # what did not change since is not stored again
+    contains(d.ctl("show", "synapse", *place, ok=True).stdout, latest)
     d.ctl("restore", "synapse", *place, "--target", f"{d.dir}/restored", "--yes", ok=True)
     equal(d.media_sums(f"{d.dir}/restored/media"), sums)
     write_file(f"{d.dir}/wrong", "another key of some length\n", 0o600)
