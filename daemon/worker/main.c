@@ -28,9 +28,8 @@ static const struct {
     {"export", verb_export},   {"copy", verb_copy},       {"restore", verb_restore},
     {"undo", verb_undo},       {"ls", verb_ls},           {"cat", verb_cat},
     {"hook", verb_hook},       {"ping", verb_ping},       {"check", verb_check},
-    {"keys", verb_keys},       {"diff", verb_diff},
+    {"keys", verb_keys},       {"diff", verb_diff},       {"repair", verb_repair},
     {"changes", verb_changes},
-    {"repair", verb_repair},
 };
 
 static int run_verb(struct worker *w, const json_t *job, json_t **result, struct err *e)

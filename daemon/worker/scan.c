@@ -252,10 +252,10 @@ int verb_scan(struct worker *w, const json_t *job, json_t **ret_result, struct e
                       "damaged", s.damaged, "swept", (json_int_t)s.swept, "total_bytes",
                       (json_int_t)space.total_bytes, "free_bytes", (json_int_t)space.free_bytes);
     if (rc == 0 && s.found.heads != NULL)
-        (void)json_object_update_new(*ret_result,
-                                     json_pack("{s:O,s:b,s:b,s:s,s:s}", "heads", s.found.heads, "may_read", s.found.may_read,
-                                               "recovery_slot", s.found.recovery_slot, "repository",
-                                               s.found.id, "slot", s.found.slot));
+        (void)json_object_update_new(
+            *ret_result, json_pack("{s:O,s:b,s:b,s:s,s:s}", "heads", s.found.heads, "may_read",
+                                   s.found.may_read, "recovery_slot", s.found.recovery_slot,
+                                   "repository", s.found.id, "slot", s.found.slot));
     json_decref(s.found.heads);
     json_decref(s.sets);
     json_decref(s.damaged);

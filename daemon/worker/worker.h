@@ -36,6 +36,6 @@ worker_verb verb_commit, verb_scan, verb_verify, verb_prune, verb_mark, verb_ado
     verb_copy;                                          /* sets */
 worker_verb verb_restore, verb_undo, verb_ls, verb_cat; /* bring back, look inside */
 worker_verb verb_keys, verb_diff;                       /* repositories */
-worker_verb verb_changes;                             /* what tracking remembers */
 worker_verb verb_repair;                                /* replicas */
+worker_verb verb_changes;                               /* what tracking remembers */
 worker_verb verb_hook, verb_ping, verb_check;           /* the rest */
