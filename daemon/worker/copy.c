@@ -76,12 +76,7 @@ static int send_set(struct copy *c, struct err *e)
     struct set_copy copy = {
         .from = c->from.store,
         .from_key = c->from_key,
-        .to = {.store = to->store,
-               .set_prefix = prefix,
-               .codec = {.gzip = to->gzip,
-                         .level = to->level,
-                         .key = to->key.text != NULL ? &to->key : NULL},
-               .volume_bytes = to->volume_bytes},
+        .to = destination_target(to, prefix),
         .marker = &c->marker,
         .key_hint = to->key_hint,
         .threads = threads(),

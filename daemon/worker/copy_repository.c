@@ -226,12 +226,7 @@ static int write_plain(struct copying *c, struct set_reader *from, json_t **ret_
     const struct mac_key *mac;
     struct set_to_plain plain = {
         .from = from,
-        .to = {.store = to->store,
-               .set_prefix = from->prefix,
-               .codec = {.gzip = to->gzip,
-                         .level = to->level,
-                         .key = to->key.text != NULL ? &to->key : NULL},
-               .volume_bytes = to->volume_bytes},
+        .to = destination_target(to, from->prefix),
         .marker = &c->marker,
         .key_hint = to->key_hint,
         .progress = report,

@@ -172,6 +172,16 @@ int destination_read(struct destination *d, const char *job, const char *id, str
                         e);
 }
 
+struct artifact_target destination_target(const struct destination *d, const char *set_prefix)
+{
+    return (struct artifact_target){
+        .store = d->store,
+        .set_prefix = set_prefix,
+        .codec = {.gzip = d->gzip, .level = d->level, .key = d->key.text != NULL ? &d->key : NULL},
+        .volume_bytes = d->volume_bytes,
+    };
+}
+
 void destination_close(struct destination *d)
 {
     keyring_free(d->ring);

@@ -55,4 +55,6 @@ int must_check destination_claim(struct destination *d, struct marker *ret, stru
 int must_check destination_read(struct destination *d, const char *job, const char *id,
                                 struct manifest *ret, const struct secret **ret_key,
                                 const struct mac_key **ret_mac, struct err *e);
+/* What an artifact that is written there looks like; one that may not lag. Borrows both. */
+struct artifact_target destination_target(const struct destination *d, const char *set_prefix);
 void destination_close(struct destination *d); /* wipes; safe on a zeroed one */

@@ -109,24 +109,6 @@ static int advance(struct side *s, struct err *e)
     return rc < 0 ? -1 : 0;
 }
 
-static const char *type_word(char type)
-{
-    switch (type) {
-    case 'f':
-        return "file";
-    case 'd':
-        return "folder";
-    case 'l':
-        return "symlink";
-    case 'h':
-        return "hardlink";
-    case 'p':
-        return "fifo";
-    default:
-        return "device";
-    }
-}
-
 struct change {
     const char *source, *path, *what, *type;
     bool was_there, is_there;
@@ -173,7 +155,7 @@ static void tell_items(struct diff *d, const char *source, const struct item *a,
         tell(d, &(struct change){.source = source,
                                  .path = shown->path,
                                  .what = what,
-                                 .type = type_word(shown->type),
+                                 .type = list_type_word(shown->type),
                                  .was_there = a != NULL,
                                  .is_there = b != NULL,
                                  .was = a != NULL ? a->size : 0,

@@ -92,31 +92,13 @@ static int list_tar(struct listing *l, struct set_reader *set, const struct mani
     return rc < 0 ? err_wrap(e, "source \"%s\"", a->source) : 0;
 }
 
-static const char *type_of_entry(char type)
-{
-    switch (type) {
-    case 'f':
-        return "file";
-    case 'd':
-        return "folder";
-    case 'l':
-        return "symlink";
-    case 'h':
-        return "hardlink";
-    case 'p':
-        return "fifo";
-    default:
-        return "device";
-    }
-}
-
 static void add_entry(struct listing *l, const char *source, const struct list_entry *x)
 {
     const struct wall mtime = {x->mtime_s * 1000000};
     char when[32];
 
     if (x->path[0] != '\0' && is_wanted(l, x->path))
-        add(l, source, x->path, type_of_entry(x->type), x->size,
+        add(l, source, x->path, list_type_word(x->type), x->size,
             json_string(clock_iso8601(mtime, when)));
 }
 

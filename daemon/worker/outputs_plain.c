@@ -64,14 +64,8 @@ static void choose_targets(struct plain_side *p)
         if (p->all[i]->failed)
             continue;
         p->target_output[p->target_count] = p->all[i];
-        p->targets[p->target_count++] =
-            (struct artifact_target){.store = d->store,
-                                     .set_prefix = p->prefix,
-                                     .codec = {.gzip = d->gzip,
-                                               .level = d->level,
-                                               .key = d->key.text != NULL ? &d->key : NULL},
-                                     .volume_bytes = d->volume_bytes,
-                                     .may_lag = d->remote};
+        p->targets[p->target_count] = destination_target(d, p->prefix);
+        p->targets[p->target_count++].may_lag = d->remote;
     }
 }
 

@@ -59,5 +59,8 @@ int must_check list_parser_next(struct list_parser *p, struct list_record *ret, 
 /* At the end of the stream. ERR_DAMAGED unless the end record was the last. */
 int must_check list_parser_finish(const struct list_parser *p, struct err *e);
 
+/* What people call an entry's type: "file", "folder", ... Static. */
+const char *list_type_word(char type);
+
 /* The order of a walk: <0, 0, >0. "a" before "a/b" before "a-b": parts are compared one by one. */
 int list_path_compare(const char *a, const char *b);

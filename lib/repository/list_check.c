@@ -27,6 +27,24 @@ static int rank(char c)
     return c == '\0' ? 0 : c == '/' ? 1 : (unsigned char)c + 2;
 }
 
+const char *list_type_word(char type)
+{
+    switch (type) {
+    case 'f':
+        return "file";
+    case 'd':
+        return "folder";
+    case 'l':
+        return "symlink";
+    case 'h':
+        return "hardlink";
+    case 'p':
+        return "fifo";
+    default:
+        return "device";
+    }
+}
+
 int list_path_compare(const char *a, const char *b)
 {
     while (*a != '\0' && *a == *b) {
