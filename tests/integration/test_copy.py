@@ -293,7 +293,7 @@ def what_cannot_be_copied_is_refused_with_a_reason():
 
 
 def copied(params, notify):
-    notify({"job": "synapse", "id": LISTED, "destination": "usb", "step": "copy to usb", "done": 1, "total": 2})
+    notify({"job": "synapse", "id": LISTED, "destination": "usb", "step": "copy to usb", "done": 1400000000, "total": 1400000000})
     return {"job": "synapse", "id": LISTED, "destination": params["destination"], "from": "local", "state": "copied",
             "bytes": 1400000000, "sent_bytes": 1400000000, "reencrypted": False}
 
