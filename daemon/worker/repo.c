@@ -4,6 +4,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/plain/set_list.h"
+#include "lib/repository/damaged.h"
 #include "lib/repository/slot.h"
 
 enum { THREADS_MAX = 4 };
@@ -44,7 +45,7 @@ int repo_open(const struct destination *d, struct repo *ret, struct err *e)
 {
     struct repository_spec spec;
 
-    *ret = (struct repo){0};
+    *ret = (struct repo){.place = d->name};
     if (make_spec(d, &spec, e) < 0)
         return -1;
     if (repository_open(&spec, &ret->repository, e) == 0)
@@ -135,22 +136,31 @@ int repo_index_for_adding(struct worker *w, struct repo *r, struct err *e)
         if (!trash[i].segment)
             names[packs++] = trash[i].pack;
     index_exclude(r->index, names, packs);
+    _cleanup_free_ struct pack_name *damaged = NULL;
+    if (damaged_read(r->repository->cache_dir, r->place, &damaged, &count, e) < 0)
+        return -1;
+    index_exclude(r->index, damaged, count);
     return 0;
 }
 
-/* What was stored again after a loss lies twice: without the packs that are gone the other copy is read. */
+/* What was stored again after a loss lies twice: without the packs that are gone, or before those that
+ * are damaged, the other copy is read. */
 int repo_fetcher(struct worker *w, struct repo *r, struct err *e)
 {
-    size_t missing = 0;
+    _cleanup_free_ struct pack_name *damaged = NULL;
+    size_t missing = 0, count;
 
     if (r->fetcher != NULL)
         return 0;
     if (repo_index(w, r, e) < 0 ||
+        damaged_read(r->repository->cache_dir, r->place, &damaged, &count, e) < 0 ||
         index_exclude_missing(r->index, r->repository->store, &missing, e) < 0)
         return -1;
     if (missing > 0)
         worker_log(w, WORKER_WARNING, "%s: %zu packs are missing",
                    store_place(r->repository->store), missing);
+    if (count > 0)
+        index_avoid(r->index, damaged, count);
     return fetcher_open(&r->fetcher, r->repository, r->index, repo_threads(), e);
 }
 

@@ -7,7 +7,8 @@
 #include "lib/repository/fetch.h"
 #include "lib/repository/repository.h"
 
-struct repo { /* zero is closed */
+struct repo {          /* zero is closed */
+    const char *place; /* name of the destination; borrowed */
     struct repository *repository;
     struct index *index;     /* NULL until asked for */
     struct fetcher *fetcher; /* likewise */
@@ -28,7 +29,7 @@ int must_check repo_open(const struct destination *d, struct repo *ret, struct e
 int must_check repo_open_or_create(const struct destination *d, struct repo *ret, struct err *e);
 /* The index for reading; a damaged one is made again in memory, which is logged. Idempotent. */
 int must_check repo_index(struct worker *w, struct repo *r, struct err *e);
-/* The index for adding: what is on trash counts as absent. */
+/* The index for adding: what is on trash, or known as damaged, counts as absent. */
 int must_check repo_index_for_adding(struct worker *w, struct repo *r, struct err *e);
 /* The index, and a fetcher over it. Idempotent. */
 int must_check repo_fetcher(struct worker *w, struct repo *r, struct err *e);

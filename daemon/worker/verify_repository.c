@@ -2,7 +2,7 @@
 
 #include "daemon/worker/repo.h"
 #include "lib/base/mem.h"
-#include "lib/repository/check.h"
+#include "lib/repository/damaged.h"
 
 struct checking {
     struct worker *worker;
@@ -76,6 +76,9 @@ static int look(struct checking *c, struct repo *r, struct err *e)
         return -1;
     c->step = "read every byte";
     if (c->job->data && check_data(&spec, c->job->range, &c->found, e) < 0)
+        return -1;
+    if (c->job->data &&
+        damaged_note(r->repository->cache_dir, r->place, c->job->range, &c->found, e) < 0)
         return -1;
     c->job->sets = c->job->id != NULL ? 1 : c->found.sets;
     c->job->bytes = c->found.bytes;

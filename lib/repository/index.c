@@ -346,6 +346,14 @@ void index_take_segment(struct index *ix, struct index_segment *g)
     ix->segments[ix->segment_count++] = g;
 }
 
+void index_avoid(struct index *ix, const struct pack_name *packs, size_t count)
+{
+    index_exclude(ix, packs, count);
+    (void)pthread_rwlock_wrlock(&ix->lock);
+    ix->excluded_are_last = true;
+    (void)pthread_rwlock_unlock(&ix->lock);
+}
+
 void index_exclude(struct index *ix, const struct pack_name *packs, size_t count)
 {
     (void)pthread_rwlock_wrlock(&ix->lock);

@@ -43,7 +43,10 @@ int must_check index_find(struct index *ix, const struct chunk_id *id, struct in
 int must_check index_search_packs(struct index *ix, struct err *e);
 /* What these packs hold counts as absent from now on: they are on trash, or damaged. Copied. */
 void index_exclude(struct index *ix, const struct pack_name *packs, size_t count);
-/* The same for packs that are not at the store, or not with their length: how many. Lists the packs. Blocks. */
+/* The same, but what lies nowhere else is still found there: for readers, of packs that are damaged. It holds for
+ * all that is excluded. */
+void index_avoid(struct index *ix, const struct pack_name *packs, size_t count);
+/* As index_exclude for packs that are not at the store, or not with their length: how many. Lists the packs. Blocks. */
 int must_check index_exclude_missing(struct index *ix, struct store *s, size_t *ret_count,
                                      struct err *e);
 /* Entries, doubles included; more than there are, when there is no cache and they were not merged. */

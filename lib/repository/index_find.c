@@ -15,8 +15,9 @@ static void fill(struct index_entry *ret, const struct index_item *x, const stru
     ret->rebuilt = rebuilt;
 }
 
-/* 0: it lies there whole; 2: as a delta; 1: not. */
-static int find_pending(struct index *ix, const struct chunk_id *id, struct index_entry *ret)
+/* 0: it lies there whole; 2: as a delta; 1: not. everywhere: in packs that are excluded too. */
+static int find_pending(struct index *ix, const struct chunk_id *id, bool everywhere,
+                        struct index_entry *ret)
 {
     const struct index_pending *p = ix->pending;
     const struct index_item *x;
@@ -28,7 +29,7 @@ static int find_pending(struct index *ix, const struct chunk_id *id, struct inde
     at = index_pending_slot(p, id);
     while ((x = index_pending_find(p, id, &at)) != NULL) {
         const struct index_pack *pack = &p->packs[x->pack];
-        if (index_pack_is_excluded(ix, &pack->name))
+        if (!everywhere && index_pack_is_excluded(ix, &pack->name))
             continue;
         fill(ret, x, pack, false);
         if (x->chunk.codec != CHUNK_DELTA)
@@ -73,7 +74,7 @@ static int kept_page(struct index *ix, struct index_segment *g, size_t number,
 
 /* As find_pending. */
 static int find_in_page(const struct index_segment *g, const uint8_t *page,
-                        const struct chunk_id *id, struct index_entry *ret)
+                        const struct chunk_id *id, bool everywhere, struct index_entry *ret)
 {
     struct index_page_at at = index_page_begin(page);
     struct index_item x;
@@ -81,7 +82,7 @@ static int find_in_page(const struct index_segment *g, const uint8_t *page,
     int rc = 1;
 
     while (index_page_seek(&at, id, &passed, &x)) {
-        if (index_segment_excludes(g, x.pack))
+        if (!everywhere && index_segment_excludes(g, x.pack))
             continue;
         fill(ret, &x, &g->table.packs[x.pack], !g->stored);
         if (x.chunk.codec != CHUNK_DELTA)
@@ -92,7 +93,7 @@ static int find_in_page(const struct index_segment *g, const uint8_t *page,
 }
 
 static int find_in_segment(struct index *ix, struct index_segment *g, const struct chunk_id *id,
-                           struct index_entry *ret, struct err *e)
+                           bool everywhere, struct index_entry *ret, struct err *e)
 {
     uint64_t prefix = index_prefix(id);
     int rc = 1;
@@ -104,7 +105,7 @@ static int find_in_segment(struct index *ix, struct index_segment *g, const stru
         struct index_kept_page *p;
         if (kept_page(ix, g, i, &p, e) < 0) /* who may only write has nothing but its cache */
             return ix->keys->write_only ? 1 : -1;
-        int here = find_in_page(g, p->bytes, id, ret);
+        int here = find_in_page(g, p->bytes, id, everywhere, ret);
         index_pages_release(ix->pages, p);
         if (here == 0)
             return 0;
@@ -113,22 +114,30 @@ static int find_in_segment(struct index *ix, struct index_segment *g, const stru
     return rc;
 }
 
-int index_find(struct index *ix, const struct chunk_id *id, struct index_entry *ret, struct err *e)
+static int find_among(struct index *ix, const struct chunk_id *id, bool everywhere,
+                      struct index_entry *ret, struct err *e)
 {
     struct index_entry found;
-    int rc;
+    int rc = find_pending(ix, id, everywhere, ret);
 
-    (void)pthread_rwlock_rdlock(&ix->lock);
-    rc = find_pending(ix, id, ret);
     for (size_t i = 0; i < ix->segment_count && rc > 0; i++) {
-        int here = find_in_segment(ix, ix->segments[i], id, &found, e);
+        int here = find_in_segment(ix, ix->segments[i], id, everywhere, &found, e);
         if (here == 0 || (here == 2 && rc == 1))
             *ret = found;
         if (here <= 0 || here == 2)
             rc = here;
     }
-    (void)pthread_rwlock_unlock(&ix->lock);
     return rc == 2 ? 0 : rc;
+}
+
+int index_find(struct index *ix, const struct chunk_id *id, struct index_entry *ret, struct err *e)
+{
+    (void)pthread_rwlock_rdlock(&ix->lock);
+    int rc = find_among(ix, id, false, ret, e);
+    if (rc == 1 && ix->excluded_are_last)
+        rc = find_among(ix, id, true, ret, e);
+    (void)pthread_rwlock_unlock(&ix->lock);
+    return rc;
 }
 
 int index_ordinal(struct index *ix, const struct chunk_id *id, uint64_t *ret, struct err *e)

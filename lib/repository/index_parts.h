@@ -96,6 +96,7 @@ struct index {
     struct index_pending *pending; /* borrowed from a writer; NULL */
     struct pack_name *excluded;    /* owned, sorted */
     size_t excluded_count;
+    bool excluded_are_last;       /* what lies nowhere else is found in them after all */
     struct pack_name *superseded; /* owned: at the store, replaced by one that counts */
     size_t superseded_count;
     struct pack_name *damaged; /* owned: segments that cannot be read; left out by a rebuild */

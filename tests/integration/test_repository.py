@@ -177,6 +177,28 @@ def what_packs_lost_held_is_stored_again():
     equal(d.ctl("verify", "--all").returncode, 1, "the first is")
 
 
+def flip_packs(d):
+    """One byte in the first chunk of every pack."""
+    for folder, _, names in os.walk(f"{d.backups}/packs"):
+        for name in names:
+            with open(f"{folder}/{name}", "r+b") as f:
+                f.seek(100)
+                byte = f.read(1)
+                f.seek(100)
+                f.write(bytes([byte[0] ^ 1]))
+
+
+@test
+def what_damaged_packs_held_is_stored_again():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    backup(d)
+    flip_packs(d)
+    equal(d.ctl("verify", "--all", "--data").returncode, 1, "damage")
+    second = backup(d)
+    d.ctl("restore", f"synapse/{second}", "--target", f"{d.dir}/restored", "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/restored"), d.media_sums())
+
+
 @test
 def a_repository_in_parts_is_not_begun_anew():
     d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
