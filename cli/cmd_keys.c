@@ -2,161 +2,29 @@
  * replica that is configured; a new secret is shown once, or written to a file of the caller's. */
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/ask_secret.h"
-#include "cli/bare_place.h"
 #include "cli/card.h"
 #include "cli/cli.h"
 #include "cli/confirm.h"
-#include "cli/place.h"
+#include "cli/repository_places.h"
 #include "cli/worker_run.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 
-#define MARKER "synbak-destination.json"
-
 enum { SLOT_LEN = 32, SLOT_PART_MIN = 4 };
-
-struct repository_places {
-    const char *name;                 /* borrowed: the repository's, or the place */
-    const struct destination **items; /* owned array, borrowed items */
-    size_t count;
-    struct destination *bare; /* owned, or NULL */
-    json_t *stores;           /* [STORE], once a worker was run: a key is asked for once */
-};
-
-static void places_deinit(struct repository_places *p)
-{
-    free(p->items);
-    bare_place_free(p->bare);
-    json_decref(p->stores);
-    *p = (struct repository_places){0};
-}
-
-/* --- which repository --- */
-
-static void add_replicas(const struct config *c, const char *name, struct repository_places *ret)
-{
-    ret->name = name;
-    ret->items = mem_alloc(c->destination_count * sizeof(*ret->items));
-    for (size_t i = 0; i < c->destination_count; i++)
-        if (str_equal(c->destinations[i]->repository, name))
-            ret->items[ret->count++] = c->destinations[i];
-}
-
-static int find_named(const struct config *c, const char *name, struct repository_places *ret,
-                      struct err *e)
-{
-    const struct destination *d = config_destination(c, name);
-
-    if (d == NULL)
-        return err_set(e, ERR_USAGE, "the configuration has no destination \"%s\"", name);
-    if (d->repository == NULL)
-        return err_set(e, ERR_REFUSED,
-                       "destination \"%s\" has the plain format: its one key is that of the "
-                       "configuration",
-                       name);
-    add_replicas(c, d->repository, ret);
-    return 0;
-}
-
-/* Names of the configured repositories, each once. */
-static void list_repositories(const struct config *c, struct strlist *ret)
-{
-    for (size_t i = 0; i < c->destination_count; i++)
-        if (c->destinations[i]->repository != NULL &&
-            !strlist_contains(ret, c->destinations[i]->repository))
-            strlist_add(ret, c->destinations[i]->repository);
-}
-
-static int find_only(const struct config *c, struct repository_places *ret, struct err *e)
-{
-    _cleanup_(strlist_deinit) struct strlist names = {0};
-
-    list_repositories(c, &names);
-    if (names.count == 0)
-        return err_set(e, ERR_REFUSED,
-                       "the configuration has no destination with format = repository: only those "
-                       "have more keys than one");
-    if (names.count > 1) {
-        _cleanup_json_ json_t *list = json_from_strings(&names);
-        _cleanup_free_ char *joined = join_strings(list, ", ");
-        return err_set(e, ERR_USAGE, "name one with --destination, there are %zu repositories: %s",
-                       names.count, joined);
-    }
-    for (size_t i = 0; i < c->destination_count; i++)
-        if (c->destinations[i]->repository != NULL && ret->items == NULL)
-            add_replicas(c, c->destinations[i]->repository, ret);
-    return 0;
-}
-
-/* The one that --destination names, or the only one of the configuration. */
-static int find_places(struct cli *c, struct repository_places *ret, struct err *e)
-{
-    const char *given = args_value(c->args, "--destination");
-
-    if (given != NULL && bare_is_place(given)) {
-        if (bare_place_parse(c, &ret->bare, e) < 0)
-            return -1;
-        ret->name = given;
-        ret->items = mem_alloc(sizeof(*ret->items));
-        ret->items[ret->count++] = ret->bare;
-        return 0;
-    }
-    if (cli_load_config(c, e) < 0)
-        return -1;
-    return given != NULL ? find_named(c->config, given, ret, e) : find_only(c->config, ret, e);
-}
-
-/* --- the worker --- */
-
-static int make_stores(struct cli *c, struct repository_places *p, struct err *e)
-{
-    if (p->stores != NULL)
-        return 0;
-    p->stores = json_array();
-    for (size_t i = 0; i < p->count; i++) {
-        json_t *store = NULL;
-        int rc = p->bare != NULL ? place_store_of_bare(c, &store, e)
-                                 : place_store_of(c, p->items[i], &store, e);
-        if (rc < 0)
-            return -1;
-        (void)json_array_append_new(p->stores, store);
-    }
-    return 0;
-}
-
-/* As root we would leave objects that the daemon cannot read: whom the folder belongs to. Owned, or NULL. */
-static char *user_of(const struct repository_places *p)
-{
-    for (size_t i = 0; geteuid() == 0 && i < p->count; i++) {
-        const struct destination *d = p->items[i];
-        struct stat owner;
-        if (d->type != DESTINATION_DIRECTORY)
-            continue;
-        _cleanup_free_ char *marker = mem_printf("%s/%s", d->path, MARKER);
-        const struct passwd *user =
-            io_stat(AT_FDCWD, marker, &owner, AT_SYMLINK_NOFOLLOW) == 0 && owner.st_uid != 0
-                ? getpwuid(owner.st_uid)
-                : NULL;
-        if (user != NULL)
-            return mem_strdup(user->pw_name);
-    }
-    return NULL;
-}
 
 /* members (taken): what the change wants besides. */
 static int run_worker(struct cli *c, struct repository_places *p, const char *change,
                       json_t *members, json_t **ret, struct err *e)
 {
     _cleanup_json_ json_t *more = members;
-    _cleanup_free_ char *user = user_of(p);
+    _cleanup_free_ char *user = repository_places_user(p);
 
-    if (make_stores(c, p, e) < 0)
+    if (repository_places_open(c, p, e) < 0)
         return -1;
     json_t *job = json_pack("{s:s,s:s,s:O}", "verb", "keys", "change", change, "stores", p->stores);
     if (more != NULL)
@@ -228,25 +96,25 @@ static int list_configured(struct cli *c, json_t *all, struct err *e)
     _cleanup_(strlist_deinit) struct strlist names = {0};
     int status = EXIT_DONE;
 
-    list_repositories(c->config, &names);
+    repository_places_list(c->config, &names);
     for (size_t i = 0; i < names.count && status >= 0; i++) {
         struct repository_places p = {0};
-        add_replicas(c->config, names.items[i], &p);
+        repository_places_of(c->config, names.items[i], &p);
         int rc = list_one(c, &p, all, e);
         status = rc != EXIT_DONE ? rc : status;
-        places_deinit(&p);
+        repository_places_deinit(&p);
     }
     return status;
 }
 
 int cmd_key_list(struct cli *c, struct err *e)
 {
-    _cleanup_(places_deinit) struct repository_places p = {0};
+    _cleanup_(repository_places_deinit) struct repository_places p = {0};
     _cleanup_json_ json_t *all = json_array();
     int status;
 
     if (args_has(c->args, "--destination"))
-        status = find_places(c, &p, e) < 0 ? -1 : list_one(c, &p, all, e);
+        status = repository_places_find(c, &p, e) < 0 ? -1 : list_one(c, &p, all, e);
     else
         status = cli_load_config(c, e) < 0 ? -1 : list_configured(c, all, e);
     if (status < 0)
@@ -367,7 +235,7 @@ static int add_key(struct cli *c, struct repository_places *p, const char *kind,
 
 int cmd_key_add(struct cli *c, struct err *e)
 {
-    _cleanup_(places_deinit) struct repository_places p = {0};
+    _cleanup_(repository_places_deinit) struct repository_places p = {0};
     _cleanup_(fs_closep) int output = -1;
     _cleanup_json_ json_t *result = NULL;
     const char *kind = new_kind(c->args, e), *path = args_value(c->args, "--output");
@@ -376,7 +244,7 @@ int cmd_key_add(struct cli *c, struct err *e)
         return -1;
     if (path != NULL && strcmp(kind, "passphrase") == 0)
         return err_set(e, ERR_USAGE, "--output is for what is made here, not for a passphrase");
-    if (find_places(c, &p, e) < 0 || (path != NULL && open_output(path, &output, e) < 0))
+    if (repository_places_find(c, &p, e) < 0 || (path != NULL && open_output(path, &output, e) < 0))
         return -1;
     if (add_key(c, &p, kind, output, &result, e) < 0) {
         if (path != NULL)
@@ -431,10 +299,10 @@ static int confirm_removal(const struct cli *c, const json_t *slot, struct err *
 
 int cmd_key_remove(struct cli *c, struct err *e)
 {
-    _cleanup_(places_deinit) struct repository_places p = {0};
+    _cleanup_(repository_places_deinit) struct repository_places p = {0};
     _cleanup_json_ json_t *list = NULL, *result = NULL;
 
-    if (find_places(c, &p, e) < 0 || run_worker(c, &p, "list", NULL, &list, e) < 0)
+    if (repository_places_find(c, &p, e) < 0 || run_worker(c, &p, "list", NULL, &list, e) < 0)
         return -1;
     const json_t *slot = find_slot(list, args_operand(c->args, 0), e);
     if (slot == NULL || confirm_removal(c, slot, e) < 0)
@@ -453,10 +321,10 @@ int cmd_key_remove(struct cli *c, struct err *e)
 
 int cmd_key_rotate(struct cli *c, struct err *e)
 {
-    _cleanup_(places_deinit) struct repository_places p = {0};
+    _cleanup_(repository_places_deinit) struct repository_places p = {0};
     _cleanup_json_ json_t *result = NULL;
 
-    if (find_places(c, &p, e) < 0 || run_worker(c, &p, "rotate", NULL, &result, e) < 0)
+    if (repository_places_find(c, &p, e) < 0 || run_worker(c, &p, "rotate", NULL, &result, e) < 0)
         return -1;
     if (!cli_json(c, result))
         say_line(&c->screen, PLAIN,

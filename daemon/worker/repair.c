@@ -122,7 +122,8 @@ static int bring_missing(struct repair *r, struct err *e)
     return 0;
 }
 
-static int find(struct repair *r, struct repo *repo, struct check_result *found, struct err *e)
+static int find(struct repair *r, struct repo *repo, bool data, struct check_result *found,
+                struct err *e)
 {
     const struct check_spec spec = {.repository = repo->repository,
                                     .index = repo->index,
@@ -132,7 +133,12 @@ static int find(struct repair *r, struct repo *repo, struct check_result *found,
 
     if (check_structure(&spec, found, e) < 0)
         return -1;
-    return r->data ? check_data(&spec, NULL, found, e) : 0;
+    return data ? check_data(&spec, NULL, found, e) : 0;
+}
+
+static bool is_object(const struct check_damage *d)
+{
+    return str_starts(d->object, "packs/") || str_starts(d->object, "index/");
 }
 
 static int mend_objects(struct repair *r, const struct check_result *found, struct err *e)
@@ -145,12 +151,9 @@ static int mend_objects(struct repair *r, const struct check_result *found, stru
         if (worker_cancelled(r->worker))
             return err_set(e, ERR_CANCELLED, "cancelled");
         worker_progress(r->worker, "mend", i, found->damage_count);
-        if (strcmp(d->object, "index") == 0)
-            continue; /* made again below */
-        if (!str_starts(d->object, "packs/") && !str_starts(d->object, "index/")) {
-            (void)err_set(&why, ERR_DAMAGED, "%s", d->text); /* a set that lacks something */
-            leave(r, d->object, &why);
-        } else if (mirror_repair(r->to.store, r->stores, r->store_count, d->object, &why) < 0) {
+        if (!is_object(d))
+            continue; /* the index is made again, and sets are looked at again, below */
+        if (mirror_repair(r->to.store, r->stores, r->store_count, d->object, &why) < 0) {
             leave(r, d->object, &why);
         } else {
             strlist_add(&r->mended, d->object);
@@ -180,12 +183,29 @@ static int mend_index(struct repair *r, struct repo *repo, struct err *e)
     return 0;
 }
 
+/* Most sets that lacked something lack nothing now. */
+static int look_again(struct repair *r, struct repo *repo, struct err *e)
+{
+    struct check_result found = {0};
+    int rc = open_index(repo, e) < 0 ? -1 : find(r, repo, false, &found, e);
+
+    for (size_t i = 0; rc == 0 && i < found.damage_count; i++) {
+        struct err why = {0};
+        (void)err_set(&why, ERR_DAMAGED, "%s", found.damages[i].text);
+        if (!is_object(&found.damages[i]))
+            leave(r, found.damages[i].object, &why);
+    }
+    check_result_deinit(&found);
+    return rc;
+}
+
 static int run(struct repair *r, struct repo *repo, struct check_result *found, struct err *e)
 {
     if (open_repo(r, repo, e) < 0 || bring_missing(r, e) < 0 || open_index(repo, e) < 0 ||
-        find(r, repo, found, e) < 0 || mend_objects(r, found, e) < 0)
+        find(r, repo, r->data, found, e) < 0 || mend_objects(r, found, e) < 0 ||
+        mend_index(r, repo, e) < 0)
         return -1;
-    return mend_index(r, repo, e);
+    return found->damage_count > 0 ? look_again(r, repo, e) : 0;
 }
 
 int verb_repair(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)

@@ -278,11 +278,34 @@ def exported_copied_to_plain_and_to_a_replica():
 
 
 @test
+def a_replica_is_mended_from_the_other():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local second\ndaily = at 02:00\n", start=False)
+    d.change("format = repository", "format = repository\nrepository = archive\n"
+             f"[destination second]\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
+    os.mkdir(f"{d.dir}/second", 0o700)
+    d.start()
+    identity = backup(d)
+    flip_packs(d)
+    shutil.rmtree(f"{d.backups}/index")
+    equal(d.ctl("verify", "--all", "--data").returncode, 1, "damage")
+    contains(d.ctl("repair", "local", "--data", ok=True).stdout, "damaged objects mended")
+    d.ctl("verify", "--all", "--data", ok=True)
+    d.stop()
+    d.ctl("restore", f"synapse/{identity}", "--destination", d.backups, "--key", f"file:{d.key_file}", "--target",
+          f"{d.dir}/restored", "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/restored"), d.media_sums())
+    equal(d.ctl("repair", "nosuch").returncode, 2)
+
+
+@test
 def a_recovery_code_restores_where_the_key_is_lost():
     d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
     backup(d)
     contains(d.ctl("doctor", "--ready").stdout, "a recovery key opens the repository")
     contains(d.ctl("key", "card", ok=True).stdout, "key slot")
+    alone = d.ctl("repair", "local")
+    equal(alone.returncode, 5)
+    contains(alone.stderr, "has no replica")
     code = f"{d.dir}/code"
     d.ctl("key", "add", "--recovery", "--output", code, "--destination", "local", ok=True)
     d.ctl("rescan", ok=True)
