@@ -301,7 +301,7 @@ static void method_rescan(struct request *r)
         if (only != NULL && strcmp(only, name) != 0)
             continue;
         rescan->left++;
-        scan_start(d, name, on_rescanned, rescan);
+        scan_anew(d, name, on_rescanned, rescan);
     }
     on_rescanned(rescan); /* ours: so that it cannot end before all have begun */
 }

@@ -172,6 +172,36 @@ void scan_start(struct daemon *d, const char *destination, scan_done_cb *done, v
             .callbacks = {.done = on_scanned, .arg = scan}});
 }
 
+struct anew {
+    struct daemon *daemon;
+    char *destination;
+    scan_done_cb *done;
+    void *arg;
+};
+
+static void on_first_scanned(void *arg)
+{
+    struct anew *a = arg;
+
+    if (a->daemon->stopping)
+        a->done(a->arg);
+    else
+        scan_start(a->daemon, a->destination, a->done, a->arg);
+    free(a->destination);
+    free(a);
+}
+
+void scan_anew(struct daemon *d, const char *destination, scan_done_cb *done, void *arg)
+{
+    if (!scan_goes_on(d->scans, destination)) {
+        scan_start(d, destination, done, arg);
+        return;
+    }
+    struct anew *a = mem_alloc(sizeof(*a));
+    *a = (struct anew){d, mem_strdup(destination), done, arg};
+    scan_start(d, destination, on_first_scanned, a);
+}
+
 void scan_all(struct daemon *d)
 {
     for (size_t i = 0; i < d->config->destination_count; i++)

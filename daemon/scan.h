@@ -13,6 +13,8 @@ void scans_free(struct scans *s);
 /* done(arg) once the destination has been tried; look into the catalog for how it went. */
 typedef void scan_done_cb(void *arg);
 void scan_start(struct daemon *d, const char *destination, scan_done_cb *done, void *arg);
+/* The same, but one that is running already does not count: it may have looked before something changed. */
+void scan_anew(struct daemon *d, const char *destination, scan_done_cb *done, void *arg);
 void scan_all(struct daemon *d); /* every configured destination */
 void scan_refresh(struct daemon *d,
                   const char *destination); /* if the last one is older than 10 min */
