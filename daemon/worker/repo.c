@@ -159,7 +159,7 @@ int repo_fetcher(struct worker *w, struct repo *r, struct err *e)
     if (missing > 0)
         worker_log(w, WORKER_WARNING, "%s: %zu packs are missing",
                    store_place(r->repository->store), missing);
-    if (count > 0)
+    if (count > 0 || missing > 0) /* an error names the pack that is not what it should be */
         index_avoid(r->index, damaged, count);
     return fetcher_open(&r->fetcher, r->repository, r->index, repo_threads(), e);
 }

@@ -30,7 +30,8 @@ static int look_up(struct fetcher *f, const struct chunk_id *id, struct index_en
 
     e = e != NULL ? e : &mine;
     int rc = index_find(f->index, id, ret, e);
-    if (rc == 1 || (rc < 0 && e->code == ERR_DAMAGED)) { /* the packs know it as well */
+    if (rc == 1 || (rc == 0 && ret->avoided) ||
+        (rc < 0 && e->code == ERR_DAMAGED)) { /* the packs know it as well */
         if (index_search_packs(f->index, e) < 0)
             return -1;
         rc = index_find(f->index, id, ret, e);

@@ -15,6 +15,7 @@ struct index_entry {
     struct pack_name pack;
     uint32_t pack_len, offset; /* offset: of the chunk's box */
     bool rebuilt;              /* from the pack's directory: no segment at the store has it */
+    bool avoided;              /* it lies nowhere else than in a pack that index_avoid named */
 };
 
 struct index;

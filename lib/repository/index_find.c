@@ -13,6 +13,7 @@ static void fill(struct index_entry *ret, const struct index_item *x, const stru
     ret->pack_len = p->len;
     ret->offset = x->offset;
     ret->rebuilt = rebuilt;
+    ret->avoided = false;
 }
 
 /* 0: it lies there whole; 2: as a delta; 1: not. everywhere: in packs that are excluded too. */
@@ -134,8 +135,10 @@ int index_find(struct index *ix, const struct chunk_id *id, struct index_entry *
 {
     (void)pthread_rwlock_rdlock(&ix->lock);
     int rc = find_among(ix, id, false, ret, e);
-    if (rc == 1 && ix->excluded_are_last)
+    if (rc == 1 && ix->excluded_are_last) {
         rc = find_among(ix, id, true, ret, e);
+        ret->avoided = true;
+    }
     (void)pthread_rwlock_unlock(&ix->lock);
     return rc;
 }
