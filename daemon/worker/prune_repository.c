@@ -18,6 +18,7 @@ struct pruning {
     struct strlist problems; /* replicas that take no part */
     struct strlist ids, reading;
     struct collect_set *remove, *keep;
+    struct pack_name *damaged;
     char owner[33]; /* of the marker, where the job names none */
     struct repo repo;
 };
@@ -58,7 +59,7 @@ static int open_stores(struct pruning *p, const json_t *job, struct err *e)
         const json_t *store = json_is_array(stores) ? json_array_get(stores, i) : one;
         struct destination *d = &p->all[p->count];
         struct err why = {0};
-        if (destination_open(store, d, &why) == 0) {
+        if (destination_open(p->worker, store, d, &why) == 0) {
             p->count++;
             if (claim(p, d, &why) == 0) {
                 if (i > 0)
@@ -171,8 +172,10 @@ static int collect_all(struct pruning *p, const json_t *job, json_t **ret_result
                                 .arg = p};
 
     if (read_job(p, job, &spec, e) < 0 || open_stores(p, job, e) < 0 ||
-        repo_author(&p->all[0], &author, e) < 0 || repo_open(&p->all[0], &p->repo, e) < 0)
+        repo_author(&p->all[0], &author, e) < 0 || repo_open(&p->all[0], &p->repo, e) < 0 ||
+        repo_damaged(&p->repo, &p->damaged, &spec.damaged_count, e) < 0)
         return -1;
+    spec.damaged = p->damaged;
     spec.repository = p->repo.repository;
     spec.replicas = p->others;
     spec.replica_count = p->other_count;
@@ -197,6 +200,7 @@ int prune_repository(struct worker *w, const json_t *job, json_t **ret_result, s
     free(p.others);
     free(p.remove);
     free(p.keep);
+    free(p.damaged);
     strlist_deinit(&p.ids);
     strlist_deinit(&p.reading);
     strlist_deinit(&p.problems);

@@ -117,6 +117,11 @@ int repo_index(struct worker *w, struct repo *r, struct err *e)
     return index_open(from->store, from->keys, from->cache_dir, true, &r->index, NULL, e);
 }
 
+int repo_damaged(const struct repo *r, struct pack_name **ret, size_t *ret_count, struct err *e)
+{
+    return damaged_read(r->repository->cache_dir, r->place, ret, ret_count, e);
+}
+
 int repo_index_for_adding(struct worker *w, struct repo *r, struct err *e)
 {
     _cleanup_free_ struct repository_trash *trash = NULL;
@@ -137,7 +142,7 @@ int repo_index_for_adding(struct worker *w, struct repo *r, struct err *e)
             names[packs++] = trash[i].pack;
     index_exclude(r->index, names, packs);
     _cleanup_free_ struct pack_name *damaged = NULL;
-    if (damaged_read(r->repository->cache_dir, r->place, &damaged, &count, e) < 0)
+    if (repo_damaged(r, &damaged, &count, e) < 0)
         return -1;
     index_exclude(r->index, damaged, count);
     return 0;
@@ -152,8 +157,7 @@ int repo_fetcher(struct worker *w, struct repo *r, struct err *e)
 
     if (r->fetcher != NULL)
         return 0;
-    if (repo_index(w, r, e) < 0 ||
-        damaged_read(r->repository->cache_dir, r->place, &damaged, &count, e) < 0 ||
+    if (repo_index(w, r, e) < 0 || repo_damaged(r, &damaged, &count, e) < 0 ||
         index_exclude_missing(r->index, r->repository->store, &missing, e) < 0)
         return -1;
     if (missing > 0)
@@ -161,11 +165,19 @@ int repo_fetcher(struct worker *w, struct repo *r, struct err *e)
                    store_place(r->repository->store), missing);
     if (count > 0 || missing > 0) /* an error names the pack that is not what it should be */
         index_avoid(r->index, damaged, count);
+    r->worker = w;
     return fetcher_open(&r->fetcher, r->repository, r->index, repo_threads(), e);
 }
 
 void repo_close(struct repo *r)
 {
+    struct err first;
+
+    if (r->fetcher != NULL && fetcher_mended(r->fetcher, &first) > 0)
+        worker_log(r->worker, WORKER_WARNING,
+                   "%s: read from another copy that is whole (synbakctl verify --data finds all "
+                   "that is damaged, synbakctl repair mends it)",
+                   first.text);
     fetcher_close(r->fetcher);
     index_close(r->index);
     repository_close(r->repository);

@@ -12,6 +12,7 @@ struct repo {          /* zero is closed */
     struct repository *repository;
     struct index *index;     /* NULL until asked for */
     struct fetcher *fetcher; /* likewise */
+    struct worker *worker;   /* who asked for it; borrowed */
 };
 
 /* Who writes there: the installation that owns the destination, and this machine. */
@@ -31,9 +32,13 @@ int must_check repo_open_or_create(const struct destination *d, struct repo *ret
 int must_check repo_index(struct worker *w, struct repo *r, struct err *e);
 /* The index for adding: what is on trash, or known as damaged, counts as absent. */
 int must_check repo_index_for_adding(struct worker *w, struct repo *r, struct err *e);
+/* The packs there that an earlier check found damaged. *ret owned (free). */
+int must_check repo_damaged(const struct repo *r, struct pack_name **ret, size_t *ret_count,
+                            struct err *e);
 /* The index, and a fetcher over it. Idempotent. */
 int must_check repo_fetcher(struct worker *w, struct repo *r, struct err *e);
-void repo_close(struct repo *r); /* safe on a closed one */
+/* Says what was found damaged and read from another copy. Safe on a closed one. */
+void repo_close(struct repo *r);
 
 /* Is there a slot for when the key is lost with this machine: a recovery code, or a passphrase? */
 int must_check repo_has_recovery(const struct destination *d, bool *ret, struct err *e);

@@ -28,6 +28,8 @@ struct collect_spec {
     /* being read: neither removed nor, if they are gone already, what they need */
     const struct collect_set *reading;
     size_t reading_count;
+    const struct pack_name *damaged; /* packs known to be: their chunks live where else they lie */
+    size_t damaged_count;
     struct wall now;
     bool
         clock_in_doubt; /* then sets are removed, and nothing else is done: the wait is by the clock */

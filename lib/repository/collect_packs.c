@@ -147,6 +147,11 @@ int collect_list_packs(struct collector *c, struct err *e)
     merge_same(c);
     if (confirm_lost(c, e) < 0)
         return -1;
+    for (size_t i = 0; i < c->spec->damaged_count; i++) {
+        struct collect_pack *p = collect_find_pack(c, &c->spec->damaged[i]);
+        if (p != NULL)
+            p->damaged = true;
+    }
     for (size_t i = 0; i < c->trash_count; i++) {
         struct collect_pack *p =
             c->trash[i].segment ? NULL : collect_find_pack(c, &c->trash[i].pack);
@@ -169,9 +174,18 @@ struct sweep {
     bool marked;
 };
 
+/* Of copies that are alike the newer one: what was stored again was stored because the older is damaged, which a
+ * pruner on another machine was never told. */
+static bool is_better(const struct sweep *s, int rank, const struct collect_pack *p)
+{
+    return rank > s->best_rank ||
+           (rank == s->best_rank && p->modified.us > s->best_pack->modified.us);
+}
+
 static int rank_of(const struct index_entry *x, const struct collect_pack *p)
 {
-    return (p->at_store ? 4 : 0) + (x->chunk.codec != CHUNK_DELTA ? 2 : 0) + (p->on_trash ? 0 : 1);
+    return (p->at_store && !p->damaged ? 8 : 0) + (p->at_store ? 4 : 0) +
+           (x->chunk.codec != CHUNK_DELTA ? 2 : 0) + (p->on_trash ? 0 : 1);
 }
 
 static int tell_best(struct sweep *s, struct err *e)
@@ -201,7 +215,7 @@ static int sweep_entry(void *arg, const struct index_entry *x, uint64_t ordinal,
     if (p == NULL)
         return err_set(e, ERR_INTERNAL, "an entry of the index whose pack is not in its table");
     int rank = rank_of(x, p);
-    if (rank > s->best_rank) {
+    if (is_better(s, rank, p)) {
         s->best = *x;
         s->best_pack = p;
         s->best_rank = rank;

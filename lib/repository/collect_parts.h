@@ -14,6 +14,7 @@ struct collect_pack {
     struct wall since;      /* on_trash */
     bool indexed, at_store; /* at_store: of the first replica */
     bool on_trash;          /* by the list as it was */
+    bool damaged;           /* and known to be: what lies in it counts when it lies nowhere else */
     bool lost;              /* a segment names it, and no replica has it */
     bool dead;              /* goes on the new one */
     bool moved;             /* what lives in it is in a new one too */
@@ -78,8 +79,8 @@ int must_check collect_check_new(struct collector *c, const struct pack_name *do
 /* --- collect_packs.c: what lies there, and how much of it lives --- */
 struct collect_pack *collect_find_pack(const struct collector *c, const struct pack_name *name);
 int must_check collect_list_packs(struct collector *c, struct err *e);
-/* Every chunk that is needed, once, as it is kept: whole where it lies whole, not on trash where it lies
- * elsewhere too. */
+/* Every chunk that is needed, once, as it is kept: where it can be read, whole where it lies whole, not on trash
+ * where it lies elsewhere too. */
 typedef int collect_each(struct collector *c, const struct index_entry *x, struct collect_pack *p,
                          void *arg, struct err *e);
 int must_check collect_sweep(struct collector *c, collect_each *each, void *arg, struct err *e);

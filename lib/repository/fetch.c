@@ -90,6 +90,32 @@ int fetch_pack_box(struct fetcher *f, const struct pack_name *pack, struct seal_
     return 0;
 }
 
+int fetch_take_coder(struct fetcher *f, struct chunk_coder **ret, struct err *e)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    *ret = f->coder_count > 0 ? f->coders[--f->coder_count] : NULL;
+    (void)pthread_mutex_unlock(&f->lock);
+    return *ret != NULL ? 0 : chunk_coder_new(f->repository->keys, ret, e);
+}
+
+void fetch_give_coder(struct fetcher *f, struct chunk_coder *c)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    if (c != NULL && f->coder_count < FETCH_CODERS)
+        f->coders[f->coder_count++] = TAKE(c);
+    (void)pthread_mutex_unlock(&f->lock);
+    chunk_coder_free(c);
+}
+
+size_t fetcher_mended(struct fetcher *f, struct err *ret_first)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    const size_t batches = f->mended_batches;
+    *ret_first = f->mended_first;
+    (void)pthread_mutex_unlock(&f->lock);
+    return batches;
+}
+
 int fetcher_chunk(struct fetcher *f, const struct chunk_ref *ref, enum chunk_kind kind, void *out,
                   struct err *e)
 {

@@ -13,6 +13,8 @@ struct fetcher;
 int must_check fetcher_open(struct fetcher **ret, const struct repository *r, struct index *index,
                             int threads, struct err *e);
 void fetcher_close(struct fetcher *f); /* NULL-safe */
+/* How often something damaged was read from another copy that is whole; how the first was damaged. Any thread. */
+size_t fetcher_mended(struct fetcher *f, struct err *ret_first);
 /* One chunk now. out: ref->length bytes. ERR_DAMAGED names chunk and pack; ERR_NOT_FOUND: no index
  * segment knows it. Any thread. */
 int must_check fetcher_chunk(struct fetcher *f, const struct chunk_ref *ref, enum chunk_kind kind,

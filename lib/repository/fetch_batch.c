@@ -1,7 +1,8 @@
 /* fetch_batch.c — the happy path is: what a batch needs, bases included, is sorted by where it lies; what
  * lies close together is read as one; boxes are opened in place, bases decoded, then the chunks.
  *
- * Failure modes: whatever is not as it was written is ERR_DAMAGED and names the chunk and its pack. */
+ * Failure modes: what is not as it was written is read from another copy (fetch_copies.c); without one it is
+ * ERR_DAMAGED and names the chunk and its pack. */
 #include <string.h>
 
 #include "lib/base/mem.h"
@@ -190,23 +191,6 @@ static int read_boxes(struct fetcher *f, struct box *boxes, size_t count, struct
     return 0;
 }
 
-static int take_coder(struct fetcher *f, struct chunk_coder **ret, struct err *e)
-{
-    (void)pthread_mutex_lock(&f->lock);
-    *ret = f->coder_count > 0 ? f->coders[--f->coder_count] : NULL;
-    (void)pthread_mutex_unlock(&f->lock);
-    return *ret != NULL ? 0 : chunk_coder_new(f->repository->keys, ret, e);
-}
-
-static void give_coder(struct fetcher *f, struct chunk_coder *c)
-{
-    (void)pthread_mutex_lock(&f->lock);
-    if (f->coder_count < FETCH_CODERS)
-        f->coders[f->coder_count++] = TAKE(c);
-    (void)pthread_mutex_unlock(&f->lock);
-    chunk_coder_free(c);
-}
-
 static int decode(struct fetcher *f, struct chunk_coder *c, const struct fetch_piece *p,
                   const uint8_t *stored, const struct fetch_batch *b, const uint8_t *base_plain,
                   uint8_t *out, struct err *e)
@@ -226,7 +210,7 @@ static int decode_all(struct fetcher *f, struct fetch_batch *b, const struct box
     struct chunk_coder *c;
     int rc = 0;
 
-    if (take_coder(f, &c, e) < 0)
+    if (fetch_take_coder(f, &c, e) < 0)
         return -1;
     for (size_t i = 0; i < b->base_count && rc == 0; i++)
         rc = decode(f, c, &b->bases[i], boxes[b->count + i].bytes, b, NULL,
@@ -235,11 +219,11 @@ static int decode_all(struct fetcher *f, struct fetch_batch *b, const struct box
         if (!b->pieces[i].repeated)
             rc = decode(f, c, &b->pieces[i], boxes[i].bytes, b, base_plain,
                         b->plain + b->pieces[i].plain_at, e);
-    give_coder(f, c);
+    fetch_give_coder(f, c);
     return rc;
 }
 
-int fetch_batch_run(struct fetcher *f, struct fetch_batch *b, struct err *e)
+static int run(struct fetcher *f, struct fetch_batch *b, struct err *e)
 {
     size_t count = b->count + b->base_count;
     _cleanup_free_ struct box *boxes = mem_alloc(count * sizeof(*boxes));
@@ -257,6 +241,14 @@ int fetch_batch_run(struct fetcher *f, struct fetch_batch *b, struct err *e)
         free(r.buffers[i]);
     free(r.buffers);
     return rc;
+}
+
+int fetch_batch_run(struct fetcher *f, struct fetch_batch *b, struct err *e)
+{
+    struct err mine;
+
+    e = e != NULL ? e : &mine;
+    return run(f, b, e) == 0 ? 0 : fetch_batch_mend(f, b, e);
 }
 
 void fetch_batch_deinit(struct fetch_batch *b)

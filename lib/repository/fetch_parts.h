@@ -21,7 +21,12 @@ struct fetcher {
     struct fetch_header *headers;             /* owned; FETCH_HEADERS, by name */
     struct chunk_coder *coders[FETCH_CODERS]; /* owned; not in use */
     size_t coder_count;
+    size_t mended_batches; /* with a damaged copy that another one stood in for */
+    struct err mended_first;
 };
+/* A decoder that nobody else uses. Any thread. */
+int must_check fetch_take_coder(struct fetcher *f, struct chunk_coder **ret, struct err *e);
+void fetch_give_coder(struct fetcher *f, struct chunk_coder *c); /* takes c; NULL-safe */
 /* The box of a pack's chunks. Owned. Any thread. */
 int must_check fetch_pack_box(struct fetcher *f, const struct pack_name *pack,
                               struct seal_box **ret, struct err *e);
@@ -51,6 +56,9 @@ int must_check fetch_batch_add(struct fetcher *f, struct fetch_batch *b,
 size_t fetch_batch_cost(const struct fetch_batch *b);
 int must_check fetch_batch_run(struct fetcher *f, struct fetch_batch *b, struct err *e);
 void fetch_batch_deinit(struct fetch_batch *b);
+/* --- fetch_copies.c --- */
+/* After a run that ended with *e: when that says damage, every piece from whichever copy is whole. */
+int must_check fetch_batch_mend(struct fetcher *f, struct fetch_batch *b, struct err *e);
 
 /* --- fetch_ahead.c --- */
 struct fetch_ahead;

@@ -38,6 +38,9 @@ void index_superseded(const struct index *ix, const struct pack_name **ret, size
 /* 0: found; 1: not. A chunk that lies whole somewhere is given whole. Any thread. */
 int must_check index_find(struct index *ix, const struct chunk_id *id, struct index_entry *ret,
                           struct err *e);
+/* Every copy of a chunk, in no order, at most `room`: for a reader that found one of them damaged. Any thread. */
+int must_check index_find_all(struct index *ix, const struct chunk_id *id, struct index_entry *ret,
+                              size_t room, size_t *ret_count, struct err *e);
 /* For a reader that did not find what must be there, or met a page that is damaged: once, segments with such
  * pages are left out, and the packs that no segment names are looked up at the store and read; then index_find
  * knows what they hold. Any thread. */

@@ -191,15 +191,24 @@ def flip_packs(d):
 @test
 def what_damaged_packs_held_is_stored_again():
     d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
-    backup(d)
+    first = backup(d)
     flip_packs(d)
+    done = d.ctl("restore", f"synapse/{first}", "--target", f"{d.dir}/lost", "--yes")
+    equal(done.returncode, 1, "no copy is whole")
     equal(d.ctl("verify", "--all", "--data").returncode, 1, "damage")
     before = stored(d)
-    backup(d)
+    second = backup(d)
     check(stored(d) >= 2 * before - (64 << 10), f"{stored(d) - before} bytes came to {before}")
     before = stored(d)
-    backup(d)
+    third = backup(d)
     check(stored(d) <= before + (192 << 10), "once is enough")
+    for identity in (second, third):
+        d.ctl("restore", f"synapse/{identity}", "--target", f"{d.dir}/of-{identity}", "--yes", ok=True)
+        equal(d.media_sums(f"{d.dir}/of-{identity}"), d.media_sums())
+    flip_packs(d)  # the first copies are whole again, the others are not
+    done = d.ctl("restore", f"synapse/{first}", "--target", f"{d.dir}/of-{first}", "--yes", ok=True)
+    contains(done.stderr, "read from another copy")
+    equal(d.media_sums(f"{d.dir}/of-{first}"), d.media_sums())
 
 
 @test
