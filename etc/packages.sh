@@ -6,7 +6,7 @@ packages_build=(build-essential cmake ninja-build pkg-config libuv1-dev libpq-de
     libjansson-dev libsystemd-dev zlib1g-dev libisal-dev libarchive-dev libcurl4-openssl-dev
     libssh2-1-dev libexpat1-dev libzstd-dev)
 packages_demo=(python3 postgresql postgresql-client openssl util-linux)
-packages_test=(python3-cryptography python3-zstandard sshfs bindfs ceph-mon ceph-osd ceph-common radosgw openssh-server openssh-client gzip tar acl attr iproute2 procps dbus systemd mandoc tzdata)
+packages_test=(python3-cryptography python3-zstandard sshfs bindfs ceph-mon ceph-osd ceph-common radosgw libfaketime openssh-server openssh-client gzip tar acl attr iproute2 procps dbus systemd mandoc tzdata)
 packages_long=(clang libclang-rt-dev)
 packages_bench=(restic borgbackup rclone awscli)
 

@@ -23,7 +23,7 @@ class Deployment:
     def __init__(self, jobs=None, destination="", source="", media_source="", extra="", start=True,
                  cluster=None, events=300, programs=("synbakd", "synbak-worker")):
         self.dir = harness.temp_dir()
-        self.programs = programs
+        self.programs, self.passed = programs, 0
         self.conf, self.key_file = f"{self.dir}/synbak.conf", f"{self.dir}/key"
         self.backups, self.media, self.state = (f"{self.dir}/{n}" for n in ("backups", "media", "state"))
         self.socket = f"{self.dir}/control.sock"
@@ -79,7 +79,8 @@ path = {self.media}
 
     def environment(self, **more):
         keep = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-        return {**keep, "SYNBAK_SOCKET": self.socket, "SYNBAK_CONFIG": self.conf, "SYNBAK_WORKER": program(self.programs[1]), **more}
+        return {**keep, "SYNBAK_SOCKET": self.socket, "SYNBAK_CONFIG": self.conf, "SYNBAK_WORKER": program(self.programs[1]),
+                "SYNBAK_CLOCK_FILE": f"{self.dir}/clock", **more}
 
     def start(self, **env):
         self.log = open(f"{self.dir}/log", "ab")
@@ -92,6 +93,14 @@ path = {self.media}
         if self.daemon.poll() is not None:
             raise harness.Failed("synbakd ended: " + self.log_text()[-2000:])
         return self.ctl("status").returncode in (0, 1, 2)
+
+    def pass_time(self, seconds):
+        """So much time passes, for synbakd-fault and synbak-worker-fault."""
+        self.passed += seconds
+        micros = int(self.passed * 1000000)
+        write_file(f"{self.dir}/clock.new", f"{micros} {micros}")
+        os.rename(f"{self.dir}/clock.new", f"{self.dir}/clock")
+        self.ctl("status")
 
     def stop(self):
         self.daemon.terminate()

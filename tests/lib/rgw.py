@@ -2,11 +2,13 @@
 
     s3 = rgw.shared()                      started once for the file, gone with it
     bucket = s3.bucket()                   a fresh one; lock=True: with object lock
+    s3.pass_time(seconds)                  its clock, which requests must agree with, goes ahead
     s3.environment(bucket)                 what tests/tools/s3_tool and s3_suite read
 
 It verifies signatures, digests and conditions as the real services do. Starting takes about two seconds."""
 import base64
 import datetime
+import glob
 import hashlib
 import hmac
 import http.client
@@ -91,7 +93,7 @@ def free_ports(count):
 
 class Server:
     def __init__(self, home):
-        self.home, self.daemons = home, []
+        self.home, self.daemons, self.passed = home, [], 0
         mon, self.port, self.tls_port = free_ports(3)
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.tls_endpoint = f"https://s3.localhost:{self.tls_port}"
@@ -111,10 +113,10 @@ class Server:
     def _run(self, *argv):
         return harness.run(list(argv), ok=True, env=self.environ, cwd=self.home).stdout
 
-    def _spawn(self, *argv):
+    def _spawn(self, *argv, **env):
         log = open(os.path.join(self.home, argv[0] + ".out"), "wb")
-        self.daemons.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ,
-                                             cwd=self.home, start_new_session=True))
+        self.daemons.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                             env={**self.environ, **env}, cwd=self.home, start_new_session=True))
         log.close()
 
     def _start(self, mon):
@@ -135,8 +137,22 @@ class Server:
                    "default-placement", "--storage-class", "STANDARD_IA")
         self.admin("zone", "placement", "add", "--rgw-zone", "default", "--placement-id", "default-placement",
                    "--storage-class", "STANDARD_IA", "--data-pool", "default.rgw.ia")
-        self._spawn("radosgw", "-n", "client.admin", "--no-mon-config", "-f")
+        self._serve()
+
+    def _serve(self, **env):
+        self._spawn("radosgw", "-n", "client.admin", "--no-mon-config", "-f", **env)
         harness.wait_until(self._answers, "radosgw")
+
+    def pass_time(self, seconds):
+        """For the whole test file: later tests go on from there."""
+        library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        if not library:
+            harness.skip("libfaketime is not installed")
+        gateway = self.daemons.pop()
+        gateway.kill()
+        gateway.wait()
+        self.passed += seconds
+        self._serve(LD_PRELOAD=library[0], FAKETIME=f"+{self.passed}s", FAKETIME_DONT_FAKE_MONOTONIC="1")
 
     def _answers(self):
         with socket.socket() as s:
@@ -161,7 +177,7 @@ class Server:
     def request(self, method, path, query=(), body=b"", headers=(), key=ACCESS_KEY, secret=SECRET_KEY):
         """One signed request: (status, headers, body). A signer of our own here would share its
         mistakes with lib/store/s3_sign.c, so this one is written apart from it."""
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.passed)
         stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
         sent = {k.lower(): v for k, v in dict(headers).items()}
         sent.update({"host": f"127.0.0.1:{self.port}", "x-amz-date": stamp,
