@@ -126,8 +126,7 @@ static enum opened open_far(struct index *ix, struct index_segment *g, struct er
     if (index_segment_open(g, ix->store, ix->keys, e) == 0)
         return OPENED;
     (void)index_segment_wrap(&g->name, ix->store, e);
-    if (e->code == ERR_DAMAGED ||
-        e->code == ERR_KEY) /* a generation that never was is damage too */
+    if (e->code == ERR_DAMAGED)
         return BROKEN;
     return e->code == ERR_NOT_FOUND ? GONE : FAILED;
 }

@@ -52,8 +52,8 @@ enum object_class { OBJECT_DATA = 0, OBJECT_LISTS = 1 };
 int must_check keys_object_new(const struct keys *k, const char magic[9], enum object_class class,
                                uint8_t header[OBJECT_HEADER_LEN], uint8_t ret_key[SEAL_KEY_LEN],
                                struct err *e);
-/* ERR_FORMAT: not such an object; ERR_DAMAGED: the header is not what was written; ERR_KEY: a
- * generation that is not at hand, or a write-only key. */
+/* ERR_FORMAT: not such an object; ERR_DAMAGED: the header is not what was written, a generation that never was
+ * included; ERR_KEY: a generation that is not at hand, or a write-only key. */
 int must_check keys_object_open(const struct keys *k, const char magic[9],
                                 const uint8_t header[OBJECT_HEADER_LEN],
                                 enum object_class *ret_class, uint8_t ret_key[SEAL_KEY_LEN],

@@ -147,7 +147,11 @@ int keys_object_open(const struct keys *k, const char magic[9],
     const struct keys_generation *g = keys_find_generation(k, number);
     if (k->write_only)
         return err_set(e, ERR_KEY, "a write-only key cannot read what is stored");
-    if (g == NULL || !g->may_read)
+    if (g == NULL)
+        return err_set(e, ERR_DAMAGED,
+                       "its header is damaged: there is no generation %u of the reading key",
+                       number);
+    if (!g->may_read)
         return err_set(e, ERR_KEY, "generation %u of the reading key is not at hand", number);
     int rc = wrap_of(g, header, wrapping, e);
     if (rc == 0 && unseal_key(k, wrapping, header, ret_key, e) < 0)
