@@ -31,7 +31,7 @@ if(NOT SYNBAK_FUZZ)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     target_compile_definitions(${name} PRIVATE SYNBAK_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_compile_options(${name} PRIVATE -Wno-conversion -Wno-missing-prototypes)
-    target_link_libraries(${name} PRIVATE ${ALL_LIBS} synbak_seam)
+    target_link_libraries(${name} PRIVATE synbak_testlib ${ALL_LIBS} synbak_seam)
   endforeach()
 endif()
 

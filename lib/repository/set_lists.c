@@ -49,6 +49,15 @@ static int read_all(const char *text, size_t len, struct set_lists *ret, struct 
     return 0;
 }
 
+int set_lists_parse(const char *text, size_t len, struct set_lists *ret, struct err *e)
+{
+    *ret = (struct set_lists){0};
+    if (read_all(text, len, ret, e) == 0)
+        return 0;
+    set_lists_deinit(ret);
+    return -1;
+}
+
 int set_lists_read(struct fetcher *f, const struct chunk_ref *manifest, struct set_lists *ret,
                    struct err *e)
 {
@@ -57,9 +66,5 @@ int set_lists_read(struct fetcher *f, const struct chunk_ref *manifest, struct s
         return err_set(e, ERR_DAMAGED, "a manifest of %u bytes", manifest->length);
     _cleanup_free_ char *text = mem_alloc(manifest->length);
     int rc = fetcher_chunk(f, manifest, CHUNK_SET, text, e);
-    if (rc == 0)
-        rc = read_all(text, manifest->length, ret, e);
-    if (rc < 0)
-        set_lists_deinit(ret);
-    return rc;
+    return rc == 0 ? set_lists_parse(text, manifest->length, ret, e) : rc;
 }

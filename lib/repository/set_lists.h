@@ -19,6 +19,8 @@ struct set_lists {
     size_t count;
 };
 void set_lists_deinit(struct set_lists *l);
+/* The JSON of a manifest. ERR_FORMAT. Pure. */
+int must_check set_lists_parse(const char *text, size_t len, struct set_lists *ret, struct err *e);
 /* ERR_DAMAGED, ERR_FORMAT, ERR_NOT_FOUND as of fetcher_chunk. Blocks. */
 int must_check set_lists_read(struct fetcher *f, const struct chunk_ref *manifest,
                               struct set_lists *ret, struct err *e);
