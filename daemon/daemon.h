@@ -24,6 +24,7 @@ struct pings;
 struct prunes;
 struct restores;
 struct scans;
+struct stretched;
 
 struct daemon {
     uv_loop_t loop;
@@ -42,6 +43,7 @@ struct daemon {
     struct pings *pings;
     struct restores *restores;
     struct kept *kept;
+    struct stretched *stretched;
     struct alarms *alarms;
     struct clock_watch clock;
     int operations;    /* workers at work, or about to be */
@@ -63,7 +65,8 @@ void daemon_deinit(struct daemon *d);
 
 void daemon_stop(struct daemon *d);
 void daemon_fail(struct daemon *d, const struct err *e); /* stop, with a failing exit status */
-void daemon_maybe_stopped(struct daemon *d); /* call when something has come to its end */
+void daemon_maybe_stopped(struct daemon *d);   /* call when something has come to its end */
+void daemon_operation_ended(struct daemon *d); /* one of `operations` */
 
 /* Look at the clock, let the planner work, arm the timer. Cheap: call it at every occasion. */
 void daemon_tick(struct daemon *d);

@@ -150,10 +150,9 @@ static void on_read(void *arg)
     k->reading = false;
     free(r->folder);
     free(r);
-    k->daemon->operations--;
     if (k->again && !k->daemon->stopping)
         kept_refresh(k);
-    daemon_maybe_stopped(k->daemon);
+    daemon_operation_ended(k->daemon);
 }
 
 void kept_refresh(struct kept *k)

@@ -26,6 +26,7 @@
 #include "daemon/reload.h"
 #include "daemon/restores.h"
 #include "daemon/scan.h"
+#include "daemon/stretched.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 
@@ -148,6 +149,7 @@ int daemon_start(struct daemon *d, struct config *config, struct err *e)
     d->started = clock_wall();
     d->catalog = catalog_new();
     d->history = history_new(d->catalog);
+    d->stretched = stretched_new();
     if (open_state(d, &journal, e) < 0 || start_planner(d, journal, e) < 0) {
         journal_close(journal);
         return -1;
@@ -259,6 +261,13 @@ void daemon_maybe_stopped(struct daemon *d)
     close_handles(d);
 }
 
+void daemon_operation_ended(struct daemon *d)
+{
+    if (--d->operations == 0)
+        stretched_wipe(d->stretched);
+    daemon_maybe_stopped(d);
+}
+
 void daemon_deinit(struct daemon *d)
 {
     for (size_t i = 0; i < d->run_count; i++)
@@ -273,6 +282,7 @@ void daemon_deinit(struct daemon *d)
     control_free(d->control);
     journal_writer_free(d->journal);
     history_free(d->history);
+    stretched_free(d->stretched);
     catalog_free(d->catalog);
     planner_free(d->planner);
     config_unref(d->config);

@@ -9,6 +9,7 @@
 #include "daemon/catalog.h"
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
+#include "daemon/stretched.h"
 #include "lib/protocol/job.h"
 #include "lib/schedule/upload.h"
 
@@ -49,8 +50,7 @@ static void finish(struct operation *op, const json_t *result, const struct err 
     free(op->spec.destinations);
     config_unref(op->spec.config);
     free(op);
-    d->operations--;
-    daemon_maybe_stopped(d);
+    daemon_operation_ended(d);
 }
 
 static void on_progress(void *arg, const char *step, int64_t done, int64_t total)
@@ -67,6 +67,11 @@ static void on_log(void *arg, bool warning, const char *text)
 
     if (op->spec.callbacks.log != NULL)
         op->spec.callbacks.log(op->spec.callbacks.arg, warning, text);
+}
+
+static void on_stretched(void *arg, const char *destination, const char *text)
+{
+    stretched_note(((struct operation *)arg)->daemon->stretched, destination, text);
 }
 
 static void on_worker_done(void *arg, const json_t *result, const struct err *e)
@@ -115,6 +120,7 @@ static json_t *store_of(const struct operation *op, size_t i)
                                     .known_writer = repositories_head(known, dest->name, "writer"),
                                     .known_pruner = repositories_head(known, dest->name, "pruner"),
                                     .cache_dir = cache,
+                                    .stretched = stretched_find(op->daemon->stretched, dest->name),
                                     .unreadable = whole ? NULL : piece->error.text});
 }
 
@@ -149,8 +155,11 @@ static void on_secrets_read(void *arg)
     }
     add_stores(op);
     wipe_secrets(op);
-    const struct worker_callbacks ours = {
-        .progress = on_progress, .log = on_log, .done = on_worker_done, .arg = op};
+    const struct worker_callbacks ours = {.progress = on_progress,
+                                          .log = on_log,
+                                          .stretched = on_stretched,
+                                          .done = on_worker_done,
+                                          .arg = op};
     struct err e = {0};
     int rc = worker_process_start(&op->worker, &op->daemon->loop, &op->spec.worker, op->spec.job,
                                   &ours, &e);

@@ -79,10 +79,9 @@ static void on_saved(void *arg)
     json_decref(s->pings);
     free(s->folder);
     free(s);
-    d->operations--;
     if (store->next != NULL)
         ping_store_save(store, TAKE(store->next));
-    daemon_maybe_stopped(d);
+    daemon_operation_ended(d);
 }
 
 void ping_store_save(struct ping_store *s, json_t *pings)

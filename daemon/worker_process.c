@@ -312,6 +312,10 @@ static int take_message(struct worker_process *w, json_t *message, struct err *e
             w->callbacks.log(w->callbacks.arg,
                              strcmp(json_opt_string(message, "level", ""), "warning") == 0,
                              json_opt_string(message, "text", ""));
+    } else if (strcmp(type, "stretched") == 0) {
+        if (w->callbacks.stretched != NULL)
+            w->callbacks.stretched(w->callbacks.arg, json_opt_string(message, "destination", ""),
+                                   json_opt_string(message, "text", ""));
     } else if (strcmp(type, "result") == 0) {
         w->message = json_incref(message);
         if (w->state == RUNNING)

@@ -29,6 +29,8 @@ struct worker_spec {
 struct worker_callbacks {
     void (*progress)(void *arg, const char *step, int64_t done, int64_t total); /* may be NULL */
     void (*log)(void *arg, bool warning, const char *text);                     /* may be NULL */
+    /* What a repository's key was stretched to: secret. May be NULL. */
+    void (*stretched)(void *arg, const char *destination, const char *text);
     /* Exactly once, last, never from inside start. result is borrowed; NULL: failed with *e. */
     void (*done)(void *arg, const json_t *result, const struct err *e);
     void *arg;

@@ -123,6 +123,7 @@ static void add_repository(json_t *o, const struct destination *d,
 {
     set(o, "format", json_string("repository"));
     set(o, "repository", json_string(d->repository));
+    set(o, "stretched", string_or_null(context->stretched));
     set(o, "cache_dir", string_or_null(context->cache_dir));
     set(o, "known_writer", string_or_null(context->known_writer));
     set(o, "known_pruner", string_or_null(context->known_pruner));

@@ -57,7 +57,7 @@ static int open_keys(struct repository *r, const struct repository_spec *spec, s
 {
     struct err why;
 
-    if (slots_open(r->store, spec->secret, &r->keys, r->slot, &why) == 0)
+    if (slots_open(r->store, spec->secret, spec->stretched, &r->keys, r->slot, &why) == 0)
         return 0;
     if (why.code == ERR_NOT_FOUND) /* it never was without one */
         return err_set(
@@ -145,7 +145,7 @@ static int open_or_make_keys(struct repository *r, const struct repository_spec 
     strlist_deinit(&names);
     if (rc < 0)
         return -1;
-    if (slots_open(r->store, spec->secret, &r->keys, r->slot, &why) == 0)
+    if (slots_open(r->store, spec->secret, spec->stretched, &r->keys, r->slot, &why) == 0)
         return 0;
     if (why.code == ERR_KEY)
         return err_set(e, ERR_EXISTS, "%s: another repository was made there, with another key",

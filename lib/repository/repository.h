@@ -10,6 +10,7 @@
 struct repository_spec {
     struct store *store;         /* borrowed */
     const struct secret *secret; /* borrowed: opens a slot */
+    struct secret *stretched;    /* borrowed; in and out, as of slots_open; NULL */
     const char
         *cache_dir; /* state_dir/repositories; a folder for each repository below it; NULL: none */
     const char *known_id;                               /* HEX32 that it must be, or NULL */

@@ -28,9 +28,11 @@ int must_check slots_list(struct store *s, struct slot **ret, size_t *ret_count,
 /* Open with whichever slot fits the secret; kinds are tried in the order operation, write-only,
  * recovery, passphrase. Generations written since are added, their signatures checked.
  * ERR_KEY: no slot is opened by it (says how many there are and of what kind); ERR_DAMAGED: its slot is
- * damaged and no other fits; ERR_NOT_FOUND: no slots. ret_slot may be NULL. */
-int must_check slots_open(struct store *s, const struct secret *secret, struct keys **ret,
-                          char ret_slot[33], struct err *e);
+ * damaged and no other fits; ERR_NOT_FOUND: no slots. ret_slot may be NULL.
+ * stretched: NULL, or what this gave before for the same secret (it may be unset): then opening costs
+ * nothing. It is as secret as the secret, and opens nothing once its slot is gone. */
+int must_check slots_open(struct store *s, const struct secret *secret, struct secret *stretched,
+                          struct keys **ret, char ret_slot[33], struct err *e);
 /* A new slot for `secret`, made, read back and opened before it returns. Not from write-only keys
  * (ERR_KEY). A secret that is a person's choice wants SLOT_PASSPHRASE: its scrypt is the dearer. */
 int must_check slot_add(struct store *s, const struct keys *k, enum slot_kind kind,

@@ -21,33 +21,59 @@ static void note_damage(struct failures *f, const struct err *why, bool own)
     f->own |= own;
 }
 
+struct opening {
+    struct store *store;
+    const struct secret *secret;
+    uint8_t repository[REPOSITORY_ID_LEN];
+    const struct slot *slots;
+    size_t count;
+    uint8_t *stretched; /* SLOT_STRETCHED_LEN; of the slot that was tried last */
+    bool known;         /* it is what the secret was stretched to before, for one of the slots */
+    struct failures failures;
+};
+
 /* 0: opened; 1: not by this one. */
-static int try_slot(struct store *s, const char *slot, const struct secret *secret,
-                    const uint8_t repository[REPOSITORY_ID_LEN], struct failures *f,
-                    struct keys **ret, struct err *e)
+static int try_slot(struct opening *x, const char *slot, struct keys **ret, struct err *e)
 {
-    uint8_t stretched[SLOT_STRETCHED_LEN];
     struct slot_object o;
     struct err why;
-    int rc = slot_object_read(s, slot, &o, &why);
+    int rc = slot_object_read(x->store, slot, &o, &why);
 
+    if (rc == 0 && !x->known)
+        rc = slot_stretch(x->secret, o.says.scrypt_n, o.says.scrypt_p, o.salt, x->stretched, &why);
     if (rc == 0)
-        rc = slot_stretch(secret, o.says.scrypt_n, o.says.scrypt_p, o.salt, stretched, &why);
-    if (rc == 0)
-        rc = slot_unlock(&o, repository, stretched, ret, &why);
-    if (rc == 0 && generations_read(s, *ret, &o, stretched + 64, &why) < 0) {
+        rc = slot_unlock(&o, x->repository, x->stretched, ret, &why);
+    if (rc == 0 && generations_read(x->store, *ret, &o, x->stretched + 64, &why) < 0) {
         keys_free(TAKE(*ret));
         rc = -1;
     } else if (rc == 1) {
-        f->kinds[o.says.kind]++;
+        x->failures.kinds[o.says.kind]++;
     } else if (rc < 0 && why.code == ERR_DAMAGED) {
-        note_damage(f, &why, true);
+        note_damage(&x->failures, &why, true);
         rc = 1;
     }
-    seal_wipe(stretched, sizeof(stretched));
     slot_object_deinit(&o);
     if (rc < 0 && e != NULL)
         *e = why;
+    return rc;
+}
+
+/* As try_slot, whichever fits. */
+static int try_slots(struct opening *x, struct keys **ret, char ret_slot[33], struct err *e)
+{
+    static const enum slot_kind order[] = {SLOT_OPERATION, SLOT_WRITE_ONLY, SLOT_RECOVERY,
+                                           SLOT_PASSPHRASE};
+    int rc = 1;
+
+    x->failures = (struct failures){0};
+    for (size_t k = 0; k < ARRAY_LEN(order) && rc == 1; k++)
+        for (size_t i = 0; i < x->count && rc == 1; i++) {
+            if (x->slots[i].damaged || x->slots[i].kind != order[k])
+                continue;
+            rc = try_slot(x, x->slots[i].id, ret, e);
+            if (rc == 0 && ret_slot != NULL)
+                memcpy(ret_slot, x->slots[i].id, sizeof(x->slots[i].id));
+        }
     return rc;
 }
 
@@ -83,35 +109,51 @@ static int none_fits(const struct store *s, const struct failures *f, struct err
         store_place(s), count, kinds);
 }
 
-int slots_open(struct store *s, const struct secret *secret, struct keys **ret, char ret_slot[33],
-               struct err *e)
+/* Without the price of stretching first, where that was paid before. */
+static int open_any(struct opening *x, struct secret *stretched, struct keys **ret,
+                    char ret_slot[33], struct err *e)
 {
-    static const enum slot_kind order[] = {SLOT_OPERATION, SLOT_WRITE_ONLY, SLOT_RECOVERY,
-                                           SLOT_PASSPHRASE};
-    uint8_t repository[REPOSITORY_ID_LEN];
-    struct failures f = {0};
+    int rc = 1;
+
+    x->known = stretched != NULL && stretched->text != NULL &&
+               stretched->len == (size_t)2 * SLOT_STRETCHED_LEN &&
+               hex_decode(stretched->text, x->stretched, SLOT_STRETCHED_LEN) == 0;
+    if (x->known)
+        rc = try_slots(x, ret, ret_slot, e);
+    if (rc != 1)
+        return rc;
+    x->known = false;
+    rc = try_slots(x, ret, ret_slot, e);
+    if (rc == 0 && stretched != NULL) {
+        char *hex = secret_alloc(2 * SLOT_STRETCHED_LEN + 1);
+        hex_encode(x->stretched, SLOT_STRETCHED_LEN, hex);
+        secret_deinit(stretched);
+        *stretched = secret_copy(hex, (size_t)2 * SLOT_STRETCHED_LEN);
+        secret_free(hex, 2 * SLOT_STRETCHED_LEN + 1);
+    }
+    return rc;
+}
+
+int slots_open(struct store *s, const struct secret *secret, struct secret *stretched,
+               struct keys **ret, char ret_slot[33], struct err *e)
+{
+    struct opening x = {.store = s, .secret = secret};
     struct slot *slots;
-    size_t count;
     char id[33];
     int rc = repository_probe(s, id, e);
 
     if (rc == 1)
         return err_set(e, ERR_NOT_FOUND, "%s: there is no repository", store_place(s));
-    if (rc < 0 || object_hex_text(id, repository, sizeof(repository), e) < 0 ||
-        slots_list(s, &slots, &count, e) < 0)
+    if (rc < 0 || object_hex_text(id, x.repository, sizeof(x.repository), e) < 0 ||
+        slots_list(s, &slots, &x.count, e) < 0)
         return -1;
-    rc = 1;
-    for (size_t k = 0; k < ARRAY_LEN(order) && rc == 1; k++)
-        for (size_t i = 0; i < count && rc == 1; i++) {
-            if (slots[i].damaged || slots[i].kind != order[k])
-                continue;
-            rc = try_slot(s, slots[i].id, secret, repository, &f, ret, e);
-            if (rc == 0 && ret_slot != NULL)
-                memcpy(ret_slot, slots[i].id, sizeof(slots[i].id));
-        }
-    for (size_t i = 0; i < count; i++)
+    x.slots = slots;
+    x.stretched = secret_alloc(SLOT_STRETCHED_LEN);
+    rc = open_any(&x, stretched, ret, ret_slot, e);
+    secret_free(x.stretched, SLOT_STRETCHED_LEN);
+    for (size_t i = 0; i < x.count; i++)
         if (slots[i].damaged)
-            note_damage(&f, &(struct err){0}, false);
+            note_damage(&x.failures, &(struct err){0}, false);
     free(slots);
-    return rc == 1 ? none_fits(s, &f, e) : rc;
+    return rc == 1 ? none_fits(s, &x.failures, e) : rc;
 }

@@ -43,7 +43,11 @@ class Place:
         watcher.join()
         if not message["ok"]:
             raise Failed(message["error"])
+        self.heard(worker.messages)
         return message["result"]
+
+    def heard(self, messages):
+        """All that a worker said."""
 
     def backup(self, verb, source, threads=2):
         self.number += 1
@@ -72,10 +76,11 @@ class Repository(Place):
     def __init__(self, folder, key):
         super().__init__(folder, key)
         self.cache, self.tracking, self.tracked, self.last = f"{folder}.cache", f"{folder}.tracking", {}, None
+        self.stretched = None  # within one run, as the daemon keeps it
 
     def store(self):
         store = folder_store(self.folder, key=self.key, format="repository", repository="bench", cache_dir=self.cache,
-                             known_writer=None, known_pruner=None, trash_s=7 * 86400)
+                             stretched=self.stretched, known_writer=None, known_pruner=None, trash_s=7 * 86400)
         return {name: value for name, value in store.items() if name not in ("gzip", "level", "volume_bytes")}
 
     def empty(self):
@@ -84,8 +89,14 @@ class Repository(Place):
             os.makedirs(folder, 0o700)
         self.tracked = {}
 
+    def heard(self, messages):
+        for message in messages:
+            if message["type"] == "stretched":
+                self.stretched = message["text"]
+
     def backup(self, verb, source, threads=2):
         self.number += 1
+        self.stretched = None
         identity = f"20260101_{self.number // 3600:02}{self.number // 60 % 60:02}{self.number % 60:02}"
         tracking = {"bench": {"dir": f"{self.tracking}/{source['name']}", "number": self.tracked.get(source["name"], 0)}}
         read = self.work({**read_job(source, [self.store()], "bench", identity, threads), "host": "here",

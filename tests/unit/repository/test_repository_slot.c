@@ -9,7 +9,7 @@ static struct err e;
 static int try_open(struct store *s, const char *key, struct keys **ret, char slot[33])
 {
     struct secret secret = secret_of(key);
-    int rc = slots_open(s, &secret, ret, slot, &e);
+    int rc = slots_open(s, &secret, NULL, ret, slot, &e);
 
     secret_deinit(&secret);
     return rc;
@@ -38,6 +38,48 @@ static void put_slot(struct store *s, const char *slot, const void *text, size_t
 
     slot_object_name(slot, name);
     ASSERT_OK(store_put_bytes(s, name, text, len, STORE_REPLACE, &e), e);
+}
+
+/* What a secret was stretched to opens its slot, as long as that is there, and no other. */
+TEST(stretched_once_is_enough)
+{
+    struct store *s = memory_store_new();
+    struct repository *r = create_at(s);
+    struct secret secret = secret_of("another key of operation"),
+                  other = secret_of("no key at all");
+    struct secret stretched = {0}, kept;
+    char made[33], opened[33];
+    struct keys *k;
+
+    add(r, SLOT_OPERATION, secret.text, made);
+    ASSERT_OK(slots_open(s, &secret, &stretched, &k, opened, &e), e);
+    keys_free(k);
+    ASSERT_STR(opened, made);
+    kept = secret_copy(stretched.text, stretched.len);
+    ASSERT_OK(slots_open(s, &other, &stretched, &k, opened, &e),
+              e); /* the other is not looked at */
+    keys_free(k);
+    ASSERT_STR(opened, made);
+    ASSERT(secret_equal(&stretched, &kept));
+    ASSERT_OK(repository_remove_slot(r, &us, made, &e), e);
+    ASSERT_ERR(slots_open(s, &other, &stretched, &k, opened, &e), e, ERR_KEY);
+    ASSERT_ERR(slots_open(s, &secret, &stretched, &k, opened, &e), e, ERR_KEY);
+    add(r, SLOT_OPERATION, secret.text, made); /* the same secret, another salt */
+    ASSERT_OK(slots_open(s, &secret, &stretched, &k, opened, &e), e);
+    keys_free(k);
+    ASSERT_STR(opened, made);
+    ASSERT(!secret_equal(&stretched, &kept));
+    secret_deinit(&stretched);
+    stretched = secret_copy("nonsense", 8);
+    ASSERT_OK(slots_open(s, &secret, &stretched, &k, opened, &e), e);
+    keys_free(k);
+    ASSERT_EQ(stretched.len, 192);
+    secret_deinit(&stretched);
+    secret_deinit(&kept);
+    secret_deinit(&secret);
+    secret_deinit(&other);
+    repository_close(r);
+    store_close(s);
 }
 
 TEST(each_kind_opens)
