@@ -113,6 +113,7 @@ static int start(struct session *s, struct err *e)
     if (s->run->started != NULL)
         s->run->started(s->run->arg, s->pid);
     (void)json_object_set_new(s->run->job, "type", json_string("job"));
+    (void)json_object_set_new(s->run->job, "person_waits", json_true());
     return frame_send(s->channel.fd, s->run->job, WORKER_FRAME_MAX, e);
 }
 
@@ -134,11 +135,12 @@ static int answer(struct session *s, const json_t *message, struct err *e)
 
 static void show_log(struct session *s, const json_t *message)
 {
-    bool warning = str_equal(json_opt_string(message, "level", ""), "warning");
+    const char *level = json_opt_string(message, "level", "");
+    bool warning = str_equal(level, "warning");
     const char *text = json_opt_string(message, "text", "");
 
     progress_clear(&s->progress);
-    if (warning || s->run->screen->json || s->run->output) {
+    if (warning || str_equal(level, "notice") || s->run->screen->json || s->run->output) {
         _cleanup_free_ char *shown = str_printable(text, strlen(text));
         (void)fprintf(stderr, "%s%s\n", warning ? "warning: " : "", shown);
     } else {

@@ -110,7 +110,7 @@ int verb_adopt(struct worker *w, const json_t *job, json_t **ret_result, struct 
     json_t *store, *heads = NULL;
 
     (void)w; /* it is over in a moment: nothing to report */
-    if (json_get_object(job, "store", &store, e) < 0 || destination_open(store, &d, e) < 0)
+    if (json_get_object(job, "store", &store, e) < 0 || destination_open(w, store, &d, e) < 0)
         return -1;
     int rc = adopt(&d, &marker, e);
     if (rc == 0 && d.repository && adopt_repository(&d, &heads, e) < 0)

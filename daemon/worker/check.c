@@ -170,7 +170,7 @@ static void check_store(struct findings *f, const json_t *store)
     struct err why = {0};
 
     const char *type = json_opt_string(store, "type", "");
-    if (destination_open(store, &d, &why) < 0) {
+    if (destination_open(f->worker, store, &d, &why) < 0) {
         note_unopened(f, store, &why);
         return;
     }

@@ -161,7 +161,7 @@ static json_t *commit_one(struct worker *w, const struct commit *c, const json_t
     struct marker marker = {0};
     struct err e = {0};
     uint64_t stored = 0;
-    int rc = destination_open(store, &d, &e);
+    int rc = destination_open(w, store, &d, &e);
 
     if (rc == 0)
         rc = commit_at(w, c, &d, &marker, &stored, &e);

@@ -62,7 +62,7 @@ static void open_all(struct group *g, const char *repository)
         struct replica *r = &g->all[g->count++];
         r->store = store;
         r->sources = count_sources(g->commit, json_opt_string(store, "destination", ""));
-        if (destination_open(store, &r->to, &why) < 0 ||
+        if (destination_open(g->worker, store, &r->to, &why) < 0 ||
             destination_claim(&r->to, &r->marker, &why) < 0)
             fail(r, &why);
         else if (g->first == NULL || r->sources > g->first->sources)

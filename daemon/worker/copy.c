@@ -185,9 +185,8 @@ static int open_both(const json_t *job, struct copy *c, struct err *e)
         return -1;
     share_memory(from, to);
     if (destination_open_for(c->worker, from, &c->from, e) < 0 ||
-        destination_open_for(c->worker, to, &c->to, e) < 0)
+        destination_open(c->worker, to, &c->to, e) < 0) /* its writes are put away first */
         return -1;
-    store_stop_reads(c->to.store, NULL, NULL); /* what is being written there is put away first */
     c->step = mem_printf("copy to %s", c->to.name);
     return 0;
 }

@@ -97,22 +97,22 @@ static int read_store(const json_t *o, struct destination *d, struct err *e)
     return strcmp(format, "any") == 0 ? probe_format(d, e) : 0;
 }
 
+int destination_open(struct worker *w, const json_t *store, struct destination *ret, struct err *e)
+{
+    *ret = (struct destination){.worker = w};
+    if (read_store(store, ret, e) == 0)
+        return 0;
+    destination_close(ret);
+    return -1;
+}
+
 int destination_open_for(struct worker *w, const json_t *store, struct destination *ret,
                          struct err *e)
 {
-    *ret = (struct destination){.worker = w};
-    if (read_store(store, ret, e) < 0) {
-        destination_close(ret);
+    if (destination_open(w, store, ret, e) < 0)
         return -1;
-    }
-    if (w != NULL)
-        store_stop_reads(ret->store, worker_is_stopped, w);
+    store_stop_reads(ret->store, worker_is_stopped, w);
     return 0;
-}
-
-int destination_open(const json_t *store, struct destination *ret, struct err *e)
-{
-    return destination_open_for(NULL, store, ret, e);
 }
 
 static int open_file(const json_t *job, struct destination *d, char **ret_job, char **ret_id,

@@ -11,7 +11,7 @@
 #include "lib/store/rate.h"
 
 struct destination {
-    struct worker *worker; /* that gives up once it is cancelled; or NULL */
+    struct worker *worker; /* that gives up once it is cancelled */
     char *name;            /* as in the configuration */
     struct store *store;
     bool file;         /* an export or a set's folder: there is no marker */
@@ -38,10 +38,11 @@ struct destination {
     struct secret private_key, passphrase;               /* sftp; likewise */
 };
 
-/* Parse a STORE and open its store (which must exist). Claims nothing. */
-int must_check destination_open(const json_t *store, struct destination *ret, struct err *e);
-/* The same for work that may be given up at any time: connecting, and reading later (store_stop_reads),
- * end with ERR_CANCELLED once w is cancelled. */
+/* Parse a STORE and open its store (which must exist). Claims nothing. Connecting, which may come later,
+ * ends with ERR_CANCELLED once w is cancelled; how long it may last is waiter.h's. */
+int must_check destination_open(struct worker *w, const json_t *store, struct destination *ret,
+                                struct err *e);
+/* The same for work that may be given up at any time: reading later ends as well (store_stop_reads). */
 int must_check destination_open_for(struct worker *w, const json_t *store, struct destination *ret,
                                     struct err *e);
 /* From a job with "store":STORE, or with "file":PATH and "key":SECRET|null (an export, or a set's

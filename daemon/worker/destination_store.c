@@ -81,6 +81,7 @@ static int open_bucket(const json_t *o, struct destination *d, struct err *e)
     s3.encryption_key_id = text_or_null(o, "encryption_key_id");
     s3.parallel = (int)parallel;
     s3.upload_rate = d->rates.count > 0 ? &d->rates : NULL;
+    s3.waiter = worker_waiter(d->worker);
     return store_open_s3(&s3, &d->store, e);
 }
 
@@ -103,10 +104,7 @@ static int open_server(const json_t *o, struct destination *d, struct err *e)
     sftp.key = if_any(&d->private_key);
     sftp.passphrase = if_any(&d->passphrase);
     sftp.upload_rate = d->rates.count > 0 ? &d->rates : NULL;
-    if (d->worker != NULL) {
-        sftp.stop = worker_is_stopped;
-        sftp.stop_arg = d->worker;
-    }
+    sftp.waiter = worker_waiter(d->worker);
     /* a folder that is not there at the first use is made; later it has been lost */
     return store_open_sftp(&sftp, d->owner != NULL && d->known_id == NULL, &d->store, e);
 }

@@ -33,6 +33,7 @@ struct worker {
     atomic_bool gone;          /* the other side is: end of file, or nothing can be sent */
     atomic_bool outlives;      /* its going away is no reason to stop */
     atomic_bool finished;      /* the verb is over */
+    bool person_waits;         /* for what the job does */
 };
 
 static void send_locked(struct worker *w, json_t *message)
@@ -97,6 +98,7 @@ int worker_start(struct worker **ret, json_t **ret_job, struct err *e)
     int rc = frame_receive(WORKER_FD, &w->in, ret_job, e);
     if (rc == 1)
         rc = err_set(e, ERR_CANCELLED, "no job came");
+    w->person_waits = rc == 0 && json_opt_bool(*ret_job, "person_waits", false);
     if (rc == 0 && pthread_create(&w->listener, NULL, listen_for_parent, w) != 0) {
         json_decref(*ret_job);
         rc = err_set(e, ERR_INTERNAL, "no thread to listen with");
@@ -181,16 +183,27 @@ void worker_progress(struct worker *w, const char *step, uint64_t done_bytes, ui
         send_locked(w, present);
 }
 
+static void tell_person(void *worker, const char *text)
+{
+    worker_log(worker, WORKER_NOTICE, "%s", text);
+}
+
+struct store_waiter worker_waiter(struct worker *w)
+{
+    return (struct store_waiter){
+        .stop = worker_is_stopped, .tell = w->person_waits ? tell_person : NULL, .arg = w};
+}
+
 void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...)
 {
+    static const char *const words[] = {"info", "notice", "warning"};
     va_list args;
     char text[ERR_TEXT_MAX];
 
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    send_locked(w, json_pack("{s:s, s:s, s:o}", "type", "log", "level",
-                             level == WORKER_WARNING ? "warning" : "info", "text",
+    send_locked(w, json_pack("{s:s, s:s, s:o}", "type", "log", "level", words[level], "text",
                              json_printable(text)));
 }
 

@@ -44,9 +44,10 @@ static void carry(struct worker *w, const json_t *stores, const struct repo *r)
         struct destination d = {0};
         struct marker marker;
         struct err why = {0};
-        int rc = destination_open(store, &d, &why) < 0 || destination_claim(&d, &marker, &why) < 0
-                     ? -1
-                     : log_replicate(r->repository->writer, d.store, &why);
+        int rc =
+            destination_open(w, store, &d, &why) < 0 || destination_claim(&d, &marker, &why) < 0
+                ? -1
+                : log_replicate(r->repository->writer, d.store, &why);
         if (rc != 0)
             worker_log(w, WORKER_WARNING, "replica \"%s\" gets the mark by a copy%s%s",
                        json_opt_string(store, "destination", "?"), rc < 0 ? ": " : "",
@@ -111,7 +112,7 @@ int verb_mark(struct worker *w, const json_t *job, json_t **ret_result, struct e
     json_t *store = json_array_get(m.stores, 0);
 
     int rc = (store == NULL && json_get_object(job, "store", &store, e) < 0) ||
-                     destination_open(store, &m.to, e) < 0
+                     destination_open(w, store, &m.to, e) < 0
                  ? -1
                  : mark_set(&m, job, e);
     if (rc == 0)

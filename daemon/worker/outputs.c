@@ -59,7 +59,7 @@ static int open_one(struct outputs *o, struct output *out, const json_t *store, 
         return -1;
     out->name = mem_strdup(name);
     out->artifacts = json_array();
-    if (destination_open(store, &out->to, &why) == 0) {
+    if (destination_open(o->worker, store, &out->to, &why) == 0) {
         out->open = true;
         if (destination_claim(&out->to, &marker, &why) == 0)
             return 0;

@@ -100,7 +100,7 @@ int verb_prune(struct worker *w, const json_t *job, json_t **ret_result, struct 
 
     if (json_object_get(job, "stores") != NULL) /* replicas */
         return prune_repository(w, job, ret_result, e);
-    if (json_get_object(job, "store", &store, e) < 0 || destination_open(store, &d, e) < 0)
+    if (json_get_object(job, "store", &store, e) < 0 || destination_open(w, store, &d, e) < 0)
         return -1;
     bool repository = d.repository;
     int rc = repository ? 0 : prune_plain(w, &d, job, ret_result, e);

@@ -7,13 +7,15 @@
 #pragma once
 
 #include "lib/base/json.h"
+#include "lib/store/waiter.h"
 
 struct worker; /* one per process; safe to report from several threads */
 
 /* Move the run's progress; rate-limited inside, so call it freely. `step` is a short phrase:
  * "dump synapse". total 0: unknown. */
 void worker_progress(struct worker *w, const char *step, uint64_t done_bytes, uint64_t total_bytes);
-enum worker_level { WORKER_INFO, WORKER_WARNING };
+/* WORKER_NOTICE: of interest while it is so. */
+enum worker_level { WORKER_INFO, WORKER_NOTICE, WORKER_WARNING };
 void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...) printf_like(3, 4);
 /* Restore only: show the plan (lines of printable text) to a person and wait. `replaced` (taken):
  * names of the sources whose present state is replaced, so that it can be copied before the
@@ -25,6 +27,8 @@ int must_check worker_ask(struct worker *w, const char *text, json_t *replaced, 
 bool worker_cancelled(const struct worker *w);
 /* For store_stop_reads: the same of a struct worker *. */
 bool worker_is_stopped(void *worker);
+/* Who waits for the stores that are opened: a person where the job says so (worker_msg.h). */
+struct store_waiter worker_waiter(struct worker *w);
 /* From here on the work is done whether or not anybody is there to see its end: a confirmed restore
  * must not stop half-way because a terminal hung up. "cancel" still counts. */
 void worker_outlive(struct worker *w);

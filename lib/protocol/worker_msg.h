@@ -3,10 +3,12 @@
  * Frames: u32 big-endian length (1 .. 16 MiB), then one JSON object. fd 3 is a Unix stream
  * socket.
  *
- *   parent -> worker  {"type":"job","verb":VERB, ...}            once, first; may hold secrets
+ *   parent -> worker  {"type":"job","verb":VERB, ...}            once, first; may hold secrets;
+ *                     "person_waits":true (from synbakctl): a far place that is not there is soon given
+ *                     up (lib/store/waiter.h)
  *                     {"type":"cancel"}                          or end of file: stop and clean up
  *   worker -> parent  {"type":"progress","step":S,"done":N,"total":N}     total 0: unknown
- *                     {"type":"log","level":"info"|"warning","text":S}
+ *                     {"type":"log","level":"info"|"notice"|"warning","text":S}
  *                     {"type":"ask","text":S,"replaced":[SOURCE's NAME]}   restore only: show the
  *                     plan (lines), copy what is there of these, wait for "answer"
  *   parent -> worker  {"type":"answer","yes":BOOL}

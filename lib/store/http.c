@@ -161,13 +161,15 @@ static int look_for_stop(void *arg, curl_off_t to_get, curl_off_t got, curl_off_
                          curl_off_t sent)
 {
     const struct exchange *x = arg;
+    long request_size = 0; /* of what went out, the headers */
 
     (void)to_get;
     (void)got;
     (void)to_send;
     (void)sent;
+    (void)curl_easy_getinfo(x->curl, CURLINFO_REQUEST_SIZE, &request_size);
     return (x->req->stop != NULL && atomic_load(x->req->stop)) ||
-           (x->req->stopped != NULL && x->req->stopped(x->req->stopped_arg));
+           (x->req->stopped != NULL && x->req->stopped(x->req->stopped_arg, request_size > 0));
 }
 
 static void set_method(CURL *curl, struct exchange *x)
@@ -206,7 +208,8 @@ static void set_up(CURL *curl, struct exchange *x, struct curl_slist *headers, c
         curl_easy_setopt(curl, CURLOPT_CAINFO, x->http->ca_file);
         curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
     }
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
+                     (long)(req->connect_s > 0 ? req->connect_s : CONNECT_TIMEOUT_S));
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
                      (long)(req->stall_s > 0 ? req->stall_s : STALL_S));

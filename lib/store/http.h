@@ -29,9 +29,11 @@ struct http_request {
      * unread. NULL: it goes there like any other. */
     void *into;
     size_t into_len;
+    int connect_s;           /* name, connection and handshake together; 0: 15 */
     int stall_s;             /* give up after so long without a byte either way; 0: 30 */
     const atomic_bool *stop; /* give up within a second once it is set (ERR_CANCELLED); or NULL */
-    bool (*stopped)(void *arg); /* likewise, once it is true; or NULL */
+    /* Likewise, once it is true; or NULL. sent: the service may have got the request already. */
+    bool (*stopped)(void *arg, bool sent);
     void *stopped_arg;
 };
 

@@ -232,6 +232,8 @@ static void s3_stop_reads(struct store *base, store_stop_cb *stop, void *arg)
 
     s->service.stop_reads = stop;
     s->service.stop_arg = arg;
+    if (stop == NULL)
+        s->wait.waiter.stop = NULL;
 }
 
 static const struct store_ops s3_ops = {
@@ -351,6 +353,8 @@ int store_open_s3(const struct s3_options *o, struct store **ret, struct err *e)
     v->access_key = o->access_key;
     v->secret_key = o->secret_key;
     v->session_token = o->session_token;
+    s->wait.waiter = o->waiter;
+    v->wait = &s->wait;
     v->http = http_new(o->ca_file, s->limiter);
     *ret = &s->base;
     return 0;

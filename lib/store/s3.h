@@ -10,6 +10,7 @@
 #include "lib/base/str.h"
 #include "lib/store/rate.h"
 #include "lib/store/store.h"
+#include "lib/store/waiter.h"
 
 struct s3_options {
     const char *endpoint; /* "https://s3.example.org[:PORT]" */
@@ -30,6 +31,7 @@ struct s3_options {
     int parallel;                        /* parts or ranges in flight, 1..16 */
     bool full_readback;                  /* commit reads the whole object again */
     const struct rate_plan *upload_rate; /* borrowed; NULL: as fast as it goes */
+    struct store_waiter waiter;
 };
 
 /* Opens no connection yet: the first call that needs one says what is wrong. ERR_CONFIG for http://

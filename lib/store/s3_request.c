@@ -1,7 +1,8 @@
 /* s3_request.c — the happy path is: headers, signature, one try, a 2xx answer.
  *
  * Failure modes: no answer, 5xx, 429 and "try later" are tried again with growing pauses for up to
- * two minutes; a refusal is told at once. Each try is signed anew, because signatures age. */
+ * two minutes (a person waits less for the first answer, waiter.h); a refusal is told at once. Each try is
+ * signed anew, because signatures age. */
 #include "lib/store/s3_request.h"
 
 #include <string.h>
@@ -61,9 +62,28 @@ static bool is_read(const struct s3_request *req)
     return strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0;
 }
 
+/* A request on its way. */
+struct attempt {
+    const struct s3_service *service;
+    const struct s3_request *req;
+};
+
+/* What takes away again what was begun (DELETE) is sent even then, but only once. */
+static bool is_unwanted(void *arg, bool sent)
+{
+    const struct attempt *a = arg;
+    const struct s3_service *s = a->service;
+    bool first = is_read(a->req) && !atomic_load(&s->wait->answered);
+
+    if (store_wait_look(s->wait, s->place) && strcmp(a->req->method, "DELETE") != 0 &&
+        (!sent || first))
+        return true;
+    return is_read(a->req) && s->stop_reads != NULL && s->stop_reads(s->stop_arg);
+}
+
 static bool is_stopped(const struct s3_service *s, const struct s3_request *req)
 {
-    return (req->stop != NULL && atomic_load(req->stop)) ||
+    return (req->stop != NULL && atomic_load(req->stop)) || store_wait_look(s->wait, s->place) ||
            (is_read(req) && s->stop_reads != NULL && s->stop_reads(s->stop_arg));
 }
 
@@ -77,6 +97,8 @@ static int send_once(const struct s3_service *s, const struct s3_request *req, c
     _cleanup_free_ char *url =
         mem_printf("%s://%s%s%s%s", s->scheme, s->host, path, query[0] != '\0' ? "?" : "", query);
     _cleanup_free_ char *authorization = sign(s, req, path, sha256, &headers);
+    struct attempt attempt = {.service = s, .req = req};
+    const int most_s = store_wait_is_short(s->wait) ? WAITER_MUTE_S : 0;
 
     for (size_t i = 0; i < headers.count; i++)
         strlist_addf(&lines, "%s: %s", headers.items[i].name, headers.items[i].value);
@@ -89,11 +111,14 @@ static int send_once(const struct s3_service *s, const struct s3_request *req, c
                                                  .body_len = req->body_len,
                                                  .into = req->into,
                                                  .into_len = req->into_len,
-                                                 .stall_s = req->stall_s,
+                                                 .connect_s = most_s,
+                                                 .stall_s = most_s > 0 ? most_s : req->stall_s,
                                                  .stop = req->stop,
-                                                 .stopped = is_read(req) ? s->stop_reads : NULL,
-                                                 .stopped_arg = s->stop_arg},
+                                                 .stopped = is_unwanted,
+                                                 .stopped_arg = &attempt},
                           ret, ret_transient, e);
+    if (rc == 0)
+        store_wait_answered(s->wait);
     strlist_deinit(&lines);
     s3_pairs_deinit(&headers);
     return rc;
@@ -111,9 +136,9 @@ static int judge(const struct s3_service *s, const struct s3_request *req, struc
     return s3_refusal_explain(s, r, e);
 }
 
-static int64_t pause_ms(int tries)
+static int64_t pause_ms(const struct s3_service *s, int tries)
 {
-    int64_t most = PAUSE_FIRST_MS;
+    int64_t most = store_wait_is_short(s->wait) ? WAITER_PAUSE_MS : PAUSE_FIRST_MS;
     uint16_t random = 0;
 
     for (int i = 1; i < tries && most < PAUSE_MAX_MS; i++)
@@ -135,11 +160,23 @@ static bool pause_unless_stopped(const struct s3_service *s, const struct s3_req
     return !is_stopped(s, req);
 }
 
+/* How often it is tried in all, after a failure of this kind. */
+static int tries_at_most(const struct s3_service *s, const struct s3_request *req,
+                         enum err_code why)
+{
+    const int usual = req->tries > 0 ? req->tries : TRIES;
+
+    if (!store_wait_is_short(s->wait))
+        return usual;
+    return why == ERR_TIMEOUT ? 1 : usual < WAITER_TRIES ? usual : WAITER_TRIES;
+}
+
 static int try_all(const struct s3_service *s, const struct s3_request *req, const char *sha256,
                    struct s3_reply *r, struct err *e)
 {
     struct mono begin = clock_mono();
 
+    store_wait_begin(s->wait);
     for (int tries = 1;; tries++) {
         bool transient;
         http_answer_deinit(&r->http);
@@ -149,8 +186,8 @@ static int try_all(const struct s3_service *s, const struct s3_request *req, con
         if (rc <= 0)
             return rc;
         r->doubtful = true;
-        int64_t pause = pause_ms(tries);
-        if (tries == (req->tries > 0 ? req->tries : TRIES) ||
+        int64_t pause = pause_ms(s, tries);
+        if (tries >= tries_at_most(s, req, e->code) ||
             clock_mono().us - begin.us + pause * 1000 > PATIENCE_S * 1000000LL)
             return -1;
         if (!pause_unless_stopped(s, req, pause))

@@ -9,6 +9,7 @@
 #include "lib/store/s3_pairs.h"
 #include "lib/store/s3_xml.h"
 #include "lib/store/store.h"
+#include "lib/store/waiter.h"
 
 struct s3_service {
     struct http *http; /* owned, as all of these but the secrets */
@@ -18,6 +19,7 @@ struct s3_service {
     char *bucket, *region;
     char *place;                                                  /* for messages */
     const struct secret *access_key, *secret_key, *session_token; /* the last may be NULL */
+    struct store_wait *wait;                                      /* for its first answer */
     store_stop_cb *stop_reads;                                    /* as in store.h, or NULL */
     void *stop_arg;
 };
@@ -53,7 +55,8 @@ struct s3_reply {
 /* 0: a 2xx answer. Otherwise ERR_NOT_FOUND (no such object; also 404 of a HEAD), ERR_CONFIG (no such
  * bucket, other region), ERR_DENIED, ERR_EXISTS (412), ERR_NO_SPACE, ERR_UNAVAILABLE, ERR_TIMEOUT;
  * ret->http.status and ret->error say more. Wipes and empties the request's query and headers.
- * Deinit the reply in either case. May block for about two minutes. */
+ * Deinit the reply in either case. May block for about two minutes; as waiter.h says where a person
+ * waits. */
 int must_check s3_send(const struct s3_service *s, struct s3_request *req, struct s3_reply *ret,
                        struct err *e);
 void s3_reply_deinit(struct s3_reply *r);

@@ -13,6 +13,7 @@ struct s3 {
     struct store_ops
         ops; /* base.ops points here: get_parallel and readback depend on the options */
     struct s3_service service;
+    struct store_wait wait;                               /* the service borrows it */
     struct rate_limiter *limiter;                         /* or NULL */
     char *prefix;                                         /* "" or "host1/" */
     char *storage_class, *encryption, *encryption_key_id; /* or NULL */

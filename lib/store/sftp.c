@@ -187,6 +187,8 @@ static void sftp_stop_reads(struct store *base, store_stop_cb *stop, void *arg)
     (void)pthread_mutex_lock(&s->lock);
     s->stop_reads = stop;
     s->stop_arg = arg;
+    if (stop == NULL)
+        s->options.waiter.stop = NULL;
     if (s->link != NULL)
         sftp_link_stop_when(s->link, stop, arg);
     (void)pthread_mutex_unlock(&s->lock);

@@ -9,6 +9,7 @@
 #include "lib/base/secret.h"
 #include "lib/store/rate.h"
 #include "lib/store/store.h"
+#include "lib/store/waiter.h"
 
 struct sftp_options {
     const char *host;
@@ -20,13 +21,11 @@ struct sftp_options {
     const char *known_hosts;             /* file; a host that is not in it is refused */
     int parallel;                        /* reads in flight, 1..16 */
     const struct rate_plan *upload_rate; /* borrowed; NULL: as fast as it goes */
-    store_stop_cb *stop; /* connecting ends with ERR_CANCELLED once it is true; or NULL. Called by
-                          * any thread */
-    void *stop_arg;
+    struct store_waiter waiter;
 };
 
-/* Connects, checks the host's key, logs in: at most 30 s to connect and 2 min in all, the resolver's
- * time aside. create: make the folder (mode 0700) when it is not
+/* Connects, checks the host's key, logs in: at most 30 s to connect and 2 min in all; as waiter.h says
+ * where a person waits, and 30 s in all. create: make the folder (mode 0700) when it is not
  * there, else ERR_NOT_FOUND. Strings are copied. */
 int must_check store_open_sftp(const struct sftp_options *o, bool create, struct store **ret,
                                struct err *e);

@@ -403,8 +403,8 @@ int sftp_link_open(const struct sftp_options *o, const char *place, struct sftp_
                             .ssh = ssh,
                             .refs = 1,
                             .heard = clock_mono(),
-                            .stop_when = o->stop,
-                            .stop_arg = o->stop_arg};
+                            .stop_when = o->waiter.stop,
+                            .stop_arg = o->waiter.arg};
     l->out_end = &l->out;
     l->calls_end = &l->calls;
     l->chunk = mem_alloc(CHUNK);

@@ -5,11 +5,10 @@
  * and a cancel is heard, a guard shuts the socket down under it when the time is up.
  *
  * Failure modes: nobody listens (ERR_UNAVAILABLE), nothing is said for SFTP_ANSWER_MS or it takes
- * longer than OPEN_MS (ERR_TIMEOUT), the caller is stopped (ERR_CANCELLED), another host than the known one, no right to log in, a server without SFTP (ERR_CONFIG). */
+ * longer than OPEN_S (ERR_TIMEOUT; a person waits less, waiter.h), the caller is stopped (ERR_CANCELLED), another host than the known one, no right to log in, a server without SFTP (ERR_CONFIG). */
 #include "lib/store/sftp_ssh.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -25,8 +24,9 @@
 #include "lib/base/str.h"
 
 enum {
-    CONNECT_MS = 30 * 1000,
-    OPEN_MS = 120 * 1000,
+    CONNECT_S = 30,
+    OPEN_S = 120,
+    OPEN_SHORT_S = 30, /* where a person waits */
     TICK_MS = 250,
     WINDOW_BYTES = 4 * 1024 * 1024,
     PACKET_BYTES = 32 * 1024
@@ -49,13 +49,25 @@ static enum err_code code_of(int rc)
                                                                              : ERR_UNAVAILABLE;
 }
 
-static bool is_stopped(const struct sftp_options *o)
+/* One server that is being connected to. */
+struct opening {
+    const struct sftp_options *options;
+    const char *place;
+    struct store_wait *wait;
+};
+
+static bool is_stopped(const struct opening *o)
 {
-    return o->stop != NULL && o->stop(o->stop_arg);
+    return store_wait_look(o->wait, o->place);
+}
+
+static int64_t from_now_us(int seconds)
+{
+    return clock_mono().us + seconds * 1000000LL;
 }
 
 /* errno of the attempt, 0 if it stands. */
-static int finish_connect(int fd, const struct sftp_options *o, int64_t deadline_us)
+static int finish_connect(int fd, const struct opening *o, int64_t deadline_us)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
     int failure = 0, n;
@@ -72,7 +84,7 @@ static int finish_connect(int fd, const struct sftp_options *o, int64_t deadline
     return failure;
 }
 
-static int connect_to(const struct addrinfo *a, const struct sftp_options *o, int64_t deadline_us)
+static int connect_to(const struct addrinfo *a, const struct opening *o, int64_t deadline_us)
 {
     const int on = 1;
     int fd = io_socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
@@ -93,18 +105,15 @@ static int connect_to(const struct addrinfo *a, const struct sftp_options *o, in
     return fd;
 }
 
-static int connect_host(const struct sftp_options *o, const char *place, int *ret_fd, struct err *e)
+static int connect_host(const struct opening *o, int *ret_fd, struct err *e)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list;
-    char port[16];
+    const int64_t deadline_us = /* for name and addresses together */
+        from_now_us(store_wait_is_short(o->wait) ? WAITER_MUTE_S : CONNECT_S);
+    struct addrinfo *list;
     int failure = 0;
 
-    (void)snprintf(port, sizeof(port), "%d", o->port);
-    int rc = getaddrinfo(o->host, port, &hints, &list);
-    if (rc != 0)
-        return err_set(e, ERR_UNAVAILABLE, "%s: find the address of %s: %s (check host and DNS)",
-                       place, o->host, gai_strerror(rc));
-    const int64_t deadline_us = clock_mono().us + CONNECT_MS * 1000LL; /* for all of them */
+    if (sftp_find_host(o->options, o->wait, o->place, deadline_us, &list, e) < 0)
+        return -1;
     *ret_fd = -1;
     for (const struct addrinfo *a = list; a != NULL && *ret_fd < 0; a = a->ai_next) {
         if (a != list && (failure == ECANCELED || clock_mono().us >= deadline_us))
@@ -116,10 +125,10 @@ static int connect_host(const struct sftp_options *o, const char *place, int *re
     if (*ret_fd >= 0)
         return 0;
     if (failure == ECANCELED)
-        return err_set(e, ERR_CANCELLED, "%s: cancelled", place);
-    return err_sys(e, ERR_UNAVAILABLE, failure,
-                   "%s: connect to port %d (is the SSH server up, and the port open?)", place,
-                   o->port);
+        return err_set(e, ERR_CANCELLED, "%s: cancelled", o->place);
+    return err_sys(e, failure == ETIMEDOUT ? ERR_TIMEOUT : ERR_UNAVAILABLE, failure,
+                   "%s: connect to port %d (is the SSH server up, and the port open?)", o->place,
+                   o->options->port);
 }
 
 static int open_channel(struct sftp_ssh *s, const char *place, struct err *e)
@@ -162,9 +171,10 @@ static int handshake(struct sftp_ssh *s, const struct sftp_options *o, const cha
 enum verdict { PASSED, STOPPED, TOO_LONG };
 
 struct guard {
-    const struct sftp_options *options;
+    const struct opening *opening;
     int fd, over; /* over: eventfd, the session is open or has failed */
-    int64_t deadline_us;
+    int seconds;
+    int64_t deadline_us;  /* so many from the beginning */
     enum verdict verdict; /* read when it has been joined */
     pthread_t thread;
     bool runs;
@@ -176,7 +186,7 @@ static void *watch(void *arg)
     struct pollfd p = {.fd = g->over, .events = POLLIN};
 
     while (poll(&p, 1, TICK_MS) <= 0) {
-        if (is_stopped(g->options))
+        if (is_stopped(g->opening))
             g->verdict = STOPPED;
         else if (clock_mono().us >= g->deadline_us)
             g->verdict = TOO_LONG;
@@ -189,17 +199,18 @@ static void *watch(void *arg)
 }
 
 /* Without a guard each wait is still bounded by libssh2's own timeout. */
-static void guard_begin(struct guard *g, const struct sftp_options *o, int fd)
+static void guard_begin(struct guard *g, const struct opening *o, int fd)
 {
-    *g = (struct guard){.options = o,
-                        .fd = fd,
-                        .over = eventfd(0, EFD_CLOEXEC),
-                        .deadline_us = clock_mono().us + OPEN_MS * 1000LL};
+    *g = (struct guard){.opening = o, .fd = fd, .over = eventfd(0, EFD_CLOEXEC)};
+    g->seconds = store_wait_is_short(o->wait) ? OPEN_SHORT_S : OPEN_S;
+    g->deadline_us = from_now_us(g->seconds);
     g->runs = g->over >= 0 && pthread_create(&g->thread, NULL, watch, g) == 0;
 }
 
-static int guard_end(struct guard *g, const char *place, struct err *e)
+static int guard_end(struct guard *g, struct err *e)
 {
+    const char *place = g->opening->place;
+
     if (g->runs && eventfd_write(g->over, 1) == 0)
         (void)pthread_join(g->thread, NULL);
     fs_closep(&g->over);
@@ -207,35 +218,52 @@ static int guard_end(struct guard *g, const char *place, struct err *e)
         return err_set(e, ERR_CANCELLED, "%s: cancelled", place);
     if (g->verdict == TOO_LONG)
         return err_set(e, ERR_TIMEOUT, "%s: the server took more than %d s to let us in", place,
-                       OPEN_MS / 1000);
+                       g->seconds);
     return 0;
 }
 
-static int open_session(struct sftp_ssh *s, const struct sftp_options *o, const char *place,
-                        struct err *e)
+static int open_session(struct sftp_ssh *s, const struct opening *x, struct err *e)
 {
+    const struct sftp_options *o = x->options;
+    const char *place = x->place;
     struct guard g;
 
-    guard_begin(&g, o, s->fd);
+    guard_begin(&g, x, s->fd);
     int rc = handshake(s, o, place, e) < 0 || sftp_known_host_check(s->session, o, place, e) < 0 ||
                      sftp_login(s->session, o, place, e) < 0 || open_channel(s, place, e) < 0
                  ? -1
                  : 0;
-    return guard_end(&g, place, e) < 0 ? -1 : rc;
+    return guard_end(&g, e) < 0 ? -1 : rc;
+}
+
+/* What is refused is tried once more for a person, who may have been a second too early. */
+static int connect_twice(const struct opening *o, int *ret_fd, struct err *e)
+{
+    for (int tries = 1;; tries++) {
+        int rc = connect_host(o, ret_fd, e);
+        if (rc == 0 || e->code != ERR_UNAVAILABLE || !store_wait_is_short(o->wait) ||
+            tries == WAITER_TRIES)
+            return rc;
+        clock_sleep_ms(WAITER_PAUSE_MS);
+    }
 }
 
 int sftp_ssh_open(const struct sftp_options *o, const char *place, struct sftp_ssh *ret,
                   struct err *e)
 {
+    struct store_wait wait = {.waiter = o->waiter};
+    const struct opening opening = {.options = o, .place = place, .wait = &wait};
     struct sftp_ssh s = {.fd = -1};
 
-    if (connect_host(o, place, &s.fd, e) < 0)
+    store_wait_begin(&wait);
+    if (connect_twice(&opening, &s.fd, e) < 0)
         return -1;
     s.session = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
     if (s.session == NULL)
         abort(); /* memory, as in mem.h */
-    libssh2_session_set_timeout(s.session, SFTP_ANSWER_MS);
-    if (open_session(&s, o, place, e) < 0) {
+    libssh2_session_set_timeout(s.session,
+                                store_wait_is_short(&wait) ? WAITER_MUTE_S * 1000 : SFTP_ANSWER_MS);
+    if (open_session(&s, &opening, e) < 0) {
         sftp_ssh_close(&s);
         return -1;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <libssh2.h>
+#include <netdb.h>
 
 #include "lib/store/sftp.h"
 
@@ -17,6 +18,11 @@ enum { SFTP_ANSWER_MS = 60 * 1000 }; /* no byte for so long: the server is gone 
 int must_check sftp_ssh_open(const struct sftp_options *o, const char *place, struct sftp_ssh *ret,
                              struct err *e);
 void sftp_ssh_close(struct sftp_ssh *s);
+
+/* The addresses of the host, to be freed by freeaddrinfo(). ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_CANCELLED. */
+int must_check sftp_find_host(const struct sftp_options *o, struct store_wait *wait,
+                              const char *place, int64_t deadline_us, struct addrinfo **ret,
+                              struct err *e);
 
 /* Is the host's key the one that the file has for it? An unknown host is ERR_CONFIG, a changed or
  * revoked key ERR_REFUSED. */

@@ -33,10 +33,13 @@ static int connect_again(struct sftp_store *s, struct err *e)
     for (int64_t pause_ms = FIRST_PAUSE_MS;; pause_ms *= 2) {
         struct err why = {0};
         uint16_t jitter = 0;
-        if (s->stop_reads != NULL && s->stop_reads(s->stop_arg))
+        const struct store_waiter *w = &s->options.waiter;
+        if ((s->stop_reads != NULL && s->stop_reads(s->stop_arg)) ||
+            (w->stop != NULL && w->stop(w->arg)))
             return err_set(e, ERR_CANCELLED, "%s: cancelled", s->base.place);
         if (sftp_link_open(&s->options, s->base.place, &s->link, &why) == 0) {
             s->connected = true;
+            s->options.waiter.tell = NULL; /* it is worth waiting for */
             sftp_link_stop_when(s->link, s->stop_reads, s->stop_arg);
             return 0;
         }

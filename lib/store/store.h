@@ -40,7 +40,8 @@ void store_close(struct store *s);
 const char *store_place(const struct store *s); /* for messages: "/var/backups/synbak" */
 
 /* Reads of a far store, under way or later, end with ERR_CANCELLED within seconds once stop(arg) is
- * true, instead of waiting for a server that is dead. NULL: they wait. What else is under way there may
+ * true, instead of waiting for a server that is dead. NULL: they wait, and connecting waits too
+ * (waiter.h). What else is under way there may
  * end with them, so this is for work that reads. A store that is near takes no notice. Called
  * while nobody reads; stop is called by any thread. */
 typedef bool store_stop_cb(void *arg);
