@@ -196,6 +196,7 @@ static void commit_group(struct group *g)
     drop_those_that_lack(g);
     if (repo_open_or_create(&g->first->to, &g->repo, &why) < 0 || make_manifest(g, &why) < 0 ||
         store_manifest(g, &manifest, &why) < 0 || append_record(g, &manifest, &why) < 0) {
+        destination_say_name(&g->first->to, &why);
         for (size_t i = 0; i < g->count; i++)
             if (!g->all[i].failed)
                 fail(&g->all[i], &why);

@@ -154,11 +154,26 @@ int destination_open_set(struct worker *w, const json_t *job, struct destination
     return 0;
 }
 
+void destination_say_name(const struct destination *d, struct err *e)
+{
+    static const char placeholder[] = " adopt DESTINATION";
+    const char *at = e != NULL ? strstr(e->text, placeholder) : NULL;
+    struct err why;
+
+    if (at == NULL || at[strlen(placeholder)] != '\0')
+        return;
+    why = *e;
+    (void)err_set(e, why.code, "%.*s adopt %s", (int)(at - e->text), why.text, d->name);
+}
+
 int destination_claim(struct destination *d, struct marker *ret, struct err *e)
 {
     if (d->owner == NULL)
         return err_set(e, ERR_FORMAT, "\"owner\" is missing");
-    return marker_claim(d->store, d->owner, d->known_id, ret, e);
+    if (marker_claim(d->store, d->owner, d->known_id, ret, e) == 0)
+        return 0;
+    destination_say_name(d, e);
+    return -1;
 }
 
 int destination_read(struct destination *d, const char *job, const char *id, struct manifest *ret,

@@ -30,6 +30,7 @@ struct destination {
     uint64_t volume_bytes;
     char *repository_name; /* repository: in messages; NULL when what lies there said so */
     char *cache_dir;       /* or NULL */
+    struct secret *stretched; /* owned: of slots_open; NULL: whoever gave the job keeps none */
     bool writer_known, pruner_known;
     struct log_head writer_head, pruner_head; /* remembered */
     int64_t trash_s;
@@ -50,6 +51,8 @@ int must_check destination_open_for(struct worker *w, const json_t *store, struc
  * "id". Both owned. */
 int must_check destination_open_set(struct worker *w, const json_t *job, struct destination *ret,
                                     char **ret_job, char **ret_id, struct err *e);
+/* An error that ends with "synbakctl adopt DESTINATION", which the libraries cannot know, gets the name. */
+void destination_say_name(const struct destination *d, struct err *e);
 /* marker_claim with what the job says. */
 int must_check destination_claim(struct destination *d, struct marker *ret, struct err *e);
 /* keyring_read, with the destination's id compared when its marker can be read. */
