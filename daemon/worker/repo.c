@@ -124,10 +124,10 @@ int repo_damaged(const struct repo *r, struct pack_name **ret, size_t *ret_count
 
 int repo_index_for_adding(struct worker *w, struct repo *r, struct err *e)
 {
-    _cleanup_free_ struct repository_trash *trash = NULL;
-    size_t count, packs = 0, missing = 0;
+    _cleanup_free_ struct pack_name *trash = NULL, *damaged = NULL;
+    size_t count, missing = 0;
 
-    if (repo_index(w, r, e) < 0 || repository_trash(r->repository, &trash, &count, e) < 0 ||
+    if (repo_index(w, r, e) < 0 || repository_trash_packs(r->repository, &trash, &count, e) < 0 ||
         index_exclude_missing(r->index, r->repository->store, &missing, e) < 0)
         return -1;
     if (missing > 0)
@@ -136,20 +136,15 @@ int repo_index_for_adding(struct worker *w, struct repo *r, struct err *e)
             "%s: %zu packs are missing: what they held is stored again as far as it is still "
             "there (synbakctl verify names the sets that need them)",
             store_place(r->repository->store), missing);
-    _cleanup_free_ struct pack_name *names = mem_alloc((count + 1) * sizeof(*names));
-    for (size_t i = 0; i < count; i++)
-        if (!trash[i].segment)
-            names[packs++] = trash[i].pack;
-    index_exclude(r->index, names, packs);
-    _cleanup_free_ struct pack_name *damaged = NULL;
+    index_exclude(r->index, trash, count);
     if (repo_damaged(r, &damaged, &count, e) < 0)
         return -1;
     index_exclude(r->index, damaged, count);
     return 0;
 }
 
-/* What was stored again after a loss lies twice: without the packs that are gone, or before those that
- * are damaged, the other copy is read. */
+/* What was stored again after a loss, or moved, lies twice: without the packs that are gone, or before those
+ * that are damaged or on trash, the other copy is read. */
 int repo_fetcher(struct worker *w, struct repo *r, struct err *e)
 {
     _cleanup_free_ struct pack_name *damaged = NULL;
@@ -165,6 +160,7 @@ int repo_fetcher(struct worker *w, struct repo *r, struct err *e)
                    store_place(r->repository->store), missing);
     if (count > 0 || missing > 0) /* an error names the pack that is not what it should be */
         index_avoid(r->index, damaged, count);
+    repository_avoid_trash(r->repository, r->index);
     r->worker = w;
     return fetcher_open(&r->fetcher, r->repository, r->index, repo_threads(), e);
 }

@@ -47,7 +47,7 @@ int must_check index_find_all(struct index *ix, const struct chunk_id *id, struc
 int must_check index_search_packs(struct index *ix, struct err *e);
 /* What these packs hold counts as absent from now on: they are on trash, or damaged. Copied. */
 void index_exclude(struct index *ix, const struct pack_name *packs, size_t count);
-/* The same, but what lies nowhere else is still found there: for readers, of packs that are damaged. It holds for
+/* The same, but what lies nowhere else is still found there: for readers, of packs that are damaged or on trash. It holds for
  * all that is excluded. */
 void index_avoid(struct index *ix, const struct pack_name *packs, size_t count);
 /* As index_exclude for packs that are not at the store, or not with their length: how many. Lists the packs. Blocks. */

@@ -66,6 +66,12 @@ struct repository_trash {
 };
 int must_check repository_trash(const struct repository *r, struct repository_trash **ret,
                                 size_t *ret_count, struct err *e);
+/* The packs on it alone, for index_exclude. Owned (free). */
+int must_check repository_trash_packs(const struct repository *r, struct pack_name **ret,
+                                      size_t *ret_count, struct err *e);
+/* For readers: what is on it may be deleted while they read, and what was moved lies elsewhere too. A list that
+ * cannot be had is no reason not to read. Once, after the index was opened. */
+void repository_avoid_trash(const struct repository *r, struct index *ix);
 /* A new trash list and the record that names it. */
 int must_check repository_put_trash(struct repository *r, const struct log_author *who,
                                     const struct repository_trash *items, size_t count,

@@ -113,6 +113,31 @@ int repository_trash(const struct repository *r, struct repository_trash **ret, 
     return 0;
 }
 
+int repository_trash_packs(const struct repository *r, struct pack_name **ret, size_t *ret_count,
+                           struct err *e)
+{
+    _cleanup_free_ struct repository_trash *items = NULL;
+    size_t count, packs = 0;
+
+    if (repository_trash(r, &items, &count, e) < 0)
+        return -1;
+    *ret = mem_alloc((count + 1) * sizeof(**ret));
+    for (size_t i = 0; i < count; i++)
+        if (!items[i].segment)
+            (*ret)[packs++] = items[i].pack;
+    *ret_count = packs;
+    return 0;
+}
+
+void repository_avoid_trash(const struct repository *r, struct index *ix)
+{
+    _cleanup_free_ struct pack_name *trash = NULL;
+    size_t count;
+
+    if (repository_trash_packs(r, &trash, &count, NULL) == 0 && count > 0)
+        index_avoid(ix, trash, count);
+}
+
 static int write_list(const struct repository_trash *items, size_t count, struct buf *out,
                       struct err *e)
 {

@@ -110,17 +110,13 @@ struct run {
 
 static inline int run_exclude_trash(struct view *v, struct index *ix)
 {
-    struct repository_trash *trash;
-    size_t count, packs = 0;
+    _cleanup_free_ struct pack_name *trash = NULL;
+    size_t count;
 
-    if (log_refresh(v->r.pruner, &v->e) < 0 || repository_trash(&v->r, &trash, &count, &v->e) < 0)
+    if (log_refresh(v->r.pruner, &v->e) < 0 ||
+        repository_trash_packs(&v->r, &trash, &count, &v->e) < 0)
         return -1;
-    _cleanup_free_ struct pack_name *names = mem_alloc(count * sizeof(*names));
-    for (size_t i = 0; i < count; i++)
-        if (!trash[i].segment)
-            names[packs++] = trash[i].pack;
-    index_exclude(ix, names, packs);
-    free(trash);
+    index_exclude(ix, trash, count);
     return 0;
 }
 
@@ -256,12 +252,15 @@ static inline void expect_content(struct view *v, struct index *ix, const char *
 {
     struct buf out = BUF_INIT(256 << 20);
     struct fetcher *f;
+    struct err mended;
     size_t len;
     _cleanup_free_ uint8_t *data = content_bytes(what, &len);
 
     ASSERT_OK(fetcher_open(&f, &v->r, ix, 2, &v->e), v->e);
     if (fetch_bytes(v, f, id, &out) < 0)
         test_fail(__FILE__, __LINE__, "set %s: %s", id, v->e.text);
+    if (fetcher_mended(f, &mended) > 0) /* nothing is damaged: it looked in the wrong place */
+        test_fail(__FILE__, __LINE__, "set %s: from another copy: %s", id, mended.text);
     fetcher_close(f);
     ASSERT_EQ(out.len, len);
     ASSERT(memcmp(out.data, data, len) == 0);
