@@ -50,6 +50,8 @@ static int read_repository(const json_t *o, struct destination *d, struct err *e
         return err_set(e, ERR_FORMAT, "\"repository\" is no name");
     d->repository_name = mem_strdup(name);
     d->cache_dir = mem_strdup(json_opt_string(o, "cache_dir", NULL));
+    d->stretched = mem_alloc(sizeof(*d->stretched));
+    *d->stretched = destination_secret(json_object_get(o, "stretched"));
     return 0;
 }
 
@@ -211,5 +213,8 @@ void destination_close(struct destination *d)
     free(d->known_id);
     free(d->repository_name);
     free(d->cache_dir);
+    if (d->stretched != NULL)
+        secret_deinit(d->stretched);
+    free(d->stretched);
     *d = (struct destination){0};
 }

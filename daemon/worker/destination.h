@@ -28,8 +28,8 @@ struct destination {
     bool gzip;
     int level;
     uint64_t volume_bytes;
-    char *repository_name; /* repository: in messages; NULL when what lies there said so */
-    char *cache_dir;       /* or NULL */
+    char *repository_name;    /* repository: in messages; NULL when what lies there said so */
+    char *cache_dir;          /* or NULL */
     struct secret *stretched; /* owned: of slots_open; NULL: whoever gave the job keeps none */
     bool writer_known, pruner_known;
     struct log_head writer_head, pruner_head; /* remembered */

@@ -139,12 +139,14 @@ static int run_stream(struct stream *s, const struct strlist *argv, const struct
                               .pass_fd = login->pass_fd};
 
     s->walk = dump_stream_new(s->kind);
-    if (outputs_begin(s->d->outputs, about, e) < 0) {
-        s->d->hopeless = true;
-        return -1;
-    }
+    /* first: it reads the catalog while repositories are being opened */
     if (child_start(&s->child, &spec, e) < 0)
         return -1;
+    if (outputs_begin(s->d->outputs, about, e) < 0) {
+        s->d->hopeless = true;
+        stop_child(s);
+        return -1;
+    }
     if (copy_output(s, e) < 0) {
         stop_child(s);
         return -1;

@@ -194,6 +194,12 @@ struct store_waiter worker_waiter(struct worker *w)
         .stop = worker_is_stopped, .tell = w->person_waits ? tell_person : NULL, .arg = w};
 }
 
+void worker_stretched(struct worker *w, const char *destination, const char *text)
+{
+    send_locked(w, json_pack("{s:s, s:s, s:s}", "type", "stretched", "destination", destination,
+                             "text", text));
+}
+
 void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...)
 {
     static const char *const words[] = {"info", "notice", "warning"};

@@ -1,5 +1,6 @@
 #include "daemon/worker/outputs.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,8 @@ struct outputs {
     struct plain_side *plain;
     struct repo_side **repos; /* one for each repository */
     size_t repo_count;
+    pthread_t opener; /* while `opening`, repos and the outputs they have are its own */
+    bool opening;
     struct output_artifact artifact; /* that is open; kind NULL: none */
     uint64_t artifact_bytes;
     const char *step; /* of a tree */
@@ -94,8 +97,30 @@ static void open_sides(struct outputs *o, const json_t *tracking)
         else
             plain_side_add(o->plain, out);
     }
+}
+
+static void *open_repos(void *outputs)
+{
+    const struct outputs *o = outputs;
+
     for (size_t i = 0; i < o->repo_count; i++)
         repo_side_open(o->repos[i]);
+    return NULL;
+}
+
+/* To stretch a key and to read logs takes about as long as a source needs to begin. */
+static void begin_to_open_repos(struct outputs *o)
+{
+    o->opening = o->repo_count > 0 && pthread_create(&o->opener, NULL, open_repos, o) == 0;
+    if (!o->opening)
+        (void)open_repos(o);
+}
+
+static void await_repos(struct outputs *o)
+{
+    if (o->opening)
+        (void)pthread_join(o->opener, NULL);
+    o->opening = false;
 }
 
 /* The first failure becomes the verb's when no destination is left. */
@@ -136,7 +161,8 @@ static int read_job(struct outputs *o, const json_t *job, struct err *e)
         if (open_one(o, &o->all[i], json_array_get(stores, i), e) < 0)
             return -1;
     open_sides(o, json_object_get(job, "tracking"));
-    return check_any_left(o, e);
+    begin_to_open_repos(o);
+    return o->opening ? 0 : check_any_left(o, e);
 }
 
 int outputs_open(struct worker *w, const json_t *job, struct outputs **ret, struct err *e)
@@ -161,6 +187,7 @@ const char *outputs_source(const struct outputs *o)
 
 static void begin(struct outputs *o, const char *kind, const char *database)
 {
+    await_repos(o);
     o->artifact = (struct output_artifact){
         .source = o->source, .type = o->type, .kind = kind, .database = database};
     o->artifact_bytes = 0;
@@ -375,6 +402,7 @@ int outputs_finish(struct outputs *o, json_t **ret_result, struct err *e)
 {
     _cleanup_json_ json_t *tracking = json_object();
 
+    await_repos(o);
     for (size_t i = 0; i < o->repo_count; i++) {
         int64_t number = 0;
         worker_progress(o->worker, "store the index", 0, 0);
@@ -392,6 +420,7 @@ void outputs_free(struct outputs *o)
 {
     if (o == NULL)
         return;
+    await_repos(o);
     for (size_t i = 0; i < o->repo_count; i++)
         repo_side_free(o->repos[i]);
     free(o->repos);

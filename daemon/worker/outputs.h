@@ -13,7 +13,8 @@
 struct outputs; /* one per job */
 
 /* From "job", "id", "stores", "threads", "tracking" and "source":{"name","type"} of the job. Opens every
- * store and claims its marker. Fails when the job is malformed or no destination can be used. */
+ * store and claims its marker; repositories are opened meanwhile, until the first artifact begins. Fails
+ * when the job is malformed or no destination can be used. */
 int must_check outputs_open(struct worker *w, const json_t *job, struct outputs **ret,
                             struct err *e);
 const char *outputs_source(const struct outputs *o); /* the source's name */
@@ -22,7 +23,8 @@ struct output_about {     /* what the manifest will say of the artifact */
     const char *kind;     /* "dump", "sql", "globals", "out"; a tree has its own */
     const char *database; /* or NULL */
 };
-/* A stream to all destinations still alive. At most one artifact is open at a time. */
+/* A stream to all destinations still alive. At most one artifact is open at a time. Fails when no destination
+ * is left. */
 int must_check outputs_begin(struct outputs *o, const struct output_about *about, struct err *e);
 /* Fails only when no destination is left. */
 int must_check outputs_write(struct outputs *o, const void *data, size_t len, struct err *e);

@@ -34,11 +34,27 @@ static int make_spec(const struct destination *d, struct repository_spec *ret, s
     *ret = (struct repository_spec){
         .store = d->store,
         .secret = &d->key,
+        .stretched = d->stretched,
         .cache_dir = d->cache_dir,
         .known_writer = d->writer_known ? &d->writer_head : NULL,
         .known_pruner = d->pruner_known ? &d->pruner_head : NULL,
     };
     return 0;
+}
+
+/* What it cost to stretch the key is spared the workers after this one. */
+static int open_and_tell(const struct destination *d, const struct repository_spec *spec,
+                         struct repository **ret, struct err *e)
+{
+    struct secret before = {0};
+
+    if (d->stretched != NULL && d->stretched->text != NULL)
+        before = secret_copy(d->stretched->text, d->stretched->len);
+    int rc = repository_open(spec, ret, e);
+    if (d->stretched != NULL && d->stretched->text != NULL && !secret_equal(&before, d->stretched))
+        worker_stretched(d->worker, d->name, d->stretched->text);
+    secret_deinit(&before);
+    return rc;
 }
 
 int repo_open(const struct destination *d, struct repo *ret, struct err *e)
@@ -48,7 +64,7 @@ int repo_open(const struct destination *d, struct repo *ret, struct err *e)
     *ret = (struct repo){.place = d->name};
     if (make_spec(d, &spec, e) < 0)
         return -1;
-    if (repository_open(&spec, &ret->repository, e) == 0)
+    if (open_and_tell(d, &spec, &ret->repository, e) == 0)
         return 0;
     if (e != NULL && e->code == ERR_NOT_FOUND && d->writer_known)
         (void)err_set(e, ERR_TAMPERED, "the repository that was at %s is gone",

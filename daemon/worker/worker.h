@@ -17,6 +17,9 @@ void worker_progress(struct worker *w, const char *step, uint64_t done_bytes, ui
 /* WORKER_NOTICE: of interest while it is so. */
 enum worker_level { WORKER_INFO, WORKER_NOTICE, WORKER_WARNING };
 void worker_log(struct worker *w, enum worker_level level, const char *fmt, ...) printf_like(3, 4);
+/* What the key of a repository was stretched to (slots_open), for the workers after this one. Secret: the
+ * parent keeps it in memory, if at all. */
+void worker_stretched(struct worker *w, const char *destination, const char *text);
 /* Restore only: show the plan (lines of printable text) to a person and wait. `replaced` (taken):
  * names of the sources whose present state is replaced, so that it can be copied before the
  * answer. 0: yes. -1: ERR_REFUSED, or ERR_CANCELLED when nobody is there to answer. */

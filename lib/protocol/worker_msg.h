@@ -9,6 +9,7 @@
  *                     {"type":"cancel"}                          or end of file: stop and clean up
  *   worker -> parent  {"type":"progress","step":S,"done":N,"total":N}     total 0: unknown
  *                     {"type":"log","level":"info"|"notice"|"warning","text":S}
+ *                     {"type":"stretched","destination":NAME,"text":SECRET}  for the STOREs to come
  *                     {"type":"ask","text":S,"replaced":[SOURCE's NAME]}   restore only: show the
  *                     plan (lines), copy what is there of these, wait for "answer"
  *   parent -> worker  {"type":"answer","yes":BOOL}
@@ -22,7 +23,8 @@
  *            "key":SECRET|null (null: key = none),"key_hint":"file:/etc/synbak/key",
  *            "old_keys":[SECRET..],"format":"plain"|"repository"|"any" (what lies there says),
  *            plain: "gzip":BOOL,"level":N,"volume_bytes":N; repository: "repository":NAME,
- *            "cache_dir":P|null,"known_writer":HEAD|null,"known_pruner":HEAD|null,"trash_s":N;
+ *            "cache_dir":P|null,"known_writer":HEAD|null,"known_pruner":HEAD|null,"trash_s":N,
+ *            "stretched":SECRET|null (what a worker said of this destination and key);
  *            and of TYPE
  *            "directory"  "path":P
  *            "s3"    "endpoint":URL,"region":S,"bucket":S,"prefix":S,"style":"path"|"virtual",
