@@ -181,6 +181,31 @@ static void print_kept(const struct screen *s, const json_t *kept)
         say_line(s, PLAIN, "    remove it with: %s", json_opt_string(kept, "remove", ""));
 }
 
+static void print_count(const struct screen *s, const json_t *delta, const char *key,
+                        const char *what)
+{
+    const json_t *n = json_object_get(delta, key);
+    int64_t files = json_opt_i64(n, "files", 0);
+    char size[16];
+
+    if (files > 0)
+        say_line(s, PLAIN, "    %lld file%s, %s: %s", (long long)files, files == 1 ? "" : "s",
+                 str_bytes((uint64_t)json_opt_i64(n, "bytes", 0), size), what);
+}
+
+/* Only where it is not simply all of it that was written. */
+static void print_delta(const struct screen *s, const json_t *delta)
+{
+    int64_t there = json_opt_i64(json_object_get(delta, "stayed"), "files", 0) +
+                    json_opt_i64(json_object_get(delta, "resumed"), "files", 0);
+
+    if (there == 0)
+        return;
+    print_count(s, delta, "stayed", "the same already, left as they were");
+    print_count(s, delta, "resumed", "made before the restore was cut off, and right");
+    print_count(s, delta, "written", "written");
+}
+
 static void print_result(struct restore *r, const json_t *result)
 {
     const struct screen *s = &r->c->screen;
@@ -196,6 +221,7 @@ static void print_result(struct restore *r, const json_t *result)
         say_line(s, PLAIN, "  %s: %s, %s", json_opt_string(o, "source", "?"),
                  json_opt_string(o, "where", "?"),
                  str_bytes((uint64_t)json_opt_i64(o, "bytes", 0), size));
+        print_delta(s, json_object_get(o, "delta"));
         print_kept(s, json_object_get(o, "kept"));
     }
     if (undo != NULL)

@@ -101,7 +101,10 @@ static int verify_all(struct restore *r, struct err *e)
         const struct manifest_artifact *a = r->plan.items[i].artifact;
         if (worker_cancelled(r->worker))
             return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
-        if (set_artifact_verify(&r->set, a, on_verified, &v, e) < 0)
+        const struct fetch_present *present;
+        if (restore_item_present(&r->plan.items[i], true, &present, e) < 0)
+            return -1;
+        if (set_artifact_verify(&r->set, a, present, on_verified, &v, e) < 0)
             return err_wrap(e, "set %s, source \"%s\": nothing was changed", r->set.prefix,
                             a->source);
         v.before += set_artifact_size(a);
@@ -127,22 +130,30 @@ static int run_command(struct restore *r, const char *what, const struct strlist
     return rc < 0 ? err_wrap(e, "%s command", what) : 0;
 }
 
+static int stage_item(struct restore *r, struct restore_item *item, struct err *e)
+{
+    const struct fetch_present *present;
+    struct set_artifact *content;
+
+    if (restore_item_present(item, false, &present, e) < 0 ||
+        set_artifact_open(&r->set, item->artifact, NULL, &content, e) < 0)
+        return -1;
+    if (present != NULL)
+        set_artifact_use(content, present);
+    struct pump *pump = pump_new(set_artifact_read, content);
+    int rc = restore_item_stage(item, pump_read, pump, e);
+    pump_free(pump);
+    if (rc == 0)
+        restore_item_set_parts(item, set_artifact_present(content));
+    set_artifact_close(content);
+    return rc;
+}
+
 static int stage_all(struct restore *r, struct err *e)
 {
-    for (size_t i = 0; i < r->plan.count; i++) {
-        struct restore_item *item = &r->plan.items[i];
-        struct set_artifact *content = NULL;
-        struct pump *pump = NULL;
-        int rc = set_artifact_open(&r->set, item->artifact, NULL, &content, e);
-        if (rc == 0) {
-            pump = pump_new(set_artifact_read, content);
-            rc = restore_item_stage(item, pump_read, pump, e);
-        }
-        pump_free(pump);
-        set_artifact_close(content);
-        if (rc < 0)
-            return err_wrap(e, "restore %s", item->artifact->source);
-    }
+    for (size_t i = 0; i < r->plan.count; i++)
+        if (stage_item(r, &r->plan.items[i], e) < 0)
+            return err_wrap(e, "restore %s", r->plan.items[i].artifact->source);
     return 0;
 }
 
@@ -186,24 +197,33 @@ static int make_record(struct restore *r, const char *state, struct err *e)
 }
 
 /* Nothing was replaced, or all of it was put back: remove what was staged, and then the record; it
- * stays if something was left behind, for undo. */
-static void give_up(struct restore *r, bool put_back)
+ * stays if something was left behind, for undo or for a restore that goes on. */
+static void give_up(struct restore *r, bool put_back, enum err_code because)
 {
     struct err why = {0};
     int rc = 0;
 
     for (size_t i = 0; i < r->plan.count; i++)
-        if (restore_item_give_up(&r->plan.items[i]) < 0)
+        if (restore_item_give_up(&r->plan.items[i], because) < 0)
             rc = -1;
-    if (rc < 0 || !has_record(r))
+    if (!has_record(r))
         return;
-    rc = put_back ? write_record(r, "undone", &why)
-                  : restore_record_remove(r->plan.state_dir, r->plan.run, &why);
+    rc = rc < 0     ? write_record(r, "staging", &why)
+         : put_back ? write_record(r, "undone", &why)
+                    : restore_record_remove(r->plan.state_dir, r->plan.run, &why);
     if (rc < 0)
         worker_log(r->worker, WORKER_WARNING, "%s", why.text);
 }
 
-/* A worker that was killed left its record: what it made is undo's to remove. */
+static bool is_resumed(const struct restore *r, const char *run)
+{
+    for (size_t i = 0; i < r->plan.count; i++)
+        if (restore_item_resumes(&r->plan.items[i], run))
+            return true;
+    return false;
+}
+
+/* A worker that was killed left its record: what it made is undo's to remove, unless we go on with it. */
 static void tell_cut_off(const struct restore *r)
 {
     struct strlist runs = {0};
@@ -211,10 +231,11 @@ static void tell_cut_off(const struct restore *r)
     if (r->plan.state_dir != NULL)
         restore_record_cut_off(r->plan.state_dir, &runs);
     for (size_t i = 0; i < runs.count; i++)
-        worker_log(r->worker, WORKER_WARNING,
-                   "an earlier restore was cut off; what it left behind goes by: synbakctl restore "
-                   "--undo %s",
-                   runs.items[i]);
+        if (!is_resumed(r, runs.items[i]))
+            worker_log(r->worker, WORKER_WARNING,
+                       "an earlier restore was cut off; what it left behind goes by: synbakctl "
+                       "restore --undo %s",
+                       runs.items[i]);
     strlist_deinit(&runs);
 }
 
@@ -285,21 +306,21 @@ static int stop_and_change(struct restore *r, struct err *e)
     if (run_command(r, "stop", &r->plan.stop, e) < 0 || make_record(r, "staging", e) < 0)
         return -1;
     if (stage_all(r, e) < 0) {
-        give_up(r, false);
+        give_up(r, false, e->code);
         return -1;
     }
     /* the last moment: from here on it runs to its end; where nothing is left to go back to, it does
      * already */
     if (worker_cancelled(r->worker) && find_gone(r) == NULL) {
-        give_up(r, false);
+        give_up(r, false, ERR_CANCELLED);
         return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
     }
     if (make_record(r, "planned", e) < 0) {
-        give_up(r, false);
+        give_up(r, false, e->code);
         return -1;
     }
     if (swap_all(r, e) < 0) {
-        give_up(r, true);
+        give_up(r, true, e->code);
         return -1;
     }
     note_kept(r);
@@ -315,9 +336,10 @@ static json_t *item_result(const struct restore_item *item)
             : json_pack("{s:o, s:I, s:o}", "place", json_printable(item->kept.place), "bytes",
                         (json_int_t)item->kept.bytes, "remove", json_printable(item->kept.remove));
 
-    return json_pack("{s:s, s:o, s:o, s:I, s:o}", "source", item->artifact->source, "what",
+    return json_pack("{s:s, s:o, s:o, s:I, s:o, s:o?}", "source", item->artifact->source, "what",
                      json_printable(item->step.what), "where", json_printable(item->step.where),
-                     "bytes", (json_int_t)item->artifact->raw_bytes, "kept", kept);
+                     "bytes", (json_int_t)item->artifact->raw_bytes, "kept", kept, "delta",
+                     restore_item_delta(item));
 }
 
 static json_t *make_result(const struct restore *r, struct mono start)
@@ -362,8 +384,7 @@ static int restore(struct restore *r, const json_t *job, struct err *e)
 {
     if (restore_plan_read(job, &r->plan, e) < 0 ||
         set_reader_open(r->worker, job, &r->set, e) < 0 ||
-        restore_plan_make(&r->plan, r->worker, &r->set.manifest, e) < 0 ||
-        check_safety_copy(r, e) < 0)
+        restore_plan_make(&r->plan, r->worker, &r->set, e) < 0 || check_safety_copy(r, e) < 0)
         return -1;
     tell_cut_off(r);
     if (confirm(r, e) < 0)

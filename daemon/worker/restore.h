@@ -7,8 +7,11 @@
  *    "tables":[NAME] (only these of a custom dump; modes database and target),
  *    "replace":B (drop first, when there is no room for both),
  *    "stop":[..],"start":[..],"check":[..],"state_dir":DIR|null,"run":S,"yes":B}
- *   result {"restored":[{"source","what","where","bytes","kept":KEPT|null}],
+ *   result {"restored":[{"source","what","where","bytes","kept":KEPT|null,"delta":DELTA|null}],
  *           "undo":S|null,"seconds":N}       KEPT {"place":S,"bytes":N,"remove":S}
+ *   DELTA, of trees from a repository: {"stayed":N,"resumed":N,"written":N,"fetched_bytes":N}, N {"files","bytes"}:
+ *   files that were the same in place; that an earlier restore of the same had made before it was cut off; all others,
+ *   with the bytes written for them, and how many of these were read from the repository
  *   undo null: there is nothing to go back to, or no state folder for a record
  *
  *   {"verb":"undo","run":S,"state_dir":DIR|null,"target":DIR|null,"configured":[SOURCE]}
@@ -21,6 +24,7 @@
  * the swaps undoes those that were made. `start` runs in every case. */
 #pragma once
 
+#include "daemon/worker/set_reader.h"
 #include "daemon/worker/worker.h"
 #include "lib/plain/manifest.h"
 
@@ -46,6 +50,7 @@ struct restore_request {
     const char *state_dir; /* or NULL */
     bool drop_first;       /* "replace":true */
     const struct strlist *tables; /* only these of a dump; empty: everything */
+    struct set_reader *set;       /* what the artifact belongs to */
 };
 
 /* One artifact's part of the plan, made before anything changes. The texts are one line each. */
@@ -54,6 +59,8 @@ struct restore_step {
     char *where; /* "database \"synapse\" at /run/postgresql" | "/srv/media" */
     char
         *replaces; /* what is there now and goes aside: "database synapse, 900 MB"; NULL: nothing */
+    char *stays;   /* what of that needs no replacing, or NULL */
+    char *resumes; /* what was made by a restore that was cut off, or NULL */
     char *note;    /* what else is to be known beforehand, or NULL */
     char *refusal; /* why it cannot be done as asked, and what to do; NULL: it can */
     uint64_t need_bytes, free_bytes; /* where it is staged; free 0 with need 0: not known */
@@ -102,6 +109,13 @@ int must_check restore_database_undo(struct worker *w, const json_t *record, con
 struct restore_tree;
 int must_check restore_tree_plan(const struct restore_request *q, struct restore_step *step,
                                  struct restore_tree **ret, struct err *e);
+/* The five that have no counterpart there: as those of restore_item.h. */
+int must_check restore_tree_present(struct restore_tree *t, bool trial,
+                                    const struct fetch_present **ret, struct err *e);
+void restore_tree_set_parts(struct restore_tree *t, uint64_t bytes);
+json_t *restore_tree_delta(const struct restore_tree *t);
+bool restore_tree_resumes(const struct restore_tree *t, const char *run);
+int must_check restore_tree_give_up(struct restore_tree *t, enum err_code why);
 int must_check restore_tree_stage(struct restore_tree *t, restore_read *read, void *arg,
                                   struct err *e);
 json_t *restore_tree_record(const struct restore_tree *t);

@@ -105,13 +105,16 @@ int restore_file_plan(const struct restore_request *q, struct restore_step *step
                       struct restore_file **ret, struct err *e)
 {
     const struct manifest_artifact *a = q->artifact;
+    struct tree_recovered recovered = {0};
     struct restore_file *f;
 
     if (a->volume_count == 0 && a->list.count == 0)
         return err_set(e, ERR_DAMAGED, "the manifest names no volume of source \"%s\"", a->source);
     if (remove_leftovers(q->worker, q->target, step, e) < 0 ||
-        (step->refusal == NULL && restore_step_check_empty(q->worker, step, q->target, e) < 0))
+        (step->refusal == NULL &&
+         restore_step_check_empty(q->worker, step, q->target, NULL, &recovered, e) < 0))
         return -1;
+    tree_recovered_deinit(&recovered);
     f = mem_alloc(sizeof(*f));
     f->worker = q->worker;
     f->folder = mem_strdup(q->target);

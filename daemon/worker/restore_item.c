@@ -22,6 +22,8 @@ void restore_step_deinit(struct restore_step *s)
     free(s->replaces);
     free(s->refusal);
     free(s->note);
+    free(s->stays);
+    free(s->resumes);
     *s = (struct restore_step){0};
 }
 
@@ -78,6 +80,29 @@ int restore_item_stage(struct restore_item *i, restore_read *read, void *arg, st
     return -1;
 }
 
+int restore_item_present(struct restore_item *i, bool trial, const struct fetch_present **ret,
+                         struct err *e)
+{
+    *ret = NULL;
+    return i->kind == RESTORE_KIND_TREE ? restore_tree_present(i->state, trial, ret, e) : 0;
+}
+
+void restore_item_set_parts(struct restore_item *i, uint64_t bytes)
+{
+    if (i->kind == RESTORE_KIND_TREE)
+        restore_tree_set_parts(i->state, bytes);
+}
+
+json_t *restore_item_delta(const struct restore_item *i)
+{
+    return i->kind == RESTORE_KIND_TREE ? restore_tree_delta(i->state) : NULL;
+}
+
+bool restore_item_resumes(const struct restore_item *i, const char *run)
+{
+    return i->kind == RESTORE_KIND_TREE && restore_tree_resumes(i->state, run);
+}
+
 json_t *restore_item_record(const struct restore_item *i)
 {
     if (i->kind == RESTORE_KIND_TREE)
@@ -106,8 +131,10 @@ bool restore_item_is_gone(const struct restore_item *i)
     return i->kind == RESTORE_KIND_DB && restore_database_is_gone(i->state);
 }
 
-int restore_item_give_up(struct restore_item *i)
+int restore_item_give_up(struct restore_item *i, enum err_code why)
 {
+    if (i->kind == RESTORE_KIND_TREE)
+        return restore_tree_give_up(i->state, why);
     return i->kind == RESTORE_KIND_DB && i->state != NULL ? restore_database_give_up(i->state) : 0;
 }
 
@@ -168,12 +195,21 @@ void restore_step_space(struct restore_step *step, const char *path, uint64_t ne
     step->file_system = st.st_dev;
 }
 
+int restore_step_recover(struct worker *w, const char *path, const char *content,
+                         struct tree_recovered *ret, struct err *e)
+{
+    if (tree_swap_recover(path, content, ret, e) < 0)
+        return -1;
+    if (ret->undone > 0)
+        worker_log(w, WORKER_WARNING, "an earlier restore into %s was cut off: undone", path);
+    return 0;
+}
+
 int restore_step_check_empty(struct worker *w, struct restore_step *step, const char *path,
-                             struct err *e)
+                             const char *content, struct tree_recovered *ret, struct err *e)
 {
     const struct tree_swap_spec spec = {.target = path};
     uint64_t entries = 0, bytes = 0;
-    size_t recovered = 0;
     struct stat st;
 
     if (io_stat(AT_FDCWD, path, &st, 0) != 0) {
@@ -185,11 +221,8 @@ int restore_step_check_empty(struct worker *w, struct restore_step *step, const 
         step->refusal = mem_printf("target %s is not a folder", path);
         return 0;
     }
-    if (tree_swap_recover(path, &recovered, e) < 0)
-        return -1;
-    if (recovered > 0)
-        worker_log(w, WORKER_WARNING, "an earlier restore into %s was cut off: undone", path);
-    if (tree_swap_measure(&spec, &entries, &bytes, e) < 0)
+    if (restore_step_recover(w, path, content, ret, e) < 0 ||
+        tree_swap_measure(&spec, &entries, &bytes, e) < 0)
         return -1;
     if (entries > 0)
         step->refusal = mem_printf("target %s is not empty: name an empty or new folder", path);

@@ -4,6 +4,7 @@
 
 #include "daemon/worker/restore.h"
 #include "lib/postgres/tools.h"
+#include "lib/tree/tree_swap.h"
 
 enum restore_kind { RESTORE_KIND_TREE, RESTORE_KIND_DB, RESTORE_KIND_FILE, RESTORE_KIND_COMMAND };
 
@@ -21,15 +22,25 @@ struct restore_item {
 enum restore_kind restore_item_kind(const struct manifest_artifact *a, enum restore_mode mode);
 int must_check restore_item_plan(struct restore_item *i, const struct restore_request *q,
                                  struct err *e);
+/* Before staging, and before an artifact is verified (trial): what of it is there already, for set_artifact_use.
+ * *ret NULL: nothing. Borrowed. */
+int must_check restore_item_present(struct restore_item *i, bool trial,
+                                    const struct fetch_present **ret, struct err *e);
 int must_check restore_item_stage(struct restore_item *i, restore_read *read, void *arg,
                                   struct err *e);
+/* After staging: how much of what was written came from what is there already, chunk by chunk. */
+void restore_item_set_parts(struct restore_item *i, uint64_t bytes);
+/* DELTA of restore.h; new reference, NULL: there is none. */
+json_t *restore_item_delta(const struct restore_item *i);
+/* This item goes on with what that run made. */
+bool restore_item_resumes(const struct restore_item *i, const char *run);
 json_t *restore_item_record(const struct restore_item *i); /* new reference; NULL: no undo */
 int must_check restore_item_swap(struct restore_item *i, struct err *e);
 /* "replace" took away what was there, and nothing is in its place. */
 bool restore_item_is_gone(const struct restore_item *i);
-/* Remove what was staged and not swapped in. -1: something of it was left behind, as a warning says.
- */
-int must_check restore_item_give_up(struct restore_item *i);
+/* Remove what was staged and not swapped in; why: what ended the restore. -1: something of it was left behind, or
+ * left to the next restore of the same, as a warning says. */
+int must_check restore_item_give_up(struct restore_item *i, enum err_code why);
 /* For the "kept" of a record. Nothing if nothing is. */
 void restore_item_add_kept(json_t *list, const char *source, const struct restore_kept *k);
 /* Undo what the record (restore_record.h) says of one source; `job` for its configuration. What that
@@ -76,6 +87,10 @@ void restore_command_free(struct restore_command *c); /* NULL-safe */
 
 /* Room at the place where `path` is or will be. Leaves the step without when it cannot tell. */
 void restore_step_space(struct restore_step *step, const char *path, uint64_t need_bytes);
-/* An empty folder, or none yet: else the refusal. Cut-off restores there are undone first. */
+/* As tree_swap_recover, and says what was undone. */
+int must_check restore_step_recover(struct worker *w, const char *path, const char *content,
+                                    struct tree_recovered *ret, struct err *e);
+/* An empty folder, or none yet: else the refusal. Cut-off restores there are recovered first. */
 int must_check restore_step_check_empty(struct worker *w, struct restore_step *step,
-                                        const char *path, struct err *e);
+                                        const char *path, const char *content,
+                                        struct tree_recovered *ret, struct err *e);

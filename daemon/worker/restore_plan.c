@@ -159,7 +159,7 @@ static bool has_several_sources(const struct restore_plan *p)
 }
 
 static int plan_item(struct restore_plan *p, struct restore_item *item, struct worker *w,
-                     struct err *e)
+                     struct set_reader *set, struct err *e)
 {
     struct restore_request q = {
         .worker = w,
@@ -172,6 +172,7 @@ static int plan_item(struct restore_plan *p, struct restore_item *item, struct w
         .state_dir = p->state_dir,
         .drop_first = p->replace,
         .tables = &p->tables,
+        .set = set,
     };
 
     if (p->mode == RESTORE_TARGET)
@@ -218,9 +219,11 @@ static int check_room(const struct restore_plan *p, struct err *e)
     return 0;
 }
 
-int restore_plan_make(struct restore_plan *p, struct worker *w, const struct manifest *m,
+int restore_plan_make(struct restore_plan *p, struct worker *w, struct set_reader *set,
                       struct err *e)
 {
+    const struct manifest *m = &set->manifest;
+
     p->manifest = m;
     for (size_t i = 0; i < p->sources.count; i++)
         if (set_reader_check_source(m, p->sources.items[i], e) < 0)
@@ -233,7 +236,7 @@ int restore_plan_make(struct restore_plan *p, struct worker *w, const struct man
     for (size_t i = 0; i < p->count; i++) {
         if (worker_cancelled(w))
             return err_set(e, ERR_CANCELLED, "cancelled, nothing was changed");
-        if (plan_item(p, &p->items[i], w, e) < 0)
+        if (plan_item(p, &p->items[i], w, set, e) < 0)
             return -1;
     }
     return check_room(p, e);
@@ -297,8 +300,11 @@ char *restore_plan_text(const struct restore_plan *p)
                          p->items[i].kind == RESTORE_KIND_COMMAND || p->replace
                              ? "which is gone then"
                              : "which is kept beside it, for restore --undo");
-        if (step->note != NULL)
-            strlist_addf(&lines, "    %s", step->note);
+        for (size_t k = 0; k < 3; k++) {
+            const char *more[] = {step->stays, step->resumes, step->note};
+            if (more[k] != NULL)
+                strlist_addf(&lines, "    %s", more[k]);
+        }
     }
     add_totals(p, &lines);
     add_command(&lines, "Stops before", &p->stop);

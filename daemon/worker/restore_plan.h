@@ -22,7 +22,7 @@ struct restore_plan {
 int must_check restore_plan_read(const json_t *job, struct restore_plan *ret, struct err *e);
 /* Choose and order the artifacts, and let each plan itself. ERR_NOT_FOUND: an unknown source.
  * ERR_REFUSED: an item cannot be brought back as asked, or there is no room. */
-int must_check restore_plan_make(struct restore_plan *p, struct worker *w, const struct manifest *m,
+int must_check restore_plan_make(struct restore_plan *p, struct worker *w, struct set_reader *set,
                                  struct err *e);
 char *restore_plan_text(const struct restore_plan *p); /* owned; several lines */
 void restore_plan_deinit(struct restore_plan *p);

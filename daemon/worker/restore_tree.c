@@ -3,143 +3,30 @@
  *
  * The happy path is: undo what an earlier, cut-off restore left; look what is there; make the
  * target and its staging folder; extract; plan the steps and write them down; make them. Into a
- * new folder it is the same, only that nothing is there to exchange. */
+ * new folder it is the same, only that nothing is there to exchange. From a repository, what is the same in
+ * the target already is left out of all that (restore_present.h).
+ *
+ * Failure modes: whatever fails before the exchange, but for a cancellation, leaves the staging folder of a restore
+ * from a repository to the next restore of the same. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/worker/restore_item.h"
+#include "daemon/worker/restore_tree.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
 #include "lib/tree/tree_extract.h"
-#include "lib/tree/tree_swap.h"
 
-struct restore_tree {
-    struct worker *worker;
-    char *source, *target, *single, *run, *step;
-    bool in_place, drop_first, made_target;
-    bool dropped, swapped;
-    uint64_t total;
-    struct tree_rules *rules;
-    struct tree_swap *swap; /* from staging on */
-};
-
-static struct tree_swap_spec spec_of(const struct restore_tree *t)
+struct tree_swap_spec restore_tree_spec(const struct restore_tree *t)
 {
     return (struct tree_swap_spec){
-        .target = t->target, .run = t->run, .single = t->single, .rules = t->rules};
-}
-
-/* Where it goes in place: as configured now, or else where it came from. */
-static int find_place(struct restore_tree *t, const struct restore_request *q, struct err *e)
-{
-    const json_t *details = q->artifact->details;
-    const char *path = json_opt_string(details, "path", NULL);
-
-    if (q->source != NULL)
-        path = json_opt_string(q->source, "path", path);
-    if (path == NULL || path[0] != '/')
-        return err_set(e, ERR_CONFIG,
-                       "where source \"%s\" belongs is not known: name a configuration that has it "
-                       "(--config), or restore with --target",
-                       t->source);
-    t->target = mem_strdup(path);
-    if (!json_opt_bool(details, "single", false))
-        return 0;
-    char *slash = strrchr(t->target, '/');
-    t->single = mem_strdup(slash + 1);
-    slash[slash == t->target] = '\0'; /* "/file" lies in "/" */
-    return 0;
-}
-
-static int read_rules(struct restore_tree *t, const json_t *details, struct err *e)
-{
-    _cleanup_(strlist_deinit) struct strlist include = {0}, exclude = {0};
-
-    if (json_get_strings(details, "include", &include, e) < 0 ||
-        json_get_strings(details, "exclude", &exclude, e) < 0)
-        return err_wrap(e, "manifest: source \"%s\"", t->source);
-    return tree_rules_create(&include, &exclude, &t->rules, e);
-}
-
-static int plan_in_place(struct restore_tree *t, struct restore_step *step, struct err *e)
-{
-    const struct tree_swap_spec spec = spec_of(t);
-    uint64_t entries = 0, bytes = 0;
-    size_t recovered = 0;
-    struct err why = {0};
-    struct stat st;
-    char size[16];
-
-    if (io_stat(AT_FDCWD, t->target, &st, 0) != 0)
-        return errno == ENOENT ? 0 : err_sys(e, ERR_IO, errno, "%s", t->target);
-    if (!S_ISDIR(st.st_mode)) {
-        step->refusal = mem_printf("%s is not a folder", t->target);
-        return 0;
-    }
-    if (tree_swap_recover(t->target, &recovered, &why) < 0) {
-        step->refusal = mem_strdup(why.text);
-        return 0;
-    }
-    if (recovered > 0)
-        worker_log(t->worker, WORKER_WARNING, "an earlier restore into %s was cut off: undone",
-                   t->target);
-    if (tree_swap_measure(&spec, &entries, &bytes, e) < 0)
-        return -1;
-    if (entries > 0 && !tree_swap_is_atomic(t->target, t->run))
-        step->note = mem_strdup("not atomic here: this file system cannot exchange two entries, so "
-                                "each is absent for a moment");
-    if (entries > 0)
-        step->replaces = mem_printf("%llu entr%s there, %s", (unsigned long long)entries,
-                                    entries == 1 ? "y" : "ies", str_bytes(bytes, size));
-    if (t->drop_first)
-        t->drop_first = entries > 0;
-    return 0;
-}
-
-static int plan(struct restore_tree *t, const struct restore_request *q, struct restore_step *step,
-                struct err *e)
-{
-    const struct manifest_artifact *a = q->artifact;
-    long long files = (long long)json_opt_i64(a->details, "files", 0);
-    char size[16];
-
-    step->what =
-        mem_printf("%lld file%s, %s", files, files == 1 ? "" : "s", str_bytes(a->raw_bytes, size));
-    if (q->mode == RESTORE_TARGET) {
-        t->target = mem_strdup(q->target);
-        if (restore_step_check_empty(t->worker, step, t->target, e) < 0)
-            return -1;
-    } else if (find_place(t, q, e) < 0 || read_rules(t, a->details, e) < 0 ||
-               plan_in_place(t, step, e) < 0) {
-        return -1;
-    }
-    step->where = t->single != NULL ? mem_printf("%s%s%s", t->target,
-                                                 str_ends(t->target, "/") ? "" : "/", t->single)
-                                    : mem_strdup(t->target);
-    restore_step_space(step, t->target, t->drop_first ? 0 : a->raw_bytes);
-    return 0;
-}
-
-int restore_tree_plan(const struct restore_request *q, struct restore_step *step,
-                      struct restore_tree **ret, struct err *e)
-{
-    struct restore_tree *t = mem_alloc(sizeof(*t));
-
-    t->worker = q->worker;
-    t->source = mem_strdup(q->artifact->source);
-    t->run = mem_strdup(q->run);
-    t->step = mem_printf("restore %s", t->source);
-    t->in_place = q->mode != RESTORE_TARGET;
-    t->drop_first = t->in_place && q->drop_first;
-    t->total = q->artifact->raw_bytes;
-    if (plan(t, q, step, e) < 0) {
-        restore_tree_free(t);
-        return -1;
-    }
-    *ret = t;
-    return 0;
+        .target = t->target,
+        .run = t->run,
+        .single = t->single,
+        .rules = t->rules,
+        .content = t->content,
+        .kept = t->look != NULL && t->present != NULL ? restore_present_kept(t->present) : NULL};
 }
 
 static int make_target(struct restore_tree *t, struct err *e)
@@ -157,12 +44,14 @@ static int make_target(struct restore_tree *t, struct err *e)
 static int drop_present(struct restore_tree *t, struct err *e)
 {
     _cleanup_free_ char *run = mem_printf("%s.dropped", t->run);
-    struct tree_swap_spec spec = spec_of(t);
+    struct tree_swap_spec spec = restore_tree_spec(t);
     struct tree_swap *swap = NULL;
     uint64_t bytes;
     int fresh;
 
     spec.run = run;
+    spec.content = NULL;
+    spec.kept = NULL;
     if (tree_swap_begin(&spec, &swap, &fresh, e) < 0)
         return -1;
     int rc = tree_swap_plan(swap, e);
@@ -183,7 +72,10 @@ static int on_progress(void *arg, const char *path, uint64_t bytes, struct err *
     (void)path;
     if (worker_cancelled(t->worker))
         return err_set(e, ERR_CANCELLED, "cancelled");
-    worker_progress(t->worker, t->step, bytes, t->total);
+    if (t->present != NULL)
+        restore_present_progress(t->present, bytes);
+    else
+        worker_progress(t->worker, t->step, bytes, t->total);
     return 0;
 }
 
@@ -194,9 +86,45 @@ static void on_note(void *arg, const char *text)
     worker_log(t->worker, WORKER_WARNING, "source \"%s\": %s", t->source, text);
 }
 
+static int on_take(void *arg, const char *path, int folder, const char *name, ino_t *ret_inode,
+                   struct err *e)
+{
+    struct restore_tree *t = arg;
+
+    return restore_present_take(t->present, path, folder, name, ret_inode, e);
+}
+
+int restore_tree_present(struct restore_tree *t, bool trial, const struct fetch_present **ret,
+                         struct err *e)
+{
+    const struct restore_present_spec spec = {.worker = t->worker,
+                                              .target = t->target,
+                                              .look = t->look,
+                                              .runs = &t->recovered.runs,
+                                              .step = t->step,
+                                              .total = t->total};
+
+    *ret = NULL;
+    if (t->look == NULL && t->recovered.runs.count == 0)
+        return 0;
+    if (t->present == NULL && restore_present_open(&spec, &t->present, e) < 0)
+        return err_wrap(e, "source \"%s\"", t->source);
+    *ret = restore_present_begin(t->present, trial);
+    return 0;
+}
+
+/* All that was wanted of what earlier restores made is in the new staging folder. */
+static int remove_made(struct restore_tree *t, struct err *e)
+{
+    for (size_t i = 0; i < t->recovered.runs.count; i++)
+        if (tree_swap_undo(t->target, t->recovered.runs.items[i], e) < 0)
+            return -1;
+    return 0;
+}
+
 int restore_tree_stage(struct restore_tree *t, restore_read *read, void *arg, struct err *e)
 {
-    const struct tree_swap_spec spec = spec_of(t);
+    const struct tree_swap_spec spec = restore_tree_spec(t);
     struct tree_extract_result result;
     int fresh;
 
@@ -209,10 +137,54 @@ int restore_tree_stage(struct restore_tree *t, restore_read *read, void *arg, st
                                               .source_arg = arg,
                                               .progress = on_progress,
                                               .note = on_note,
+                                              .take = t->present != NULL ? on_take : NULL,
                                               .arg = t};
     if (tree_extract(&extract, &result, e) < 0)
         return err_wrap(e, "source \"%s\"", t->source);
+    t->written_files = result.files;
+    t->written_bytes = result.bytes;
+    if (remove_made(t, e) < 0)
+        return -1;
     return tree_swap_plan(t->swap, e);
+}
+
+void restore_tree_set_parts(struct restore_tree *t, uint64_t bytes)
+{
+    t->fetched_bytes = t->written_bytes - bytes;
+}
+
+json_t *restore_tree_delta(const struct restore_tree *t)
+{
+    struct restore_present_count n = {0};
+
+    if (t->content == NULL)
+        return NULL;
+    if (t->present != NULL)
+        n = restore_present_count(t->present);
+    return json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I}, s:I}", "stayed", "files",
+                     (json_int_t)n.stayed_files, "bytes", (json_int_t)n.stayed_bytes, "resumed",
+                     "files", (json_int_t)n.taken_files, "bytes", (json_int_t)n.taken_bytes,
+                     "written", "files", (json_int_t)(t->written_files - n.taken_files), "bytes",
+                     (json_int_t)t->written_bytes, "fetched_bytes", (json_int_t)t->fetched_bytes);
+}
+
+bool restore_tree_resumes(const struct restore_tree *t, const char *run)
+{
+    return t != NULL && strlist_contains(&t->recovered.runs, run);
+}
+
+int restore_tree_give_up(struct restore_tree *t, enum err_code why)
+{
+    if (t == NULL || t->swap == NULL || t->swapped || t->content == NULL || why == ERR_CANCELLED)
+        return 0;
+    tree_swap_leave(t->swap);
+    _cleanup_free_ char *target = str_shell_quote(t->target);
+    worker_log(t->worker, WORKER_WARNING,
+               "source \"%s\": what was made stays in %s/%s%s, and the same command goes on with "
+               "it; it goes by: synbakctl restore --undo %s%s%s",
+               t->source, t->target, TREE_STAGING_PREFIX, t->run, t->run,
+               t->recorded ? "" : " --target ", t->recorded ? "" : target);
+    return -1;
 }
 
 json_t *restore_tree_record(const struct restore_tree *t)
@@ -268,6 +240,12 @@ void restore_tree_free(struct restore_tree *t)
     tree_swap_end(t->swap);
     if (t->made_target)
         (void)io_unlink(AT_FDCWD, t->target, AT_REMOVEDIR);
+    restore_present_free(t->present);
+    tree_recovered_deinit(&t->recovered);
+    if (t->look != NULL)
+        restore_look_deinit(t->look);
+    free(t->look);
+    free(t->content);
     tree_rules_free(t->rules);
     free(t->source);
     free(t->target);

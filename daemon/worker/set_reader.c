@@ -71,6 +71,27 @@ int set_artifact_open(struct set_reader *r, const struct manifest_artifact *a,
     return 0;
 }
 
+void set_artifact_use(struct set_artifact *x, const struct fetch_present *p)
+{
+    if (x->listed != NULL)
+        fetch_artifact_use(x->listed, p);
+}
+
+uint64_t set_artifact_present(const struct set_artifact *x)
+{
+    return x->listed != NULL ? fetch_artifact_present(x->listed) : 0;
+}
+
+int set_artifact_list(struct set_reader *r, const struct manifest_artifact *a,
+                      struct list_reader **ret, struct err *e)
+{
+    _cleanup_free_ struct chunk_ref *list = NULL;
+
+    if (repo_list_parse(&a->list, &list, e) < 0)
+        return -1;
+    return list_reader_open(r->repo.fetcher, list, a->list.count, ret, e);
+}
+
 int set_artifact_read(void *set_artifact, void *data, size_t len, size_t *ret_len, struct err *e)
 {
     struct set_artifact *x = set_artifact;
@@ -114,7 +135,8 @@ static int read_through(struct set_artifact *x, artifact_progress_cb *progress, 
 }
 
 int set_artifact_verify(struct set_reader *r, const struct manifest_artifact *a,
-                        artifact_progress_cb *progress, void *arg, struct err *e)
+                        const struct fetch_present *present, artifact_progress_cb *progress,
+                        void *arg, struct err *e)
 {
     const struct artifact_source src =
         manifest_artifact_source(a, r->from.store, r->prefix, r->key);
@@ -124,6 +146,8 @@ int set_artifact_verify(struct set_reader *r, const struct manifest_artifact *a,
         return artifact_verify(&src, progress, arg, e);
     if (set_artifact_open(r, a, NULL, &x, e) < 0)
         return -1;
+    if (present != NULL)
+        set_artifact_use(x, present);
     int rc = read_through(x, progress, arg, e);
     set_artifact_close(x);
     return rc;

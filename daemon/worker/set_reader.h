@@ -27,6 +27,9 @@ struct set_artifact;
 int must_check set_artifact_open(struct set_reader *r, const struct manifest_artifact *a,
                                  const struct strlist *only, struct set_artifact **ret,
                                  struct err *e);
+/* Before anything is read of an artifact of a repository: what is present at its target (fetch.h). p is borrowed. */
+void set_artifact_use(struct set_artifact *x, const struct fetch_present *p);
+uint64_t set_artifact_present(const struct set_artifact *x); /* as fetch_artifact_present */
 /* With the artifact for arg: fits restore_read and tree_source. */
 int must_check set_artifact_read(void *set_artifact, void *data, size_t len, size_t *ret_len,
                                  struct err *e);
@@ -34,9 +37,14 @@ uint64_t set_artifact_done(const struct set_artifact *x); /* of set_artifact_siz
 void set_artifact_close(struct set_artifact *x);          /* NULL-safe */
 /* What reading all of it costs, for progress. */
 uint64_t set_artifact_size(const struct manifest_artifact *a);
-/* Every byte is what was written. progress as for artifact_verify. */
+/* Every byte is what was written. progress as for artifact_verify. present: as for set_artifact_use, or NULL: what
+ * is there is not looked at. */
 int must_check set_artifact_verify(struct set_reader *r, const struct manifest_artifact *a,
+                                   const struct fetch_present *present,
                                    artifact_progress_cb *progress, void *arg, struct err *e);
+/* The list of an artifact of a repository, record by record. */
+int must_check set_artifact_list(struct set_reader *r, const struct manifest_artifact *a,
+                                 struct list_reader **ret, struct err *e);
 
 /* ERR_NOT_FOUND, naming the nearest, unless the set holds something of that source. */
 int must_check set_reader_check_source(const struct manifest *m, const char *source, struct err *e);

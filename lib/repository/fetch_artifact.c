@@ -100,6 +100,16 @@ int fetch_artifact_read(void *fetch_artifact, void *data, size_t len, size_t *re
     return 0;
 }
 
+void fetch_artifact_use(struct fetch_artifact *x, const struct fetch_present *p)
+{
+    fetch_tree_use(x->tree, p);
+}
+
+uint64_t fetch_artifact_present(const struct fetch_artifact *x)
+{
+    return x->tree == NULL ? 0 : fetch_tree_present(x->tree);
+}
+
 uint64_t fetch_artifact_done(const struct fetch_artifact *x)
 {
     return x->done;

@@ -74,10 +74,30 @@ int must_check fetch_ahead_fill(struct fetch_ahead *a, struct err *e);
 int must_check fetch_ahead_next(struct fetch_ahead *a, const uint8_t **ret, size_t *ret_len,
                                 struct err *e);
 
+/* --- fetch_present.c: chunks that need not be fetched --- */
+struct fetch_local;
+struct fetch_local *fetch_local_new(struct fetcher *f, const struct fetch_present *p); /* owned */
+void fetch_local_free(struct fetch_local *l); /* NULL-safe */
+/* A file and all of its references are next. */
+int must_check fetch_local_judge(struct fetch_local *l, const struct list_entry *x,
+                                 const struct chunk_ref *refs, size_t count,
+                                 enum fetch_verdict *ret, struct err *e);
+/* After FETCH_PARTS, reference by reference. 0: it is there, and waits for its turn, which comes when `before` chunks
+ * were fetched; 1: it has to be fetched. */
+int must_check fetch_local_find(struct fetch_local *l, const struct chunk_ref *ref, uint64_t before,
+                                struct err *e);
+bool fetch_local_is_full(const struct fetch_local *l); /* of what waits: find no more for now */
+/* The next chunk's plain bytes, if one waits for this number; valid until the next call. */
+bool fetch_local_next(struct fetch_local *l, uint64_t fetched, const uint8_t **ret,
+                      size_t *ret_len);
+uint64_t fetch_local_bytes(const struct fetch_local *l); /* found in parts so far */
+
 /* --- fetch_tree.c --- */
 struct fetch_tree;
 int must_check fetch_tree_open(struct fetcher *f, const struct chunk_ref *list, size_t count,
                                const struct strlist *only, struct fetch_tree **ret, struct err *e);
+void fetch_tree_use(struct fetch_tree *t, const struct fetch_present *p);
+uint64_t fetch_tree_present(const struct fetch_tree *t);
 /* Some more of the tar stream into out, which is empty: nothing is added at the verified end. *done grows
  * by bytes of content. */
 int must_check fetch_tree_step(struct fetch_tree *t, struct buf *out, uint64_t *done,

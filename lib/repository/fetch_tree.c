@@ -2,7 +2,10 @@
  * fetched ahead; entries wait in a queue until their content's turn has come.
  *
  * Where only some paths are wanted, a later name of a file may be among them and the file itself not:
- * then the first such name becomes the file, in its place in the list. */
+ * then the first such name becomes the file, in its place in the list.
+ *
+ * Where something is present at the target already, a file's references are gathered before it is decided what
+ * becomes of it; chunks that are found there are handed out in between those that are fetched. */
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -19,6 +22,7 @@ enum {
 
 struct step { /* an entry on its way; what it points to lies behind it */
     struct list_entry x;
+    uint64_t content; /* bytes of it that follow */
     size_t bytes;
     struct step *next;
 };
@@ -41,6 +45,13 @@ struct fetch_tree {
     bool wanted, list_ended;
     struct step *first, *last; /* owned */
     size_t steps, step_bytes;
+
+    const struct fetch_present *present; /* borrowed; NULL: nothing */
+    struct fetch_local *local;           /* owned; of it */
+    struct chunk_ref *gathered;          /* owned; of one file */
+    size_t gathered_count, gathered_room;
+    bool in_parts;           /* `refs` are those of a file that may be present in parts */
+    uint64_t asked, fetched; /* chunks asked of the store, and handed out */
 
     struct tree_tar *tar;
     struct buf *out;  /* of the step under way */
@@ -165,6 +176,7 @@ static struct step *step_new(const struct list_entry *x, const char *path, const
 
     s->bytes = bytes;
     s->x = *x;
+    s->content = x->size;
     s->x.refs = NULL;
     if (x->extent_count > 0)
         memcpy(extents, x->extents, x->extent_count * sizeof(*extents));
@@ -185,11 +197,8 @@ static struct step *step_new(const struct list_entry *x, const char *path, const
     return s;
 }
 
-static void push(struct fetch_tree *t, const struct list_entry *x, const char *path,
-                 const char *link)
+static void push_step(struct fetch_tree *t, struct step *s)
 {
-    struct step *s = step_new(x, path, link);
-
     if (t->last != NULL)
         t->last->next = s;
     else
@@ -197,17 +206,88 @@ static void push(struct fetch_tree *t, const struct list_entry *x, const char *p
     t->last = s;
     t->steps++;
     t->step_bytes += s->bytes;
+}
+
+static void push(struct fetch_tree *t, const struct list_entry *x, const char *path,
+                 const char *link)
+{
+    push_step(t, step_new(x, path, link));
     t->refs = x->refs;
     t->ref_count = x->ref_count;
     t->wanted = true;
 }
 
-static void take_entry(struct fetch_tree *t, const struct list_entry *x)
+static void gather(struct fetch_tree *t, const struct chunk_ref *refs, size_t count,
+                   uint64_t *bytes)
+{
+    if (t->gathered_room - t->gathered_count < count) {
+        t->gathered_room = 2 * t->gathered_room + count;
+        t->gathered = mem_resize_array(t->gathered, t->gathered_room, sizeof(*t->gathered));
+    }
+    for (size_t i = 0; i < count; i++) {
+        t->gathered[t->gathered_count++] = refs[i];
+        *bytes += refs[i].length;
+    }
+}
+
+static int gather_all(struct fetch_tree *t, const struct list_entry *x, uint64_t size,
+                      struct err *e)
+{
+    struct list_record r;
+    uint64_t bytes = 0;
+
+    t->gathered_count = 0;
+    gather(t, x->refs, x->ref_count, &bytes);
+    while (bytes < size) {
+        int rc = list_reader_next(t->reader, &r, e);
+        if (rc < 0)
+            return -1;
+        if (rc == 1 || r.type != LIST_CONTENT)
+            return err_set(e, ERR_INTERNAL, "content of a file ends early");
+        gather(t, r.refs, r.ref_count, &bytes);
+    }
+    return 0;
+}
+
+/* A file where something is present already. The entry is gone once its content is gathered. */
+static int take_file(struct fetch_tree *t, const struct list_entry *x, struct err *e)
+{
+    static const struct list_extent nothing_but_a_hole = {0, 0};
+    struct step *s = step_new(x, x->path, x->link);
+    enum fetch_verdict verdict;
+
+    if (gather_all(t, x, s->x.size, e) < 0 ||
+        fetch_local_judge(t->local, &s->x, t->gathered, t->gathered_count, &verdict, e) < 0) {
+        free(s);
+        return -1;
+    }
+    if (verdict == FETCH_LEAVE) {
+        free(s);
+        return 0;
+    }
+    if (verdict == FETCH_TAKE) {
+        s->content = 0;
+        s->x.extents = &nothing_but_a_hole;
+        s->x.extent_count = s->x.size > 0;
+    } else {
+        t->refs = t->gathered;
+        t->ref_count = t->gathered_count;
+        t->in_parts = true;
+    }
+    push_step(t, s);
+    return 0;
+}
+
+static int take_entry(struct fetch_tree *t, const struct list_entry *x, struct err *e)
 {
     bool wanted = is_wanted(t, x->path);
     const char *instead;
 
-    t->wanted = false;
+    t->wanted = t->in_parts = false;
+    if (t->local != NULL && x->type == 'f')
+        return take_file(t, x, e);
+    if (t->local != NULL && x->type == 'h' && t->present->link_stays(t->present->arg, x))
+        return 0;
     if (wanted && x->type == 'h' && (instead = stand_in_for(t, x->link)) != NULL) {
         if (strcmp(instead, x->path) != 0)
             push(t, x, x->path, instead);
@@ -216,12 +296,12 @@ static void take_entry(struct fetch_tree *t, const struct list_entry *x)
     } else if (x->type == 'f' && (instead = stand_in_for(t, x->path)) != NULL) {
         push(t, x, instead, "");
     }
+    return 0;
 }
 
-/* For fetch_ahead: the chunks of what is wanted, the list read as far as need be. */
-static int next_chunk(void *arg, struct chunk_ref *ret, struct err *e)
+/* The next reference of what is wanted, the list read as far as need be; as fetch_next_cb. */
+static int next_ref(struct fetch_tree *t, struct chunk_ref *ret, struct err *e)
 {
-    struct fetch_tree *t = arg;
     struct list_record r;
 
     while (t->ref_count == 0) {
@@ -233,8 +313,8 @@ static int next_chunk(void *arg, struct chunk_ref *ret, struct err *e)
         if (rc < 0)
             return -1;
         t->list_ended = rc == 1;
-        if (rc == 0 && r.type == LIST_ENTRY)
-            take_entry(t, &r.entry);
+        if (rc == 0 && r.type == LIST_ENTRY && take_entry(t, &r.entry, e) < 0)
+            return -1;
         if (rc == 0 && r.type == LIST_CONTENT && t->wanted) {
             t->refs = r.refs;
             t->ref_count = r.ref_count;
@@ -243,6 +323,23 @@ static int next_chunk(void *arg, struct chunk_ref *ret, struct err *e)
     *ret = *t->refs++;
     t->ref_count--;
     return 0;
+}
+
+/* For fetch_ahead: what is present is not asked for. */
+static int next_chunk(void *arg, struct chunk_ref *ret, struct err *e)
+{
+    struct fetch_tree *t = arg;
+    int rc;
+
+    do {
+        if (t->local != NULL && fetch_local_is_full(t->local))
+            return 2;
+        if ((rc = next_ref(t, ret, e)) != 0)
+            return rc;
+        rc = t->in_parts ? fetch_local_find(t->local, ret, t->asked, e) : 1;
+    } while (rc == 0);
+    t->asked++;
+    return rc < 0 ? -1 : 0;
 }
 
 static int to_out(void *arg, const void *data, size_t len, struct err *e)
@@ -318,15 +415,32 @@ static int next_member(struct fetch_tree *t, struct err *e)
         t->last = NULL;
     t->steps--;
     t->step_bytes -= s->bytes;
-    t->missing = s->x.size;
+    t->missing = s->content;
     int rc = write_member(t, &s->x, e);
     free(s);
     return rc;
 }
 
+/* 1: there is none. */
+static int next_data(struct fetch_tree *t, struct err *e)
+{
+    for (int tries = 0; t->local != NULL && t->fetched == t->asked; tries++) {
+        if (fetch_local_next(t->local, t->fetched, &t->data, &t->data_len))
+            return 0;
+        if (tries == 1)
+            return 1;
+        if (fetch_ahead_fill(t->ahead, e) < 0)
+            return -1;
+    }
+    if (t->local != NULL && fetch_local_next(t->local, t->fetched, &t->data, &t->data_len))
+        return 0;
+    t->fetched++;
+    return fetch_ahead_next(t->ahead, &t->data, &t->data_len, e);
+}
+
 static int write_content(struct fetch_tree *t, uint64_t *done, struct err *e)
 {
-    int rc = t->data_len == 0 ? fetch_ahead_next(t->ahead, &t->data, &t->data_len, e) : 0;
+    int rc = t->data_len == 0 ? next_data(t, e) : 0;
     size_t n = t->data_len < SLICE ? t->data_len : SLICE;
 
     if (rc != 0)
@@ -379,6 +493,17 @@ int fetch_tree_open(struct fetcher *f, const struct chunk_ref *list, size_t coun
     return 0;
 }
 
+void fetch_tree_use(struct fetch_tree *t, const struct fetch_present *p)
+{
+    t->present = p;
+    t->local = fetch_local_new(t->fetcher, p);
+}
+
+uint64_t fetch_tree_present(const struct fetch_tree *t)
+{
+    return t->local == NULL ? 0 : fetch_local_bytes(t->local);
+}
+
 void fetch_tree_close(struct fetch_tree *t)
 {
     if (t == NULL)
@@ -395,6 +520,8 @@ void fetch_tree_close(struct fetch_tree *t)
         free(t->stand_ins[i].target);
         free(t->stand_ins[i].path);
     }
+    fetch_local_free(t->local);
+    free(t->gathered);
     free(t->stand_ins);
     free(t->found);
     strlist_deinit(&t->only);

@@ -165,6 +165,16 @@ void tree_attr_apply(int fd, struct archive_entry *entry, bool privileged, struc
     apply_acl(fd, entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, acl_default, lost);
 }
 
+void tree_attr_clear(int fd)
+{
+    struct tree_attrs all = {0};
+
+    if (tree_attrs_read(fd, &all, NULL) == 0)
+        for (size_t i = 0; i < all.count; i++)
+            (void)io_removexattr(fd, all.items[i].name); /* some are the system's own (labels) */
+    tree_attrs_deinit(&all);
+}
+
 static int add_acl(struct archive_entry *entry, int want, const char *name, struct tree_attrs *ret,
                    struct err *e)
 {

@@ -19,6 +19,9 @@ int must_check tree_attr_from_entry(struct archive_entry *entry, struct tree_att
  * by its name; the mode must have been set before. */
 void tree_attr_apply(int fd, struct archive_entry *entry, bool privileged, struct strlist *lost);
 
+/* Take the attributes and ACLs off, as far as they can be. */
+void tree_attr_clear(int fd);
+
 /* Names and numbers of owners. Numbers of names known here win, as with tar, so that a tree comes
  * back to the same user on another machine. The cache belongs to the caller; zero is empty. */
 enum { TREE_ID_SLOTS = 32 };

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "lib/base/fs.h"
@@ -11,6 +12,7 @@
 struct comparison {
     const struct tree_swap_spec *spec;
     struct tree_steps *steps;
+    size_t stayed; /* entries that were passed so far and are to stay where they are */
 };
 
 enum kind { NOTHING, FOLDER, MOUNT_POINT, OTHER };
@@ -121,29 +123,6 @@ static bool is_inside(const struct comparison *c, enum tree_verdict verdict, boo
                       tree_rules_has_include(c->spec->rules));
 }
 
-/* 1: the present folder holds something that is to stay where it is. */
-static int holds_foreign(const struct comparison *c, int parent, const char *name, const char *path,
-                         bool inside, struct err *e)
-{
-    _cleanup_(strlist_deinit) struct strlist names = {0};
-    _cleanup_(fs_closep) int fd = open_folder(parent, name, e);
-    int rc = fd < 0 ? -1 : add_names(fd, &names, e);
-
-    for (size_t i = 0; rc == 0 && i < names.count; i++) {
-        _cleanup_free_ char *child = mem_printf("%s/%s", path, names.items[i]);
-        enum kind kind;
-        uint64_t inode;
-        if (look(fd, names.items[i], &kind, &inode, e) < 0)
-            return -1;
-        enum tree_verdict verdict = judge(c, child, kind != OTHER, inside);
-        if (kind != NOTHING && (kind == MOUNT_POINT || verdict == TREE_SKIP))
-            return 1;
-        if (kind == FOLDER)
-            rc = holds_foreign(c, fd, names.items[i], child, is_inside(c, verdict, inside), e);
-    }
-    return rc;
-}
-
 static int compare_folders(struct comparison *c, int old, int new, const char *path, bool inside,
                            struct err *e);
 
@@ -181,25 +160,101 @@ static int check_mount_point(int new_parent, const char *name, const struct pair
                    p->path);
 }
 
-static int compare_present(struct comparison *c, int old, int new, const char *name,
-                           const struct pair *p, enum tree_verdict verdict, bool inside,
-                           struct err *e)
+/* The folder that was entered last needs nothing at all. */
+static bool leaves_folder(const struct comparison *c, size_t steps, size_t folders)
 {
-    bool below = is_inside(c, verdict, inside);
+    const struct tree_steps *s = c->steps;
 
-    if (p->old == FOLDER) {
-        int foreign = verdict == TREE_PASS ? 1 : holds_foreign(c, old, name, p->path, below, e);
-        if (foreign < 0)
-            return -1;
-        if (foreign == 1 && p->new == OTHER)
-            return err_set(e, ERR_REFUSED,
-                           "%s is a folder with things that are not part of the backup, and a "
-                           "file in the backup: move it away first",
-                           p->path);
-        if (foreign == 1)
-            return enter(c, old, new, name, p, below, e);
+    return c->spec->kept != NULL && s->step_count == steps && s->folder_count == folders + 1 &&
+           tree_step_meta_equal(&s->folders[folders].old, &s->folders[folders].new);
+}
+
+/* A folder in which nothing is to stay is exchanged as a whole: one step, whatever is in it. Which it is
+ * shows when it has been gone through. */
+static int compare_folder(struct comparison *c, int old, int new, const char *name,
+                          const struct pair *p, enum tree_verdict verdict, bool inside,
+                          struct err *e)
+{
+    const size_t steps = c->steps->step_count, folders = c->steps->folder_count;
+    const size_t stayed = c->stayed;
+
+    if (enter(c, old, new, name, p, inside, e) < 0)
+        return -1;
+    if (p->new == FOLDER && leaves_folder(c, steps, folders)) {
+        tree_steps_cut(c->steps, steps, folders);
+        c->stayed++;
+        return 0;
     }
-    tree_steps_add(c->steps, p->path, p->old_inode, p->new_inode);
+    if (c->stayed == stayed && verdict != TREE_PASS) {
+        tree_steps_cut(c->steps, steps, folders);
+        tree_steps_add(c->steps, p->path, p->old_inode, p->new_inode);
+        return 0;
+    }
+    if (p->new == OTHER)
+        return err_set(e, ERR_REFUSED,
+                       "%s is a folder with things that are not part of the backup, and a "
+                       "file in the backup: move it away first",
+                       p->path);
+    return 0;
+}
+
+/* Links, devices and the like are made anew at little cost: only where nothing differs do they stay. What has
+ * several names does not, because the others are not looked at here. */
+static bool is_same(int old, int new, const char *name)
+{
+    char a[PATH_MAX], b[PATH_MAX];
+    struct stat x, y;
+
+    if (io_stat(old, name, &x, AT_SYMLINK_NOFOLLOW) != 0 ||
+        io_stat(new, name, &y, AT_SYMLINK_NOFOLLOW) != 0 || S_ISREG(x.st_mode) ||
+        x.st_mode != y.st_mode || x.st_uid != y.st_uid || x.st_gid != y.st_gid ||
+        x.st_rdev != y.st_rdev || x.st_nlink != 1 || y.st_nlink != 1 ||
+        x.st_mtim.tv_sec != y.st_mtim.tv_sec || x.st_mtim.tv_nsec != y.st_mtim.tv_nsec)
+        return false;
+    if (!S_ISLNK(x.st_mode))
+        return true;
+    ssize_t len = io_readlink(old, name, a, sizeof(a));
+    return len > 0 && len < (ssize_t)sizeof(a) && io_readlink(new, name, b, sizeof(b)) == len &&
+           memcmp(a, b, (size_t)len) == 0;
+}
+
+static int refuse_changed(const char *path, struct err *e)
+{
+    return err_set(e, ERR_REFUSED,
+                   "%s changed while the restore was running: stop what writes there, and run the "
+                   "same restore again",
+                   path);
+}
+
+/* 1: it was found the same before, and stays. */
+static int ask_kept(struct comparison *c, int old, const char *name, const char *path,
+                    struct err *e)
+{
+    struct stat st;
+
+    if (c->spec->kept == NULL || io_stat(old, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return 0;
+    switch (tree_kept_ask(c->spec->kept, path, &st)) {
+    case TREE_KEPT_SAME:
+        return 1;
+    case TREE_KEPT_CHANGED:
+        return refuse_changed(path, e);
+    default:
+        return 0;
+    }
+}
+
+static int compare_other(struct comparison *c, int old, int new, const char *name,
+                         const struct pair *p, struct err *e)
+{
+    int kept = ask_kept(c, old, name, p->path, e);
+
+    if (kept < 0)
+        return -1;
+    if (kept == 1 || (c->spec->kept != NULL && p->new == OTHER &&is_same(old, new, name)))
+        c->stayed++;
+    else
+        tree_steps_add(c->steps, p->path, p->old_inode, p->new_inode);
     return 0;
 }
 
@@ -216,11 +271,12 @@ static int compare_name(struct comparison *c, int old, int new, const char *name
     enum tree_verdict verdict = judge(c, p.path, is_folder, inside);
     if (p.old == NOTHING && p.new != NOTHING)
         tree_steps_add(c->steps, p.path, 0, p.new_inode);
-    else if (p.old == MOUNT_POINT)
-        return check_mount_point(new, name, &p, e);
-    else if (p.old != NOTHING && verdict != TREE_SKIP)
-        return compare_present(c, old, new, name, &p, verdict, inside, e);
-    return 0;
+    else if (p.old == FOLDER && verdict != TREE_SKIP)
+        return compare_folder(c, old, new, name, &p, verdict, is_inside(c, verdict, inside), e);
+    else if (p.old == OTHER && verdict != TREE_SKIP)
+        return compare_other(c, old, new, name, &p, e);
+    c->stayed += p.old != NOTHING;
+    return p.old == MOUNT_POINT ? check_mount_point(new, name, &p, e) : 0;
 }
 
 static int compare_folders(struct comparison *c, int old, int new, const char *path, bool inside,
@@ -234,14 +290,26 @@ static int compare_folders(struct comparison *c, int old, int new, const char *p
     return rc;
 }
 
+static int compare_all(struct comparison *c, int target, int fresh, struct err *e)
+{
+    if (c->spec->single != NULL)
+        return compare_name(c, target, fresh, c->spec->single, "", true, e);
+    if (tree_steps_add_folder(c->steps, "", target, fresh, e) < 0)
+        return err_wrap(e, "%s", c->spec->target);
+    return compare_folders(c, target, fresh, "", false, e);
+}
+
 int tree_compare(const struct tree_swap_spec *spec, int target, int fresh, struct tree_steps *ret,
                  struct err *e)
 {
     struct comparison c = {.spec = spec, .steps = ret};
+    const char *missing;
 
-    if (spec->single != NULL)
-        return compare_name(&c, target, fresh, spec->single, "", true, e);
-    if (tree_steps_add_folder(ret, "", target, fresh, e) < 0)
-        return err_wrap(e, "%s", spec->target);
-    return compare_folders(&c, target, fresh, "", false, e);
+    if (spec->kept != NULL)
+        tree_kept_rewind(spec->kept);
+    if (compare_all(&c, target, fresh, e) < 0)
+        return -1;
+    if (spec->kept != NULL && (missing = tree_kept_missing(spec->kept)) != NULL)
+        return refuse_changed(missing, e);
+    return 0;
 }

@@ -109,12 +109,32 @@ static int copy_data(struct extraction *x, int fd, const struct tree_untar_membe
     return 0;
 }
 
+/* What an earlier restore made, with whatever it had put on it. */
+static int finish_taken(struct extraction *x, int dir, const char *name,
+                        const struct tree_untar_member *m, ino_t inode, struct err *e)
+{
+    struct tree_meta meta = tree_late_meta(&x->late, m);
+    _cleanup_(fs_closep) int fd = io_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    struct stat st;
+
+    if (fd < 0 || io_fstat(fd, &st) != 0)
+        return err_sys(e, ERR_IO, errno, "open what is there already");
+    if (!S_ISREG(st.st_mode) || st.st_ino != inode || st.st_size != m->size)
+        return err_set(e, ERR_IO, "something else stands in its place now");
+    tree_attr_clear(fd);
+    return tree_late_apply(&x->late, fd, m->path, &meta, e);
+}
+
 static int extract_file(struct extraction *x, int dir, const char *name,
                         const struct tree_untar_member *m, struct err *e)
 {
     struct tree_meta meta = tree_late_meta(&x->late, m);
     _cleanup_(fs_closep) int fd = -1;
+    ino_t inode = 0;
 
+    int rc = x->spec->take == NULL ? 1 : x->spec->take(x->spec->arg, m->path, dir, name, &inode, e);
+    if (rc != 1)
+        return rc < 0 ? -1 : finish_taken(x, dir, name, m, inode, e);
     if (create_file(x, dir, name, m->path, 0600, &fd, e) < 0 || copy_data(x, fd, m, e) < 0 ||
         tree_late_apply(&x->late, fd, m->path, &meta, e) < 0)
         return -1;

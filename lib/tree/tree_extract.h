@@ -21,7 +21,11 @@ struct tree_extract_spec {
     int (*progress)(void *arg, const char *path, uint64_t bytes, struct err *e);
     /* May be NULL. What could not be brought back as it was; at most 20 texts. */
     void (*note)(void *arg, const char *text);
-    void *arg; /* of both */
+    /* May be NULL. Is the content of this file here already, whatever the stream holds for it? 0: yes, it was moved to
+     * `name` in the folder, and *ret_inode is it; 1: no. Its data in the stream, if there is any, is passed over. */
+    int (*take)(void *arg, const char *path, int folder, const char *name, ino_t *ret_inode,
+                struct err *e);
+    void *arg; /* of all three */
 };
 
 struct tree_extract_result {

@@ -31,10 +31,25 @@ void tree_steps_deinit(struct tree_steps *p)
 
 void tree_steps_add(struct tree_steps *p, const char *path, uint64_t old_inode, uint64_t new_inode)
 {
-    if ((p->step_count & (p->step_count - 1)) == 0) /* at every power of two */
-        p->steps = mem_resize_array(p->steps, p->step_count == 0 ? 1 : p->step_count * 2,
-                                    sizeof(*p->steps));
+    if (p->step_count == p->step_room) {
+        p->step_room = p->step_room == 0 ? 16 : p->step_room * 2;
+        p->steps = mem_resize_array(p->steps, p->step_room, sizeof(*p->steps));
+    }
     p->steps[p->step_count++] = (struct tree_step){mem_strdup(path), old_inode, new_inode};
+}
+
+void tree_steps_cut(struct tree_steps *p, size_t step_count, size_t folder_count)
+{
+    while (p->step_count > step_count)
+        free(p->steps[--p->step_count].path);
+    while (p->folder_count > folder_count)
+        folder_deinit(&p->folders[--p->folder_count]);
+}
+
+bool tree_step_meta_equal(const struct tree_step_meta *a, const struct tree_step_meta *b)
+{
+    return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid && a->mtime_s == b->mtime_s &&
+           a->mtime_ns == b->mtime_ns && json_equal(a->attributes, b->attributes);
 }
 
 static int meta_of(int fd, struct tree_step_meta *ret, struct err *e)

@@ -28,13 +28,16 @@ struct tree_step_folder { /* entered, not exchanged */
 struct tree_steps {
     enum tree_steps_state state;
     struct tree_step *steps;
-    size_t step_count;
+    size_t step_count, step_room;
     struct tree_step_folder *folders; /* outer before inner */
     size_t folder_count;
 };
 
 void tree_steps_deinit(struct tree_steps *p);
 void tree_steps_add(struct tree_steps *p, const char *path, uint64_t old_inode, uint64_t new_inode);
+/* Forget what was added since there were so many. */
+void tree_steps_cut(struct tree_steps *p, size_t step_count, size_t folder_count);
+bool tree_step_meta_equal(const struct tree_step_meta *a, const struct tree_step_meta *b);
 /* The folder's two sides, open. */
 int must_check tree_steps_add_folder(struct tree_steps *p, const char *path, int old, int new,
                                      struct err *e);

@@ -151,7 +151,7 @@ static void exchange_and_undo(bool flags)
     _cleanup_free_ char *keep = help_path("target/mixed/keep");
     struct stat before, after;
     struct err e = {0};
-    size_t count;
+    struct tree_recovered found;
 
     faults_off(flags);
     make_old(target);
@@ -165,8 +165,8 @@ static void exchange_and_undo(bool flags)
     ASSERT_CONTAINS(new, "mine 100644 stays");
     ASSERT(stat(keep, &after) == 0);
     ASSERT_EQ(after.st_ino, before.st_ino);
-    ASSERT_OK(tree_swap_recover(target, &count, &e), e); /* a finished one is left alone */
-    ASSERT_EQ(count, 0);
+    ASSERT_OK(tree_swap_recover(target, NULL, &found, &e), e); /* a finished one is left alone */
+    ASSERT_EQ(found.undone, 0);
     ASSERT_OK(tree_swap_undo(target, "r1", &e), e);
     _cleanup_free_ char *back = picture(target);
     ASSERT_STR(back, old);
@@ -212,7 +212,7 @@ static void kill_at_every_call(bool flags)
         _cleanup_free_ char *name = mem_printf("kill-%d-%llu", flags, (unsigned long long)n);
         _cleanup_free_ char *target = help_path(name);
         struct err e = {0};
-        size_t count;
+        struct tree_recovered found;
         int status;
         make_old(target);
         _cleanup_free_ char *old = picture(target);
@@ -225,7 +225,7 @@ static void kill_at_every_call(bool flags)
         ASSERT(waitpid(pid, &status, 0) == pid);
         ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         faults_off(flags);
-        ASSERT_OK(tree_swap_recover(target, &count, &e), e);
+        ASSERT_OK(tree_swap_recover(target, NULL, &found, &e), e);
         _cleanup_free_ char *now = picture(target);
         if (strcmp(now, old) == 0) {
             undone++;
@@ -363,13 +363,13 @@ TEST(a_plan_of_someone_else_is_refused)
     _cleanup_free_ char *target = help_path("target");
     _cleanup_free_ char *staging = help_path("target/.synbak-restore-r1");
     struct err e = {0};
-    size_t count;
+    struct tree_recovered found;
 
     make_old(target);
     ASSERT_OK(swap(target, &e), e);
     ASSERT(chmod(staging, 0777) == 0);
     ASSERT_ERR(tree_swap_undo(target, "r1", &e), e, ERR_REFUSED);
-    ASSERT_ERR(tree_swap_recover(target, &count, &e), e, ERR_REFUSED);
+    ASSERT_ERR(tree_swap_recover(target, NULL, &found, &e), e, ERR_REFUSED);
     ASSERT(chmod(staging, 0700) == 0);
     _cleanup_free_ char *plan = help_path("target/.synbak-restore-r1/plan.json");
     static const char bad[] =
@@ -385,12 +385,12 @@ TEST(two_at_once)
     struct tree_swap_spec spec = {.target = target, .run = "r1"};
     struct tree_swap *s = NULL;
     struct err e = {0};
-    size_t count;
+    struct tree_recovered found;
     int fresh;
 
     make_old(target);
     ASSERT_OK(tree_swap_begin(&spec, &s, &fresh, &e), e);
-    ASSERT_ERR(tree_swap_recover(target, &count, &e), e, ERR_REFUSED);
+    ASSERT_ERR(tree_swap_recover(target, NULL, &found, &e), e, ERR_REFUSED);
     ASSERT_CONTAINS(e.text, "at work");
     tree_swap_end(s);
 }
