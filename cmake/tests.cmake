@@ -12,9 +12,12 @@ set(ALL_LIBS synbak_plain synbak_repository synbak_tree synbak_postgres synbak_s
 file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
      ${CMAKE_SOURCE_DIR}/tests/unit/test_*.c ${CMAKE_SOURCE_DIR}/tests/trace/test_*.c
      ${CMAKE_SOURCE_DIR}/tests/fault/test_*.c)
+# Of the programs, files that are worth tests of their own: they are linked with what they need.
+set(linked_by_test_repositories daemon/repositories.c daemon/set_json.c)
+set(linked_by_test_ask_secret cli/ask_secret.c cli/channel.c)
 foreach(source ${test_sources})
   get_filename_component(name ${source} NAME_WE)
-  add_executable(${name} ${source})
+  add_executable(${name} ${source} ${linked_by_${name}})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_compile_definitions(${name} PRIVATE SYNBAK_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_compile_options(${name} PRIVATE -Wno-conversion)
