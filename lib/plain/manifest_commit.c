@@ -6,8 +6,9 @@
 #include "lib/base/together.h"
 #include "lib/plain/digest.h"
 #include "lib/plain/manifest.h"
+#include "lib/store/listing.h"
 
-enum { PAGE = 64, TEXT_LIMIT = 8 << 20 };
+enum { TEXT_LIMIT = 8 << 20 };
 
 /* --- what lies there --- */
 
@@ -28,40 +29,18 @@ static int look_for_manifest(void *arg, struct err *e)
     return why.code == ERR_NOT_FOUND ? 0 : err_set(e, why.code, "%s", why.text);
 }
 
-/* Called with each object whose name begins with prefix, page by page. */
-typedef int object_cb(void *arg, const char *name, struct err *e);
-
-static int each_below(struct store *s, const char *prefix, object_cb *cb, void *arg, struct err *e)
-{
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t n = PAGE;
-
-    while (n == PAGE) {
-        if (store_list(s, prefix, false, after, page, PAGE, &n, e) < 0)
-            return -1;
-        for (size_t i = 0; i < n; i++)
-            if (cb(arg, page[i].name, e) < 0)
-                return -1;
-        if (n > 0)
-            memcpy(after, page[n - 1].name, sizeof(after));
-    }
-    return 0;
-}
-
-static int keep_name(void *arg, const char *name, struct err *e)
-{
-    (void)e;
-    strlist_add(arg, name);
-    return 0;
-}
-
 static int list_names(void *arg, struct err *e)
 {
     const struct looking *l = arg;
     _cleanup_free_ char *prefix = mem_printf("%s/%s/", l->job, l->id);
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = l->store,
+                                                                 .prefix = prefix};
+    struct store_object *x;
+    int rc;
 
-    return each_below(l->store, prefix, keep_name, &l->place->names, e);
+    while ((rc = store_listing_next(&list, &x, e)) == 0)
+        strlist_add(&l->place->names, x->name);
+    return rc < 0 ? -1 : 0;
 }
 
 int manifest_look(struct store *s, const char *job, const char *id, struct manifest_place *ret,
@@ -239,13 +218,18 @@ int manifest_commit(struct store *s, const struct manifest *m, const struct mac_
 
 /* --- delete --- */
 
-static int delete_object(void *arg, const char *name, struct err *e)
+static int delete_below(struct store *s, const char *prefix, struct err *e)
 {
-    struct err why = {0};
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = s, .prefix = prefix};
+    struct store_object *x;
+    int rc;
 
-    if (store_delete(arg, name, &why) == 0 || why.code == ERR_NOT_FOUND)
-        return 0;
-    return err_set(e, why.code, "%s", why.text);
+    while ((rc = store_listing_next(&list, &x, e)) == 0) {
+        struct err why = {0};
+        if (store_delete(s, x->name, &why) < 0 && why.code != ERR_NOT_FOUND)
+            return err_set(e, why.code, "%s", why.text);
+    }
+    return rc < 0 ? -1 : 0;
 }
 
 int manifest_delete_set(struct store *s, const char *job, const char *id, struct err *e)
@@ -262,11 +246,8 @@ int manifest_delete_set(struct store *s, const char *job, const char *id, struct
         (void)err_set(e, why.code, "%s", why.text);
         return err_wrap(e, "delete %s/%s", job, id);
     }
-    struct err local = {0};
-    if (each_below(s, folder, delete_object, s, &local) < 0 ||
-        each_below(s, marks, delete_object, s, &local) < 0) {
-        (void)err_set(e, local.code, "%s", local.text);
-        return err_wrap(e, "delete %s/%s", job, id);
-    }
-    return 0;
+    if (delete_below(s, folder, &why) == 0 && delete_below(s, marks, &why) == 0)
+        return 0;
+    (void)err_set(e, why.code, "%s", why.text);
+    return err_wrap(e, "delete %s/%s", job, id);
 }

@@ -5,8 +5,9 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
+#include "lib/store/listing.h"
 
-enum { PAGE = 16, MARK_MAX = 16 << 10, NUMBER_MAX = 9999, REASON_MAX = 4096, TRIES = 8 };
+enum { MARK_MAX = 16 << 10, NUMBER_MAX = 9999, REASON_MAX = 4096, TRIES = 8 };
 
 static const char format[] = "synbak-mark";
 
@@ -131,56 +132,44 @@ static void apply(struct marks *m, struct mark *mark)
 int marks_read(struct store *s, const char *job, const char *id, const struct mac_key *k,
                struct marks *ret, struct err *e)
 {
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t n = PAGE;
+    struct store_object *x;
+    int rc;
 
     *ret = (struct marks){0};
     if (check_set(job, id, e) < 0)
         return -1;
     _cleanup_free_ char *folder = folder_of(job, id);
-    while (n == PAGE) {
-        if (store_list(s, folder, false, after, page, PAGE, &n, e) < 0)
-            goto fail;
-        for (size_t i = 0; i < n; i++) {
-            int number = number_of(page[i].name + strlen(folder));
-            struct mark mark;
-            if (number < 0)
-                continue;
-            if (read_mark(s, page[i].name, job, id, number, k, &mark, e) < 0)
-                goto fail;
-            apply(ret, &mark);
-        }
-        if (n > 0)
-            memcpy(after, page[n - 1].name, sizeof(after));
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = s, .prefix = folder};
+    while ((rc = store_listing_next(&list, &x, e)) == 0) {
+        int number = number_of(x->name + strlen(folder));
+        struct mark mark;
+        if (number < 0)
+            continue;
+        rc = read_mark(s, x->name, job, id, number, k, &mark, e);
+        if (rc < 0)
+            break;
+        apply(ret, &mark);
     }
-    return 0;
-fail:
-    marks_deinit(ret);
-    return -1;
+    if (rc < 0)
+        marks_deinit(ret);
+    return rc < 0 ? -1 : 0;
 }
 
 /* --- adding --- */
 
 static int highest(struct store *s, const char *folder, int *ret, struct err *e)
 {
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t n = PAGE;
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = s, .prefix = folder};
+    struct store_object *x;
+    int rc;
 
     *ret = 0;
-    while (n == PAGE) {
-        if (store_list(s, folder, false, after, page, PAGE, &n, e) < 0)
-            return -1;
-        for (size_t i = 0; i < n; i++) {
-            int number = number_of(page[i].name + strlen(folder));
-            if (number > *ret)
-                *ret = number;
-        }
-        if (n > 0)
-            memcpy(after, page[n - 1].name, sizeof(after));
+    while ((rc = store_listing_next(&list, &x, e)) == 0) {
+        int number = number_of(x->name + strlen(folder));
+        if (number > *ret)
+            *ret = number;
     }
-    return 0;
+    return rc < 0 ? -1 : 0;
 }
 
 static json_t *mark_json(const char *job, const char *id, int number, const char *kind,

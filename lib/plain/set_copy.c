@@ -3,32 +3,26 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
-
-enum { PAGE = 256 };
+#include "lib/store/listing.h"
 
 /* What lies below the set's folder already and could be of use: {NAME: size}. A list that is older
  * than the truth costs at most that something is sent twice. */
 static int list_there(const struct set_copy *c, const struct manifest *m, json_t *there,
                       struct err *e)
 {
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
     _cleanup_free_ char *prefix = mem_printf("%s/", c->to.set_prefix);
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = c->to.store,
+                                                                 .prefix = prefix};
     _cleanup_json_ json_t *names = manifest_names(m);
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t n = PAGE;
+    struct store_object *x;
+    int rc;
 
-    while (n == PAGE) {
-        if (store_list(c->to.store, prefix, false, after, page, PAGE, &n, e) < 0)
-            return -1;
-        for (size_t i = 0; i < n; i++) {
-            const char *name = page[i].name + strlen(prefix);
-            if (json_object_get(names, name) != NULL)
-                (void)json_object_set_new(there, name, json_integer((json_int_t)page[i].size));
-        }
-        if (n > 0)
-            memcpy(after, page[n - 1].name, sizeof(after));
+    while ((rc = store_listing_next(&list, &x, e)) == 0) {
+        const char *name = x->name + strlen(prefix);
+        if (json_object_get(names, name) != NULL)
+            (void)json_object_set_new(there, name, json_integer((json_int_t)x->size));
     }
-    return 0;
+    return rc < 0 ? -1 : 0;
 }
 
 struct relay { /* progress of one artifact to progress of the set */

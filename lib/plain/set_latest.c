@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
-
-enum { PAGE = 32 };
+#include "lib/store/listing.h"
 
 static bool newer_good(struct store *s, struct keyring *ring, const struct manifest *m,
                        const char *id)
@@ -22,29 +21,23 @@ static bool newer_good(struct store *s, struct keyring *ring, const struct manif
 static int find_newer(struct store *s, struct keyring *ring, const struct manifest *m, bool *ret,
                       struct err *e)
 {
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
     _cleanup_free_ char *prefix = mem_printf("%s/", m->job);
-    char after[STORE_NAME_MAX + 1];
-    size_t n = PAGE;
+    _cleanup_(store_listing_deinit) struct store_listing list = {
+        .store = s, .prefix = prefix, .fold = true};
+    struct store_object *x;
+    int rc = 0;
 
     *ret = false;
-    (void)snprintf(after, sizeof(after), "%s/%s/", m->job, m->id);
-    while (n == PAGE && !*ret) {
-        if (store_list(s, prefix, true, after, page, PAGE, &n, e) < 0)
-            return -1;
-        for (size_t i = 0; i < n && !*ret; i++) {
-            char *id = page[i].name + strlen(prefix);
-            struct wall when;
-            if (!str_ends(id, "/"))
-                continue;
-            id[strlen(id) - 1] = '\0';
-            *ret = clock_parse_set_id(id, &when) == 0 && newer_good(s, ring, m, id);
-            id[strlen(id)] = '/';
-        }
-        if (n > 0)
-            memcpy(after, page[n - 1].name, sizeof(after));
+    (void)snprintf(list.after, sizeof(list.after), "%s/%s/", m->job, m->id);
+    while (!*ret && (rc = store_listing_next(&list, &x, e)) == 0) {
+        char *id = x->name + strlen(prefix);
+        struct wall when;
+        if (!str_ends(id, "/"))
+            continue;
+        id[strlen(id) - 1] = '\0';
+        *ret = clock_parse_set_id(id, &when) == 0 && newer_good(s, ring, m, id);
     }
-    return 0;
+    return rc < 0 ? -1 : 0;
 }
 
 int set_latest_point(struct store *s, struct keyring *ring, const struct manifest *m, struct err *e)

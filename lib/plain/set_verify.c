@@ -5,6 +5,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/plain/digest.h"
+#include "lib/store/listing.h"
 
 enum { TEXT_LIMIT = 16 << 20, STRAYS_MAX = 10 };
 
@@ -70,21 +71,14 @@ uint64_t set_verify_size(const struct manifest *m)
 
 int set_verify_strays(struct store *s, const struct manifest *m, struct strlist *ret, struct err *e)
 {
-    enum { PAGE = 64 };
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
     _cleanup_free_ char *prefix = mem_printf("%s/%s/", m->job, m->id);
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = s, .prefix = prefix};
     _cleanup_json_ json_t *names = manifest_names(m);
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t n = PAGE;
+    struct store_object *x;
+    int rc = 0;
 
-    while (n == PAGE && ret->count < STRAYS_MAX) {
-        if (store_list(s, prefix, false, after, page, PAGE, &n, e) < 0)
-            return -1;
-        for (size_t i = 0; i < n && ret->count < STRAYS_MAX; i++)
-            if (json_object_get(names, page[i].name + strlen(prefix)) == NULL)
-                strlist_take(ret, str_printable(page[i].name, strlen(page[i].name)));
-        if (n > 0)
-            memcpy(after, page[n - 1].name, sizeof(after));
-    }
-    return 0;
+    while (ret->count < STRAYS_MAX && (rc = store_listing_next(&list, &x, e)) == 0)
+        if (json_object_get(names, x->name + strlen(prefix)) == NULL)
+            strlist_take(ret, str_printable(x->name, strlen(x->name)));
+    return rc < 0 ? -1 : 0;
 }

@@ -4,8 +4,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/repository/check_parts.h"
-
-enum { LIST_PAGE = 256 };
+#include "lib/store/listing.h"
 
 struct walk {
     const struct check_spec *spec;
@@ -40,31 +39,29 @@ static void add_missing(const struct check_spec *spec, struct check_result *ret,
 static int compare_packs(const struct check_spec *spec, const struct check_packs *packs,
                          struct check_result *ret, struct err *e)
 {
-    _cleanup_free_ struct store_object *page = mem_alloc(LIST_PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "", wanted[80];
-    size_t count, at = 0;
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = spec->repository->store,
+                                                                 .prefix = "packs/"};
+    struct store_object *x;
+    char wanted[80];
+    size_t at = 0;
+    int rc;
 
-    do {
-        if (store_list(spec->repository->store, "packs/", false, after, page, LIST_PAGE, &count,
-                       e) < 0)
-            return -1;
-        for (size_t i = 0; i < count; i++) {
-            for (; at < packs->count; at++) {
-                pack_object_name(&packs->items[at].name, wanted);
-                if (strcmp(wanted, page[i].name) >= 0)
-                    break;
-                add_missing(spec, ret, &packs->items[at], NULL);
-            }
-            if (at == packs->count || strcmp(wanted, page[i].name) != 0)
-                continue;
-            if (page[i].size != packs->items[at].len)
-                add_missing(spec, ret, &packs->items[at], &page[i]);
-            at++;
-            ret->packs++;
+    while ((rc = store_listing_next(&list, &x, e)) == 0) {
+        for (; at < packs->count; at++) {
+            pack_object_name(&packs->items[at].name, wanted);
+            if (strcmp(wanted, x->name) >= 0)
+                break;
+            add_missing(spec, ret, &packs->items[at], NULL);
         }
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (count == LIST_PAGE);
+        if (at == packs->count || strcmp(wanted, x->name) != 0)
+            continue;
+        if (x->size != packs->items[at].len)
+            add_missing(spec, ret, &packs->items[at], x);
+        at++;
+        ret->packs++;
+    }
+    if (rc < 0)
+        return -1;
     for (; at < packs->count; at++)
         add_missing(spec, ret, &packs->items[at], NULL);
     return 0;

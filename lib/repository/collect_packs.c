@@ -2,6 +2,8 @@
 
 #include "lib/repository/collect_parts.h"
 
+#include "lib/store/listing.h"
+
 static int compare(const void *a, const void *b)
 {
     return memcmp(&((const struct collect_pack *)a)->name, &((const struct collect_pack *)b)->name,
@@ -48,29 +50,24 @@ static int add_indexed(void *arg, const struct index_pack *x, struct err *e)
 /* Those of one replica; the same pack comes up several times and is put together afterwards. */
 static int add_listed(struct room *r, const struct collect_replica *x, bool first, struct err *e)
 {
-    enum { PAGE = 512 };
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t count;
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = x->store,
+                                                                 .prefix = "packs/"};
+    struct store_object *o;
+    int rc;
 
-    do {
-        if (collect_cancelled(r->c, e) < 0 ||
-            store_list(x->store, "packs/", false, after, page, PAGE, &count, e) < 0)
+    while ((rc = store_listing_next(&list, &o, e)) == 0) {
+        struct pack_name name;
+        if (collect_cancelled(r->c, e) < 0)
             return -1;
-        for (size_t i = 0; i < count; i++) {
-            struct pack_name name;
-            if (page[i].size > PACK_MAX || pack_name_parse(page[i].name, &name, NULL) < 0)
-                continue;
-            struct collect_pack *p = append(r);
-            p->name = name;
-            p->there = (uint32_t)page[i].size;
-            p->at_store = first;
-            p->modified = page[i].modified;
-        }
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (count == PAGE);
-    return 0;
+        if (o->size > PACK_MAX || pack_name_parse(o->name, &name, NULL) < 0)
+            continue;
+        struct collect_pack *p = append(r);
+        p->name = name;
+        p->there = (uint32_t)o->size;
+        p->at_store = first;
+        p->modified = o->modified;
+    }
+    return rc < 0 ? -1 : 0;
 }
 
 static void merge_same(struct collector *c)

@@ -9,8 +9,9 @@
 
 #include "lib/base/mem.h"
 #include "lib/repository/index_parts.h"
+#include "lib/store/listing.h"
 
-enum { TRIES = 4, LIST_PAGE = 256 };
+enum { TRIES = 4 };
 
 struct listed {
     struct index_segment **items; /* owned, each owned */
@@ -93,28 +94,23 @@ static bool segment_name(const char *object, struct pack_name *ret)
 /* Every object below index/ that has the name of a segment. */
 static int list_segments(struct index *ix, struct listed *ret, struct err *e)
 {
-    _cleanup_free_ struct store_object *page = mem_alloc(LIST_PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t count;
+    _cleanup_(store_listing_deinit) struct store_listing list = {
+        .store = ix->store, .prefix = "index/", .fold = true};
+    struct store_object *x;
+    int rc;
 
-    do {
-        if (store_list(ix->store, "index/", true, after, page, LIST_PAGE, &count, e) < 0)
-            return -1;
-        for (size_t i = 0; i < count; i++) {
-            struct pack_name name;
-            if (!segment_name(page[i].name, &name))
-                continue;
-            struct index_segment *g = index_segment_new();
-            g->name = name;
-            g->stored = true;
-            g->object_len = page[i].size;
-            ret->items = mem_resize_array(ret->items, ret->count + 1, sizeof(*ret->items));
-            ret->items[ret->count++] = g;
-        }
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (count == LIST_PAGE);
-    return 0;
+    while ((rc = store_listing_next(&list, &x, e)) == 0) {
+        struct pack_name name;
+        if (!segment_name(x->name, &name))
+            continue;
+        struct index_segment *g = index_segment_new();
+        g->name = name;
+        g->stored = true;
+        g->object_len = x->size;
+        ret->items = mem_resize_array(ret->items, ret->count + 1, sizeof(*ret->items));
+        ret->items[ret->count++] = g;
+    }
+    return rc < 0 ? -1 : 0;
 }
 
 enum opened { NOT_YET, OPENED, UNKNOWN, BROKEN, GONE, FAILED };

@@ -6,6 +6,7 @@
 #include "lib/base/mem.h"
 #include "lib/repository/index.h"
 #include "lib/repository/pack.h"
+#include "lib/store/listing.h"
 
 struct present {
     struct pack_name name;
@@ -40,19 +41,14 @@ static void add(struct missing *m, const struct store_object *x)
 
 static int list(struct missing *m, struct store *s, struct err *e)
 {
-    enum { PAGE = 512 };
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t count;
+    _cleanup_(store_listing_deinit) struct store_listing all = {.store = s, .prefix = "packs/"};
+    struct store_object *x;
+    int rc;
 
-    do {
-        if (store_list(s, "packs/", false, after, page, PAGE, &count, e) < 0)
-            return -1;
-        for (size_t i = 0; i < count; i++)
-            add(m, &page[i]);
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (count == PAGE);
+    while ((rc = store_listing_next(&all, &x, e)) == 0)
+        add(m, x);
+    if (rc < 0)
+        return -1;
     if (m->present_count > 0)
         qsort(m->present, m->present_count, sizeof(*m->present), compare);
     return 0;

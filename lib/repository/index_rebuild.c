@@ -6,9 +6,10 @@
 
 #include "lib/base/mem.h"
 #include "lib/repository/index_parts.h"
+#include "lib/store/listing.h"
 #include "lib/store/read_ahead.h"
 
-enum { LIST_PAGE = 256, TAIL = PACK_ALIGN, SEGMENT_ENTRIES = 131072 };
+enum { TAIL = PACK_ALIGN, SEGMENT_ENTRIES = 131072 };
 
 struct unknown { /* a pack that no segment names */
     struct pack_name name;
@@ -48,26 +49,22 @@ static void add_unknown(struct rebuild *r, const struct pack_name *name, uint64_
 
 static int list_unknown(struct rebuild *r, struct err *e)
 {
-    _cleanup_free_ struct store_object *page = mem_alloc(LIST_PAGE * sizeof(*page));
+    _cleanup_(store_listing_deinit) struct store_listing list = {.store = r->ix->store,
+                                                                 .prefix = "packs/"};
     _cleanup_free_ struct pack_name *known = NULL;
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t known_count, count;
+    struct store_object *x;
+    size_t known_count;
+    int rc;
 
     find_known(r->ix, &known, &known_count);
-    do {
-        if (store_list(r->ix->store, "packs/", false, after, page, LIST_PAGE, &count, e) < 0)
-            return -1;
-        for (size_t i = 0; i < count; i++) {
-            struct pack_name name;
-            if (pack_name_parse(page[i].name, &name, NULL) == 0 &&
-                (known_count == 0 ||
-                 bsearch(&name, known, known_count, sizeof(name), index_name_compare) == NULL))
-                add_unknown(r, &name, page[i].size);
-        }
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (count == LIST_PAGE);
-    return 0;
+    while ((rc = store_listing_next(&list, &x, e)) == 0) {
+        struct pack_name name;
+        if (pack_name_parse(x->name, &name, NULL) == 0 &&
+            (known_count == 0 ||
+             bsearch(&name, known, known_count, sizeof(name), index_name_compare) == NULL))
+            add_unknown(r, &name, x->size);
+    }
+    return rc < 0 ? -1 : 0;
 }
 
 static int next_range(void *arg, struct store_range *ret)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/store/listing.h"
+
 int object_put(struct store *s, const char *name, const void *data, size_t len, struct err *e)
 {
     _cleanup_(buf_deinit) struct buf there = BUF_INIT(len);
@@ -18,26 +20,20 @@ int object_put(struct store *s, const char *name, const void *data, size_t len, 
 int object_names(struct store *s, const char *prefix, size_t max, struct strlist *ret,
                  struct err *e)
 {
-    enum { PAGE = 256 };
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t count;
+    _cleanup_(store_listing_deinit) struct store_listing list = {
+        .store = s, .prefix = prefix, .fold = true};
+    struct store_object *x;
+    int rc;
 
-    do {
-        if (store_list(s, prefix, true, after, page, PAGE, &count, e) < 0)
-            return -1;
-        for (size_t i = 0; i < count; i++) {
-            if (str_ends(page[i].name, "/"))
-                continue;
-            if (ret->count >= max)
-                return err_set(e, ERR_LIMIT, "%s: more than %zu objects below %s", store_place(s),
-                               max, prefix);
-            strlist_add(ret, page[i].name + strlen(prefix));
-        }
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (count == PAGE);
-    return 0;
+    while ((rc = store_listing_next(&list, &x, e)) == 0) {
+        if (str_ends(x->name, "/"))
+            continue;
+        if (ret->count >= max)
+            return err_set(e, ERR_LIMIT, "%s: more than %zu objects below %s", store_place(s), max,
+                           prefix);
+        strlist_add(ret, x->name + strlen(prefix));
+    }
+    return rc < 0 ? -1 : 0;
 }
 
 int object_members(const json_t *o, const char *const *names, struct err *e)

@@ -9,6 +9,7 @@
 #include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/store/listing.h"
 
 enum { MARKER_SIZE_MAX = 4096, ID_LEN = 16 };
 
@@ -114,49 +115,35 @@ static int check_owner(struct store *s, const struct marker *m, const char *owne
 /* A folder JOB/ID/ with a manifest in it? */
 static int job_has_set(struct store *s, const char *job, bool *ret, struct err *e)
 {
-    enum { PAGE = 32 };
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t count;
+    _cleanup_(store_listing_deinit) struct store_listing list = {
+        .store = s, .prefix = job, .fold = true};
+    struct store_object *x;
+    int rc = 0;
 
-    do {
-        if (store_list(s, job, true, after, page, PAGE, &count, e) < 0)
-            return -1;
-        for (size_t i = 0; i < count && !*ret; i++) {
-            char id[STORE_NAME_MAX + 1];
-            struct wall ignored;
-            size_t len = strlen(page[i].name) - strlen(job);
-            if (len < 2 || !str_ends(page[i].name, "/"))
-                continue;
-            memcpy(id, page[i].name + strlen(job), len - 1);
-            id[len - 1] = '\0';
-            *ret = clock_parse_set_id(id, &ignored) == 0;
-        }
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (!*ret && count == PAGE);
-    return 0;
+    while (!*ret && (rc = store_listing_next(&list, &x, e)) == 0) {
+        char *id = x->name + strlen(job);
+        struct wall ignored;
+        if (!str_ends(id, "/"))
+            continue;
+        id[strlen(id) - 1] = '\0';
+        *ret = clock_parse_set_id(id, &ignored) == 0;
+    }
+    return rc < 0 ? -1 : 0;
 }
 
 /* Without a marker, sets are a sign that something is wrong: a lost marker, another's backups. */
 static int holds_sets(struct store *s, bool *ret, struct err *e)
 {
-    enum { PAGE = 32 };
-    _cleanup_free_ struct store_object *page = mem_alloc(PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t count;
+    _cleanup_(store_listing_deinit) struct store_listing list = {
+        .store = s, .prefix = "", .fold = true};
+    struct store_object *x;
+    int rc = 0;
 
     *ret = false;
-    do {
-        if (store_list(s, "", true, after, page, PAGE, &count, e) < 0)
+    while (!*ret && (rc = store_listing_next(&list, &x, e)) == 0)
+        if (str_ends(x->name, "/") && job_has_set(s, x->name, ret, e) < 0)
             return -1;
-        for (size_t i = 0; i < count && !*ret; i++)
-            if (str_ends(page[i].name, "/") && job_has_set(s, page[i].name, ret, e) < 0)
-                return -1;
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (!*ret && count == PAGE);
-    return 0;
+    return rc < 0 ? -1 : 0;
 }
 
 static int claim_unmarked(struct store *s, const char *owner, struct marker *ret, struct err *e)
