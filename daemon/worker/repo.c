@@ -108,8 +108,16 @@ int repo_open_or_create(const struct destination *d, struct repo *ret, struct er
     *ret = (struct repo){0};
     int rc = repository_probe(d->store, id, e);
     /* one that was here before and is gone is for repository_open to tell of */
-    if (rc != 1 || d->writer_known)
-        return rc < 0 ? -1 : repo_open(d, ret, e);
+    if (rc < 0)
+        return -1;
+    if (rc == 0 || d->writer_known) {
+        struct err why = {0};
+        rc = repo_open(d, ret, &why);
+        if (rc == 0 || why.code != ERR_NOT_FOUND) { /* else it was begun and broken off */
+            *e = why;
+            return rc;
+        }
+    }
     if (make_spec(d, &spec, e) < 0 || repo_author(d, &author, e) < 0 || check_empty(d, e) < 0)
         return -1;
     return repository_create(&spec, &author.who, &ret->repository, e);

@@ -53,18 +53,38 @@ static int go_on(struct repository *r, const struct repository_spec *spec, struc
     return check_generation(r, e);
 }
 
+/* Without a key slot: keys are made only where nothing was stored yet. */
+static int check_empty(struct store *s, struct err *e)
+{
+    static const char *const prefixes[] = {"log/", "packs/", "index/", "generations/", NULL};
+    struct store_object found;
+    size_t count;
+
+    for (size_t i = 0; prefixes[i] != NULL; i++) {
+        if (store_list(s, prefixes[i], true, "", &found, 1, &count, e) < 0)
+            return -1;
+        if (count > 0)
+            return err_set(
+                e, ERR_KEY,
+                "%s: all key slots of the repository are gone, and without one nothing opens it, "
+                "but %s lies there: put the folder keys/ back from a replica or a copy (synbakctl "
+                "repair)",
+                store_place(s), found.name);
+    }
+    return 0;
+}
+
 static int open_keys(struct repository *r, const struct repository_spec *spec, struct err *e)
 {
     struct err why;
 
     if (slots_open(r->store, spec->secret, spec->stretched, &r->keys, r->slot, &why) == 0)
         return 0;
-    if (why.code == ERR_NOT_FOUND) /* it never was without one */
-        return err_set(
-            e, ERR_KEY,
-            "%s: all key slots of the repository are gone, and without one nothing opens "
-            "it: put the folder keys/ back from a replica or a copy (synbakctl repair)",
-            store_place(r->store));
+    if (why.code == ERR_NOT_FOUND && check_empty(r->store, &why) == 0)
+        return err_set(e, ERR_NOT_FOUND,
+                       "%s: there is no repository: one was begun, and broken off before it had a "
+                       "key (the next run goes on with it)",
+                       store_place(r->store));
     if (e != NULL)
         *e = why;
     return -1;
@@ -110,24 +130,6 @@ static int first_slot(struct repository *r, const struct secret *secret, struct 
     if (e != NULL)
         *e = why;
     return -1;
-}
-
-/* Keys are made only where nothing was stored yet. */
-static int check_empty(struct store *s, struct err *e)
-{
-    static const char *const prefixes[] = {"log/", "packs/", "index/", "generations/", NULL};
-    struct store_object found;
-    size_t count;
-
-    for (size_t i = 0; prefixes[i] != NULL; i++) {
-        if (store_list(s, prefixes[i], true, "", &found, 1, &count, e) < 0)
-            return -1;
-        if (count > 0)
-            return err_set(e, ERR_TAMPERED,
-                           "%s: the repository has no key slot left, but %s lies there",
-                           store_place(s), found.name);
-    }
-    return 0;
 }
 
 static int open_or_make_keys(struct repository *r, const struct repository_spec *spec,

@@ -33,7 +33,7 @@ int must_check repository_probe(struct store *s, char ret_id[33], struct err *e)
  * by another (another key, or another installation). */
 int must_check repository_create(const struct repository_spec *spec, const struct log_author *who,
                                  struct repository **ret, struct err *e);
-/* ERR_NOT_FOUND: none there; ERR_KEY; ERR_TAMPERED; ERR_FORMAT: a newer version, or
+/* ERR_NOT_FOUND: none there, or one that was begun and broken off before it had a key; ERR_KEY; ERR_TAMPERED; ERR_FORMAT: a newer version, or
  * parts of one. */
 int must_check repository_open(const struct repository_spec *spec, struct repository **ret,
                                struct err *e);

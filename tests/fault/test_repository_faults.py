@@ -3,14 +3,18 @@
 in a repository: its first run, a run with deltas and changed files, commit, key slots and generations, prune.
 
 After each there is nothing to unlock: every earlier set comes back bit for bit, the one in question is there whole or
-not at all, and the next run goes through (docs/repository-format.md, "Invariants")."""
+not at all, and the next run goes through (docs/repository-format.md, "Invariants").
+
+The long form kills at every call, and breaks the disk at every call, in the three ways by turns; after each it looks at
+one earlier set, by turns as well, with the worker and with the reader that knows the packs alone. --part=K/N runs a part."""
 import itertools
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import harness  # noqa: E402
-from harness import check, equal, note, run_all, test  # noqa: E402
+from harness import check, equal, note, part, run_all, test  # noqa: E402
 from repository_work import RepositoryWork  # noqa: E402
 from worker_client import work  # noqa: E402
 from worker_faults import attempt, count_calls, numbers  # noqa: E402
@@ -27,10 +31,16 @@ def stored(w):
                for folder, _, files in os.walk(top) for name in files)
 
 
-def spread(total, shift):
-    """In the short form each kind of fault has places of its own."""
-    chosen = numbers(total, SHORT_STEPS + 2)
-    return chosen if harness.long() else [min(total, n + shift * total // 16) for n in chosen][1:-1]
+def faults_of(total, room):
+    """total: calls; room: bytes that the work adds."""
+    if harness.long():
+        faults = [f"kill:{n}" for n in range(1, total + 1)]
+        faults += [FAULTS[1 + n % 3].format(n=n) for n in range(1, total + 1)]
+    else:  # each kind of fault has places of its own
+        faults = [fault.format(n=min(total, n + shift * total // 16)) for shift, fault in enumerate(FAULTS)
+                  for n in numbers(total, SHORT_STEPS + 2)[1:-1]]
+    # a write is cut short, then there is no room
+    return part(faults + [f"space:{n * room // 22}" for n in numbers(21, SHORT_STEPS)])
 
 
 def campaign(name, w, job, after):
@@ -40,9 +50,7 @@ def campaign(name, w, job, after):
     total = count_calls(job(), w.dir)
     room = stored(w) - before
     after({"ok": True}, "no fault")
-    faults = [fault.format(n=n) for shift, fault in enumerate(FAULTS) for n in spread(total, shift)]
-    # a write is cut short, then there is no room
-    faults += [f"space:{n * room // 64}" for n in numbers(63, SHORT_STEPS)]
+    faults = faults_of(total, room)
     for fault in faults:
         w.reset()
         after(attempt(job(), fault), fault)
@@ -56,13 +64,13 @@ def went_well(message):
 
 
 def look(w, fault, sets=None):
-    """Every earlier set comes back, in the long form also without anything that this machine remembers. In the short form
-    one of them, another each time."""
-    earlier = sorted(w.expected)
-    for identity in earlier if harness.long() else [earlier[next(LOOKS) % len(earlier)]] if earlier else []:
-        w.restores(identity, text=fault)
-        if harness.long():
-            w.read_back(identity, "--no-index", text=fault)
+    """One of the earlier sets comes back, another each time; in the long form also without anything that this machine
+    remembers."""
+    earlier, number = sorted(w.expected), next(LOOKS)
+    if earlier:
+        w.restores(earlier[number % len(earlier)], text=fault)
+    if earlier and harness.long():
+        w.read_back(earlier[(number + 1) % len(earlier)], "--no-index", text=fault)
     if sets is not None:
         equal(w.sets(), sets, fault)
 
@@ -86,6 +94,18 @@ def read_at_every_call(name, w, which):
 @test(limit=300)
 def first_run_at_every_call():
     read_at_every_call("first run", RepositoryWork(), 0)
+
+
+@test
+def a_first_run_goes_on_with_what_has_no_key_yet():
+    """Killed after repository.json and before the first key slot."""
+    other, w = RepositoryWork(), RepositoryWork()
+    other.backup(FIRST)
+    for name in ("synbak-destination.json", "repository.json"):
+        shutil.copy(f"{other.place}/{name}", w.place)
+    equal(w.sets(), set())
+    w.backup(FIRST)
+    w.restores(FIRST)
 
 
 def two_sets():

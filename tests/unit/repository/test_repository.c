@@ -43,6 +43,34 @@ TEST(created_and_opened)
     store_close(s);
 }
 
+/* A run that was broken off after repository.json and before the first slot; and slots that are gone. */
+TEST(begun_and_without_a_key)
+{
+    struct store *s = memory_store_new(), *whole = memory_store_new();
+    struct secret secret = secret_of(KEY);
+    struct repository_spec spec = {.store = s, .secret = &secret};
+    struct buf begun = BUF_INIT(4096);
+    struct repository *r;
+
+    repository_close(create_at(whole));
+    ASSERT_OK(store_get_bytes(whole, "repository.json", &begun, &e), e);
+    ASSERT_OK(store_put_bytes(s, "repository.json", begun.data, begun.len, STORE_REPLACE, &e), e);
+    ASSERT_ERR(repository_open(&spec, &r, &e), e, ERR_NOT_FOUND);
+    ASSERT_CONTAINS(e.text, "broken off");
+    ASSERT_OK(store_put_bytes(s, "packs/00/x", "x", 1, STORE_REPLACE, &e), e);
+    ASSERT_ERR(repository_open(&spec, &r, &e), e, ERR_KEY);
+    ASSERT_CONTAINS(e.text, "all key slots of the repository are gone");
+    ASSERT_ERR(repository_create(&spec, &us, &r, &e), e, ERR_KEY);
+    ASSERT_OK(store_delete(s, "packs/00/x", &e), e);
+    ASSERT_OK(repository_create(&spec, &us, &r, &e), e);
+    repository_close(r);
+    repository_close(open_with(s, KEY));
+    secret_deinit(&secret);
+    buf_deinit(&begun);
+    store_close(s);
+    store_close(whole);
+}
+
 TEST(sets_come_and_go)
 {
     struct store *s = memory_store_new();
