@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import harness  # noqa: E402
-from harness import check, equal, note, run_all, test  # noqa: E402
+from harness import check, equal, note, part, run_all, test  # noqa: E402
 from repository_work import RepositoryWork  # noqa: E402
 from worker_client import Worker, work, work_error  # noqa: E402
 from worker_faults import count_calls, numbers  # noqa: E402
@@ -74,7 +74,7 @@ def campaign(name, one, other, job, look, refused_here=True):
     """`one` is suspended at each call of its work, and `other` takes over and makes a set. What there is then, stays."""
     one.save()
     total = count_calls(job(), one.dir)
-    fenced, tried, lost = 0, numbers(total, SHORT_STEPS), []
+    fenced, tried, lost = 0, part(numbers(total, SHORT_STEPS)), []
     for call in tried:
         one.reset()
         for folder in ("cache", "tracking"):

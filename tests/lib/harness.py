@@ -6,7 +6,8 @@
     run_all()
 
 Programs are found through SYNBAK_BUILD (the build folder). Arguments are names of tests to run;
-none means all; --long runs the campaigns whole. What a test starts with start(), and what it
+none means all; --long runs the campaigns whole, --part=2/4 with it a quarter of each of those that ask part(), so that
+they can be run apart. What a test starts with start(), and what it
 makes with temp_dir(), is gone when it ends, by process id and by path, also when it fails."""
 import os
 import shutil
@@ -46,6 +47,15 @@ def test(function=None, *, limit=LIMIT_SECONDS):
 def long():
     """True under --long: the campaigns run whole instead of in their short form."""
     return "--long" in sys.argv
+
+
+def part(cases):
+    """Those of a long campaign's cases that are this run's: all, or with --part=K/N every Nth from the Kth."""
+    for argument in sys.argv:
+        if argument.startswith("--part="):
+            number, count = (int(n) for n in argument.removeprefix("--part=").split("/"))
+            return list(cases)[number - 1::count]
+    return list(cases)
 
 
 def program(name):

@@ -37,7 +37,7 @@ def discover(bench):
 
 def command_for(program, args):
     command = [sys.executable, str(program)] if program.suffix == ".py" else [str(program)]
-    return command + (["--long"] if args.long else [])
+    return command + (["--long"] if args.long else []) + ([f"--part={args.part}"] if args.part else [])
 
 
 def environment(program, args, mark):
@@ -143,6 +143,7 @@ def again_alone(report, args):
 def main():
     parser = argparse.ArgumentParser(prog="tests/run")
     parser.add_argument("--long", action="store_true", help="add the long campaigns")
+    parser.add_argument("--part", metavar="K/N", help="of campaigns that can be run apart only the Kth of N parts")
     parser.add_argument("--bench", action="store_true", help="run the measurements instead")
     parser.add_argument("--list", action="store_true", help="name the test programs and stop")
     parser.add_argument("--verbose", action="store_true", help="show all output")

@@ -140,6 +140,56 @@ TEST(a_run_under_way_keeps_what_it_may_count_on)
     end(&f);
 }
 
+/* What replaced it is lost: then it counts again, whatever the list says. */
+TEST(a_segment_that_counts_again_stays)
+{
+    struct fixture f = begin();
+    const struct content a = content_of(1, 10), b = content_of(100, 10);
+    struct store_object first, all[8];
+    size_t count;
+
+    backup(&f.v, &a, "20261121_000000");
+    ASSERT_OK(store_list(f.s, "index/", false, "", &first, 1, &count, &e), e);
+    ASSERT_EQ(count, 1);
+    backup(&f.v, &b, "20261121_010000");
+    done(collect_without(&f.v, "20261121_010000"));
+    ASSERT_OK(store_list(f.s, "index/", false, "", all, ARRAY_LEN(all), &count, &e), e);
+    ASSERT_EQ(count, 3); /* both, and the one that they became */
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i].name, first.name) != 0)
+            ASSERT_OK(store_delete(f.s, all[i].name, &e), e);
+    pass_days(9);
+    struct collect_result x = collect_without(&f.v, NULL);
+    ASSERT(x.deleted > 0 && x.segments_deleted == 0);
+    done(x);
+    ASSERT_EQ(count_objects(f.s, "index/"), 1);
+    expect_set(f.s, f.k, "20261121_000000", &a);
+    end(&f);
+}
+
+/* The list may reach the store, and lists of the store its readers, some time after the moment that it names. */
+TEST(a_run_that_began_soon_after_the_list_keeps_what_is_on_it)
+{
+    for (int hours = 12; hours <= 36; hours += 24) {
+        struct fixture f = begin();
+        const struct content a = content_of(1, 10), b = content_of(100, 10);
+
+        backup(&f.v, &a, "20261121_000000");
+        backup(&f.v, &b, "20261121_010000");
+        done(collect_without(&f.v, "20261121_000000"));
+        seam_clock_advance(hours * INT64_C(3600000000));
+        struct collect_spec spec = spec_of(&f.v);
+        spec.oldest_run = clock_wall();
+        pass_days(9);
+        spec.now = clock_wall();
+        struct collect_result x = run_collect(&f.v, &spec);
+        ASSERT_EQ(x.deleted > 0, hours > 24);
+        done(x);
+        expect_set(f.s, f.k, "20261121_010000", &b);
+        end(&f);
+    }
+}
+
 TEST(live_chunks_move_out_of_packs_that_are_mostly_dead)
 {
     struct fixture f = begin();
