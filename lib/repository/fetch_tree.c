@@ -22,7 +22,7 @@ enum {
 
 struct step { /* an entry on its way; what it points to lies behind it */
     struct list_entry x;
-    uint64_t content; /* bytes of it that follow */
+    bool hole; /* nothing of its content follows */
     size_t bytes;
     struct step *next;
 };
@@ -176,7 +176,6 @@ static struct step *step_new(const struct list_entry *x, const char *path, const
 
     s->bytes = bytes;
     s->x = *x;
-    s->content = x->size;
     s->x.refs = NULL;
     if (x->extent_count > 0)
         memcpy(extents, x->extents, x->extent_count * sizeof(*extents));
@@ -266,9 +265,9 @@ static int take_file(struct fetch_tree *t, const struct list_entry *x, struct er
         return 0;
     }
     if (verdict == FETCH_TAKE) {
-        s->content = 0;
+        s->hole = true;
         s->x.extents = &nothing_but_a_hole;
-        s->x.extent_count = s->x.size > 0;
+        s->x.extent_count = 1;
     } else {
         t->refs = t->gathered;
         t->ref_count = t->gathered_count;
@@ -415,8 +414,10 @@ static int next_member(struct fetch_tree *t, struct err *e)
         t->last = NULL;
     t->steps--;
     t->step_bytes -= s->bytes;
-    t->missing = s->content;
+    t->missing = s->hole ? 0 : s->x.size;
     int rc = write_member(t, &s->x, e);
+    if (rc == 0 && s->hole) /* its map of holes goes out with the first byte, which is in one */
+        rc = tree_tar_data(t->tar, "", 1, e);
     free(s);
     return rc;
 }

@@ -58,6 +58,16 @@ static int take_back(int target, int staging, struct tree_steps *steps, struct e
     return tree_steps_write(steps, staging, e);
 }
 
+/* The target's own time as it was before this run began, if that is known. */
+static struct timespec time_before(int staging)
+{
+    struct stat st;
+
+    if (io_stat(staging, TREE_STAGING_CONTENT, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return (struct timespec){.tv_nsec = UTIME_OMIT};
+    return st.st_mtim;
+}
+
 /* Back to what was, and the staging folder gone. */
 static int undo_in(int target, const char *name, struct err *e)
 {
@@ -66,11 +76,14 @@ static int undo_in(int target, const char *name, struct err *e)
 
     if (staging < 0 || read_steps(staging, &steps, e) < 0)
         return -1;
+    const struct timespec before = time_before(staging);
     int rc = steps.state == STEPS_UNDONE ? 0 : take_back(target, staging, &steps, e);
     if (rc == 0)
         rc = tree_staging_remove(target, name, e);
-    if (rc == 0)
+    if (rc == 0) {
+        tree_staging_set_time(target, before);
         tree_staging_set_planned_time(target, &steps, false);
+    }
     tree_steps_deinit(&steps);
     return rc;
 }
@@ -105,6 +118,7 @@ static int take_up(int target, int staging, const char *name, struct tree_steps 
     if ((steps->state != STEPS_UNDONE && take_back(target, staging, steps, e) < 0) ||
         tree_staging_measure(staging, "new", false, &size, e) < 0)
         return -1;
+    tree_staging_set_time(target, time_before(staging));
     strlist_add(&ret->runs, name + strlen(TREE_STAGING_PREFIX));
     ret->files += size.files;
     ret->bytes += size.bytes;

@@ -6,7 +6,7 @@
 
 #include "lib/tree/tree_steps.h"
 
-/* Its file that says what is restored (tree_swap_spec.content). */
+/* Its file that says what is restored (tree_swap_spec.content), with the target's modification time from before. */
 #define TREE_STAGING_CONTENT "content"
 
 char *tree_staging_name(const char *run); /* owned */

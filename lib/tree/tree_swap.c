@@ -43,6 +43,18 @@ static int drop_inherited(int fd)
     return io_fchmod(fd, 0700);
 }
 
+/* Its modification time is that of the target before all this, for who finds it without a plan. */
+static int write_content(struct tree_swap *s, struct err *e)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, s->mtime};
+
+    if (fs_replace_file(s->staging, TREE_STAGING_CONTENT, s->spec.content, strlen(s->spec.content),
+                        0600, e) < 0)
+        return -1;
+    (void)io_utimens(s->staging, TREE_STAGING_CONTENT, times, AT_SYMLINK_NOFOLLOW);
+    return 0;
+}
+
 static int make_staging(struct tree_swap *s, struct err *e)
 {
     struct stat st;
@@ -61,10 +73,7 @@ static int make_staging(struct tree_swap *s, struct err *e)
         return err_sys(e, ERR_IO, errno, "create %s/%s/new", s->spec.target, s->name);
     if (io_flock(s->staging, LOCK_EX | LOCK_NB) != 0) /* says to others: at work, not cut off */
         return err_sys(e, ERR_IO, errno, "lock %s/%s", s->spec.target, s->name);
-    return s->spec.content == NULL
-               ? 0
-               : fs_replace_file(s->staging, TREE_STAGING_CONTENT, s->spec.content,
-                                 strlen(s->spec.content), 0600, e);
+    return s->spec.content == NULL ? 0 : write_content(s, e);
 }
 
 int tree_swap_begin(const struct tree_swap_spec *spec, struct tree_swap **ret, int *ret_new,
@@ -181,9 +190,10 @@ void tree_swap_end(struct tree_swap *s)
 {
     if (s == NULL)
         return;
-    if (s->made && !s->keep && !s->leave) {
-        (void)!tree_staging_remove(s->target, s->name,
-                                   NULL); /* what stays is cleared by the next one */
+    if (s->made && !s->keep) {
+        if (!s->leave)
+            (void)!tree_staging_remove(s->target, s->name,
+                                       NULL); /* what stays is cleared by the next one */
         tree_staging_set_time(s->target, s->mtime);
     }
     fs_closep(&s->fresh);
