@@ -311,6 +311,28 @@ TEST(generations)
     store_close(s);
 }
 
+/* Who may only write takes the public key from there, and would seal for a key that nobody looks for. */
+TEST(a_generation_under_another_number)
+{
+    struct store *s = memory_store_new();
+    struct repository *r = create_at(s);
+    struct buf third = BUF_INIT(1 << 16);
+    char slot[33];
+    struct keys *k;
+
+    add(r, SLOT_WRITE_ONLY, "only for writing, this one", slot);
+    ASSERT_OK(repository_rotate(r, &us, &e), e);
+    ASSERT_OK(repository_rotate(r, &us, &e), e);
+    ASSERT_OK(store_get_bytes(s, "generations/3.json", &third, &e), e);
+    ASSERT_OK(store_put_bytes(s, "generations/2.json", third.data, third.len, STORE_REPLACE, &e),
+              e);
+    ASSERT_ERR(try_open(s, "only for writing, this one", &k, NULL), e, ERR_DAMAGED);
+    ASSERT_CONTAINS(e.text, "it says that it is generation 3");
+    buf_deinit(&third);
+    repository_close(r);
+    store_close(s);
+}
+
 TEST(a_forged_slot_gets_no_new_key)
 {
     struct store *s = memory_store_new();
