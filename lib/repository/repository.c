@@ -98,9 +98,6 @@ int repository_open(const struct repository_spec *spec, struct repository **ret,
     int rc = repository_probe(r->store, r->id, e);
     if (rc == 1 && (rc = repository_check_remains(r->store, e)) == 0)
         rc = err_set(e, ERR_NOT_FOUND, "%s: there is no repository", store_place(r->store));
-    if (rc == 0 && spec->known_id != NULL && strcmp(spec->known_id, r->id) != 0)
-        rc = err_set(e, ERR_TAMPERED, "%s: another repository lies there (%.8s…, known is %.8s…)",
-                     store_place(r->store), r->id, spec->known_id);
     if (rc == 0)
         rc = open_keys(r, spec, e);
     if (rc == 0)

@@ -13,7 +13,6 @@ struct repository_spec {
     struct secret *stretched;    /* borrowed; in and out, as of slots_open; NULL */
     const char
         *cache_dir; /* state_dir/repositories; a folder for each repository below it; NULL: none */
-    const char *known_id;                               /* HEX32 that it must be, or NULL */
     const struct log_head *known_writer, *known_pruner; /* remembered heads, or NULL */
 };
 

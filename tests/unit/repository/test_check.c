@@ -85,6 +85,36 @@ TEST(every_byte_of_packs)
     set_world_deinit(&w);
 }
 
+/* Of one length, with as many chunks that the index knows: only the digest tells that they are not in their places. */
+TEST(packs_that_changed_places)
+{
+    struct set_world w;
+    size_t tried = 0;
+
+    set_world_init(&w);
+    add_noise(&w, 20000, 1);
+    add_noise(&w, 20000, 2);
+    struct strlist packs = objects_below(w.store, "packs/");
+    for (size_t i = 0; i < packs.count; i++)
+        for (size_t k = i + 1; k < packs.count; k++, tried++) {
+            const char *one = packs.items[i], *other = packs.items[k];
+            struct buf a = BUF_INIT(16 << 20), b = BUF_INIT(16 << 20);
+            ASSERT_OK(store_get_bytes(w.store, one, &a, &w.e), w.e);
+            ASSERT_OK(store_get_bytes(w.store, other, &b, &w.e), w.e);
+            ASSERT_OK(store_put_bytes(w.store, one, b.data, b.len, STORE_REPLACE, &w.e), w.e);
+            ASSERT_OK(store_put_bytes(w.store, other, a.data, a.len, STORE_REPLACE, &w.e), w.e);
+            ASSERT_EQ(found(&w, true), 2);
+            ASSERT_OK(store_put_bytes(w.store, one, a.data, a.len, STORE_REPLACE, &w.e), w.e);
+            ASSERT_OK(store_put_bytes(w.store, other, b.data, b.len, STORE_REPLACE, &w.e), w.e);
+            buf_deinit(&a);
+            buf_deinit(&b);
+        }
+    ASSERT(tried > 2);
+    ASSERT_EQ(found(&w, true), 0);
+    strlist_deinit(&packs);
+    set_world_deinit(&w);
+}
+
 TEST(what_is_missing_or_short)
 {
     struct set_world w;

@@ -67,8 +67,8 @@ static void add(struct forger *x, unsigned number, enum chunk_kind kind, int bas
     ASSERT_OK(pack_builder_add(x->builder, &entry, stored, &offset, &x->e), x->e);
 }
 
-/* Puts what was added, and opens it as a reader does. */
-static void finish(struct forger *x)
+/* Puts what was added, and opens it as a reader does. beyond: the index says that its first box lies so much further. */
+static void finish_with(struct forger *x, uint32_t beyond)
 {
     struct index_writer *w = index_writer_new(x->k, NULL);
     struct pack_built built;
@@ -81,12 +81,20 @@ static void finish(struct forger *x)
     pack_object_name(&built.name, object);
     ASSERT_OK(store_put_bytes(x->s, object, built.data, built.len, STORE_FAIL_IF_EXISTS, &x->e),
               x->e);
+    _cleanup_free_ uint32_t *offsets = mem_copy(built.offsets, built.count * sizeof(*offsets));
+    offsets[0] += beyond;
+    built.offsets = offsets;
     ASSERT_OK(index_writer_add(w, NULL, &built, &x->e), x->e);
     ASSERT_OK(index_writer_flush(w, &name, &data, &len, &x->e), x->e);
     ASSERT_OK(store_put_bytes(x->s, name, data, len, STORE_FAIL_IF_EXISTS, &x->e), x->e);
     index_writer_free(w);
     ASSERT_OK(index_open(x->s, x->k, NULL, false, &x->ix, NULL, &x->e), x->e);
     ASSERT_OK(fetcher_open(&x->f, &x->r, x->ix, 1, &x->e), x->e);
+}
+
+static void finish(struct forger *x)
+{
+    finish_with(x, 0);
 }
 
 static int fetch(struct forger *x, unsigned number, enum chunk_kind kind)
@@ -173,5 +181,20 @@ TEST(a_box_that_holds_something_else)
     ASSERT_OK(pack_builder_add(x.builder, &entry, stored, &offset, &x.e), x.e);
     finish(&x);
     ASSERT_ERR(fetch(&x, 1, CHUNK_DATA), x.e, ERR_DAMAGED);
+    end(&x);
+}
+
+TEST(an_index_that_points_beyond_the_pack)
+{
+    struct index_entry found;
+    struct forger x;
+
+    begin(&x);
+    add(&x, 0, CHUNK_DATA, -1, 0);
+    finish_with(&x, 1 << 20);
+    const struct chunk_id id = ref_of(&x, 0, CHUNK_DATA).id;
+    ASSERT_ERR(index_find(x.ix, &id, &found, &x.e), x.e, ERR_DAMAGED);
+    ASSERT_CONTAINS(x.e.text, "has an entry that cannot be");
+    ASSERT_OK(fetch(&x, 0, CHUNK_DATA), x.e); /* the packs know better */
     end(&x);
 }

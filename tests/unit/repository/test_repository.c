@@ -94,6 +94,29 @@ TEST(sets_come_and_go)
     store_close(s);
 }
 
+/* The newest record of the writer is taken away. Nobody remembers it but the record that its set is gone. */
+TEST(a_removal_tells_of_a_roll_back)
+{
+    struct store *s = memory_store_new();
+    struct repository *r = create_at(s);
+    struct repository_set *sets;
+    char name[64];
+    size_t count;
+
+    struct log_head gone = add_set(r, "20261120_143000", 1);
+    ASSERT_OK(log_append(r->pruner, &us, "removed",
+                         removed_members("job", "20261120_143000", gone.number), NULL, &e),
+              e);
+    repository_close(r);
+    (void)snprintf(name, sizeof(name), "log/writer/%012llu", (unsigned long long)gone.number);
+    ASSERT_OK(store_delete(s, name, &e), e);
+    r = open_with(s, KEY);
+    ASSERT_ERR(repository_sets(r, &sets, &count, &e), e, ERR_TAMPERED);
+    ASSERT_CONTAINS(e.text, "rolled back");
+    repository_close(r);
+    store_close(s);
+}
+
 TEST(marks)
 {
     struct store *s = memory_store_new();
