@@ -2,6 +2,7 @@
 """Restore of a tree from a repository where most of it is there already: in place, and after an attempt that was cut
 off. What is the same is neither fetched nor touched, and undo brings back what was."""
 import os
+import re
 import shutil
 import signal
 import sys
@@ -9,7 +10,9 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
-from harness import check, contains, equal, note, run_all, test, wait_until, write_file  # noqa: E402
+from deployment import Deployment  # noqa: E402
+from harness import check, contains, equal, lacks, note, program, run_all, test, wait_until, write_file  # noqa: E402
+from repository_place import backup  # noqa: E402
 from repository_work import RepositoryWork  # noqa: E402
 from tree_world import picture, same  # noqa: E402
 from worker_client import Worker, work, work_error  # noqa: E402
@@ -107,12 +110,18 @@ def what_is_the_same_is_not_even_there_to_be_fetched():
     check(0 < len(lists) < len(old), f"{len(lists)} of {len(old)} packs hold lists")
     for name in old - set(lists):
         os.unlink(f"{w.place}/{name}")
-    os.unlink(f"{w.tree}/a/added")
-    delta = work(w.in_place(id=SECOND))["restored"][0]["delta"]
-    same(w.content(), w.expected[SECOND])
-    equal(delta["fetched_bytes"], 30_000)
+    for run, more in (("r1", {}), ("r2", {"stop": ["/bin/true"]})):  # with a stop, all is verified before it
+        os.unlink(f"{w.tree}/a/added")
+        delta = work(w.in_place(id=SECOND, run=run, **more))["restored"][0]["delta"]
+        same(w.content(), w.expected[SECOND])
+        equal(delta["fetched_bytes"], 30_000)
     code, error = work_error(w.restore_job(SECOND, f"{w.dir}/elsewhere"))
     equal(code, "damaged", error)
+    os.unlink(f"{w.tree}/a/5")
+    stopped = f"{w.dir}/stopped"
+    code, error = work_error(w.in_place(id=SECOND, run="r3", stop=["/bin/touch", stopped]))
+    equal((code, os.path.exists(stopped)), ("damaged", False), error)
+    contains(error, "nothing was changed")
 
 
 def is_list(path):
@@ -500,6 +509,47 @@ def undo_removes_what_was_left():
     w.undo()
     equal(staging(w.tree), [])
     same(w.content(), damaged)
+
+
+# --- by the commands that people give ---
+
+@test
+def through_synbakctl():
+    d = Deployment(destination="format = repository",
+                   jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    for i in range(60):
+        write_file(f"{d.media}/local_content/file{i:02}", os.urandom(20_000))
+    backup(d)
+    before, target = picture(d.media), f"{d.dir}/restored"
+    write_file(f"{d.media}/local_content/file07", "changed")
+    os.unlink(f"{d.media}/local_content/file08")
+    changed = picture(d.media)
+    said = d.ctl("restore", "synapse", "--in-place", "--yes", ok=True).stdout
+    same(picture(d.media), before)
+    contains(said, "what is the same stays as it is: ")
+    contains(said, "the same already, left as they were")
+    contains(said, "written")
+    run = re.search(r"--undo (\S+)", said.split("restored")[-1])[1]
+    d.ctl("restore", "--undo", run, "--yes", ok=True)
+    same(picture(d.media), changed)
+
+    cut = d.environment(SYNBAK_WORKER=program("synbak-worker-fault"), SYNBAK_FAULT="kill:150")
+    equal(d.ctl("restore", "synapse", "--target", target, "--yes", env=cut).returncode, 1)
+    equal(len(staging(target)), 1)
+    said = d.ctl("restore", "synapse", "--target", target, "--yes", ok=True).stdout
+    contains(said, "goes on with the restore that was cut off: ")
+    contains(said, "made before the restore was cut off, and right")
+    same(picture(target), before)
+
+    shutil.rmtree(f"{d.media}/local_content")
+    os.mkdir(f"{d.media}/local_content")
+    equal(d.ctl("restore", "synapse", "--in-place", "--yes", env=cut).returncode, 1)
+    wait_until(lambda: "was cut off" in d.ctl("status").stdout, "status tells of it")
+    said = d.ctl("restore", "synapse", "--in-place", "--yes", ok=True)
+    contains(said.stdout, "goes on with the restore that was cut off: ")
+    lacks(said.stdout + said.stderr, "what it left behind goes by")
+    same(picture(d.media), before)
+    wait_until(lambda: "was cut off" not in d.ctl("status").stdout, "it is over")
 
 
 run_all()
