@@ -1,6 +1,7 @@
 /* restore_file.c — a dump or a command's output as a file below the target folder: under a
  * temporary name, .NAME.synbak-part, until all of it is there and durable. It is locked (flock) for
- * as long as it is written, so that the next restore there removes what a killed one left. */
+ * as long as it is written, so that the next restore there removes what a killed one left, or, from a
+ * repository, goes on behind what is right of it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "daemon/worker/set_reader.h"
 #include "lib/base/fs.h"
 #include "lib/base/io.h"
+#include "lib/tree/tree_present.h"
 
 #define PART_SUFFIX ".synbak-part"
 
@@ -22,6 +24,11 @@ struct restore_file {
     char *folder, *name, *temporary, *step;
     uint64_t total;
     int folder_fd;
+    int part;                     /* the temporary file of a restore that was cut off, or -1 */
+    struct fetch_present hooks;   /* of the part */
+    uint64_t passed;              /* bytes of it that are right */
+    uint64_t there;               /* bytes of it, right or not */
+    bool resumable;               /* what is made serves a later restore */
     bool made;                    /* the temporary file is there */
     bool made_folder;             /* so is the folder, and it is ours */
     bool swapped;                 /* it has its own name */
@@ -29,13 +36,17 @@ struct restore_file {
     struct pg_program program;    /* that takes them out */
 };
 
+static bool is_ours(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1;
+}
+
 static bool is_part(int folder, const char *name)
 {
     struct stat st;
 
     return name[0] == '.' && str_ends(name, PART_SUFFIX) &&
-           io_stat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-           st.st_uid == geteuid() && st.st_nlink == 1;
+           io_stat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_ours(&st);
 }
 
 static int remove_part(struct worker *w, int folder, const char *name, struct restore_step *step,
@@ -55,21 +66,41 @@ static int remove_part(struct worker *w, int folder, const char *name, struct re
     return 0;
 }
 
-/* What a restore that was killed left in the folder is ours to remove. */
-static int remove_leftovers(struct worker *w, const char *folder, struct restore_step *step,
-                            struct err *e)
+/* It may go on as the beginning of a file of this set. */
+static bool is_resumable(const struct restore_request *q, const char *name)
 {
-    DIR *dir = io_opendir(AT_FDCWD, folder);
+    const struct manifest *m = &q->set->manifest;
+    bool is = false;
+
+    for (size_t i = 0; q->set->from.repository && q->tables->count == 0 && i < m->artifact_count;
+         i++) {
+        _cleanup_free_ char *file = set_reader_file_name(&m->artifacts[i]);
+        _cleanup_free_ char *part = mem_printf(".%s" PART_SUFFIX, file);
+        is |= strcmp(part, name) == 0;
+    }
+    return is;
+}
+
+/* What a restore that was killed left in the folder is ours to remove, or to go on with: *ret_kept of them. */
+static int remove_leftovers(const struct restore_request *q, struct restore_step *step,
+                            uint64_t *ret_kept, struct err *e)
+{
+    DIR *dir = io_opendir(AT_FDCWD, q->target);
     struct dirent *entry;
     int rc = 0;
 
+    *ret_kept = 0;
     if (dir == NULL)
         return 0; /* none yet, or what is said of it next */
     while (rc == 0 && step->refusal == NULL && (entry = io_readdir(dir)) != NULL)
-        if (is_part(dirfd(dir), entry->d_name))
-            rc = remove_part(w, dirfd(dir), entry->d_name, step, e);
+        if (is_part(dirfd(dir), entry->d_name)) {
+            if (is_resumable(q, entry->d_name))
+                (*ret_kept)++;
+            else
+                rc = remove_part(q->worker, dirfd(dir), entry->d_name, step, e);
+        }
     (void)io_closedir(dir);
-    return rc < 0 ? err_wrap(e, "target %s", folder) : 0;
+    return rc < 0 ? err_wrap(e, "target %s", q->target) : 0;
 }
 
 /* "synapse.dump", and "synapse.sql" for tables that come out of it. Owned. */
@@ -101,18 +132,61 @@ static void plan_tables(struct restore_file *f, const struct restore_request *q,
         step->refusal = mem_strdup(why.text);
 }
 
+static int read_part(void *arg, int candidate, uint64_t offset, void *data, size_t len,
+                     struct err *e)
+{
+    struct restore_file *f = arg;
+
+    (void)candidate;
+    if (worker_cancelled(f->worker))
+        return err_set(e, ERR_CANCELLED, "cancelled");
+    worker_progress(f->worker, f->step, offset, f->total);
+    return tree_present_read(f->part, offset, data, len) ? 0 : 1;
+}
+
+static void pass_part(void *arg, uint64_t bytes)
+{
+    ((struct restore_file *)arg)->passed = bytes;
+}
+
+/* What an earlier restore made of this very file. */
+static void open_part(struct restore_file *f, struct restore_step *step)
+{
+    char there[16], all[16];
+    struct stat st;
+
+    if (!f->resumable || fs_open_dir(f->folder, &f->folder_fd, NULL) < 0 ||
+        !is_part(f->folder_fd, f->temporary))
+        return;
+    f->part = io_open(f->folder_fd, f->temporary, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (f->part < 0 || io_fstat(f->part, &st) != 0 || !is_ours(&st)) {
+        fs_closep(&f->part);
+        return; /* staging says why */
+    }
+    if (io_flock(f->part, LOCK_EX | LOCK_NB) != 0) {
+        step->refusal = mem_printf("another restore is at work there (%s)", f->temporary);
+        return;
+    }
+    f->hooks = (struct fetch_present){.arg = f, .read = read_part, .pass = pass_part};
+    step->resumes = mem_printf("goes on with the restore that was cut off: %s of %s is there "
+                               "already, which is checked",
+                               str_bytes((uint64_t)st.st_size, there), str_bytes(f->total, all));
+    f->there = (uint64_t)st.st_size;
+}
+
 int restore_file_plan(const struct restore_request *q, struct restore_step *step,
                       struct restore_file **ret, struct err *e)
 {
     const struct manifest_artifact *a = q->artifact;
     struct tree_recovered recovered = {0};
     struct restore_file *f;
+    uint64_t parts;
 
     if (a->volume_count == 0 && a->list.count == 0)
         return err_set(e, ERR_DAMAGED, "the manifest names no volume of source \"%s\"", a->source);
-    if (remove_leftovers(q->worker, q->target, step, e) < 0 ||
+    if (remove_leftovers(q, step, &parts, e) < 0 ||
         (step->refusal == NULL &&
-         restore_step_check_empty(q->worker, step, q->target, NULL, &recovered, e) < 0))
+         restore_step_check_empty(q->worker, step, q->target, NULL, parts, &recovered, e) < 0))
         return -1;
     tree_recovered_deinit(&recovered);
     f = mem_alloc(sizeof(*f));
@@ -123,11 +197,27 @@ int restore_file_plan(const struct restore_request *q, struct restore_step *step
     f->temporary = mem_printf(".%s" PART_SUFFIX, f->name);
     f->step = mem_printf("restore %s", f->name);
     f->total = a->raw_bytes;
-    f->folder_fd = -1;
+    f->folder_fd = f->part = -1;
+    f->resumable = is_resumable(q, f->temporary);
+    open_part(f, step);
     plan_tables(f, q, step);
     step->where = mem_printf("%s/%s", f->folder, f->name);
-    restore_step_space(step, f->folder, a->raw_bytes);
+    restore_step_space(step, f->folder, f->there < f->total ? f->total - f->there : 0);
     *ret = f;
+    return 0;
+}
+
+const struct fetch_present *restore_file_present(const struct restore_file *f)
+{
+    return f->part >= 0 ? &f->hooks : NULL;
+}
+
+/* The first bytes came: what is right of an earlier restore is known by now, and nothing else of it stays. */
+static int go_on(struct restore_file *f, int fd, uint64_t *done, struct err *e)
+{
+    if (io_truncate(fd, (off_t)f->passed) != 0 || io_seek(fd, (off_t)f->passed, SEEK_SET) < 0)
+        return err_sys(e, ERR_IO, errno, "%s/%s", f->folder, f->temporary);
+    *done = f->passed;
     return 0;
 }
 
@@ -141,6 +231,8 @@ static int copy(struct restore_file *f, int fd, restore_read *read, void *arg, s
         if (worker_cancelled(f->worker))
             return err_set(e, ERR_CANCELLED, "cancelled");
         if (read(arg, chunk, CHUNK, &len, e) < 0)
+            return -1;
+        if (done == 0 && go_on(f, fd, &done, e) < 0)
             return -1;
         if (len == 0)
             break;
@@ -166,22 +258,44 @@ static int extract(struct restore_file *f, int fd, restore_read *read, void *arg
     return io_fsync(fd) == 0 ? 0 : err_sys(e, ERR_IO, errno, "%s/%s", f->folder, f->name);
 }
 
+/* A new one, or that of an earlier restore. */
+static int open_temporary(struct restore_file *f, struct err *e)
+{
+    if (f->part >= 0) {
+        f->made = true;
+        return 0;
+    }
+    f->part = io_open(f->folder_fd, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (f->part < 0)
+        return err_sys(e, ERR_IO, errno, "create %s/%s", f->folder, f->name);
+    f->made = true;
+    if (io_flock(f->part, LOCK_EX | LOCK_NB) != 0)
+        return err_sys(e, ERR_IO, errno, "lock %s/%s", f->folder, f->temporary);
+    return 0;
+}
+
 int restore_file_stage(struct restore_file *f, restore_read *read, void *arg, struct err *e)
 {
     struct stat st;
 
     f->made_folder = io_stat(AT_FDCWD, f->folder, &st, 0) != 0;
     if (fs_make_dirs(AT_FDCWD, f->folder, 0700, e) < 0 ||
-        fs_open_dir(f->folder, &f->folder_fd, e) < 0)
+        (f->folder_fd < 0 && fs_open_dir(f->folder, &f->folder_fd, e) < 0) ||
+        open_temporary(f, e) < 0)
         return -1;
-    _cleanup_(fs_closep) int fd =
-        io_open(f->folder_fd, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return err_sys(e, ERR_IO, errno, "create %s/%s", f->folder, f->name);
-    f->made = true;
-    if (io_flock(fd, LOCK_EX | LOCK_NB) != 0)
-        return err_sys(e, ERR_IO, errno, "lock %s/%s", f->folder, f->temporary);
-    return f->tables->count > 0 ? extract(f, fd, read, arg, e) : copy(f, fd, read, arg, e);
+    return f->tables->count > 0 ? extract(f, f->part, read, arg, e)
+                                : copy(f, f->part, read, arg, e);
+}
+
+int restore_file_give_up(struct restore_file *f, enum err_code why)
+{
+    if (f == NULL || !f->made || !f->resumable || why == ERR_CANCELLED)
+        return 0;
+    f->made = false;
+    worker_log(f->worker, WORKER_WARNING,
+               "what was made stays in %s/%s, and the same command goes on with it", f->folder,
+               f->temporary);
+    return -1;
 }
 
 int restore_file_swap(struct restore_file *f, struct err *e)
@@ -202,6 +316,7 @@ void restore_file_free(struct restore_file *f)
         (void)io_unlink(f->folder_fd, f->temporary, 0);
     if (f->made_folder && !f->swapped) /* fails if others put something there */
         (void)io_unlink(AT_FDCWD, f->folder, AT_REMOVEDIR);
+    fs_closep(&f->part);
     fs_closep(&f->folder_fd);
     free(f->folder);
     free(f->name);

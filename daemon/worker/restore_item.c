@@ -84,6 +84,8 @@ int restore_item_present(struct restore_item *i, bool trial, const struct fetch_
                          struct err *e)
 {
     *ret = NULL;
+    if (i->kind == RESTORE_KIND_FILE && !trial)
+        *ret = restore_file_present(i->state);
     return i->kind == RESTORE_KIND_TREE ? restore_tree_present(i->state, trial, ret, e) : 0;
 }
 
@@ -135,6 +137,8 @@ int restore_item_give_up(struct restore_item *i, enum err_code why)
 {
     if (i->kind == RESTORE_KIND_TREE)
         return restore_tree_give_up(i->state, why);
+    if (i->kind == RESTORE_KIND_FILE)
+        return restore_file_give_up(i->state, why);
     return i->kind == RESTORE_KIND_DB && i->state != NULL ? restore_database_give_up(i->state) : 0;
 }
 
@@ -206,7 +210,8 @@ int restore_step_recover(struct worker *w, const char *path, const char *content
 }
 
 int restore_step_check_empty(struct worker *w, struct restore_step *step, const char *path,
-                             const char *content, struct tree_recovered *ret, struct err *e)
+                             const char *content, uint64_t besides, struct tree_recovered *ret,
+                             struct err *e)
 {
     const struct tree_swap_spec spec = {.target = path};
     uint64_t entries = 0, bytes = 0;
@@ -224,7 +229,7 @@ int restore_step_check_empty(struct worker *w, struct restore_step *step, const 
     if (restore_step_recover(w, path, content, ret, e) < 0 ||
         tree_swap_measure(&spec, &entries, &bytes, e) < 0)
         return -1;
-    if (entries > 0)
+    if (entries > besides)
         step->refusal = mem_printf("target %s is not empty: name an empty or new folder", path);
     return 0;
 }

@@ -55,6 +55,8 @@ int must_check restore_file_plan(const struct restore_request *q, struct restore
                                  struct restore_file **ret, struct err *e);
 int must_check restore_file_stage(struct restore_file *f, restore_read *read, void *arg,
                                   struct err *e);
+const struct fetch_present *restore_file_present(const struct restore_file *f);
+int must_check restore_file_give_up(struct restore_file *f, enum err_code why);
 int must_check restore_file_swap(struct restore_file *f, struct err *e);
 void restore_file_free(struct restore_file *f); /* NULL-safe */
 
@@ -90,7 +92,8 @@ void restore_step_space(struct restore_step *step, const char *path, uint64_t ne
 /* As tree_swap_recover, and says what was undone. */
 int must_check restore_step_recover(struct worker *w, const char *path, const char *content,
                                     struct tree_recovered *ret, struct err *e);
-/* An empty folder, or none yet: else the refusal. Cut-off restores there are recovered first. */
+/* An empty folder, or none yet: else the refusal. Cut-off restores there are recovered first. besides: so many entries
+ * do not count. */
 int must_check restore_step_check_empty(struct worker *w, struct restore_step *step,
-                                        const char *path, const char *content,
+                                        const char *path, const char *content, uint64_t besides,
                                         struct tree_recovered *ret, struct err *e);

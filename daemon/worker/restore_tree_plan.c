@@ -139,7 +139,8 @@ static int plan(struct restore_tree *t, const struct restore_request *q, struct 
         mem_printf("%lld file%s, %s", files, files == 1 ? "" : "s", str_bytes(a->raw_bytes, size));
     if (q->mode == RESTORE_TARGET) {
         t->target = mem_strdup(q->target);
-        if (restore_step_check_empty(t->worker, step, t->target, t->content, &t->recovered, e) < 0)
+        if (restore_step_check_empty(t->worker, step, t->target, t->content, 0, &t->recovered, e) <
+            0)
             return -1;
     } else if (find_place(t, q, e) < 0 || read_rules(t, a->details, e) < 0 ||
                plan_in_place(t, q, step, e) < 0) {

@@ -39,7 +39,7 @@ int must_check fetch_artifact_open(struct fetcher *f, const struct chunk_ref *li
 int must_check fetch_artifact_read(void *fetch_artifact, void *data, size_t len, size_t *ret_len,
                                    struct err *e);
 /* What lies where the artifact is to go, so that it need not be fetched: files whose content may be that of a
- * file of the tree, or of the stream, as a whole or in parts. They are believed chunk by chunk, by id.
+ * file of the tree, as a whole or in parts, or what the stream begins with. They are believed chunk by chunk, by id.
  *
  * Called on the thread that reads the artifact; what it hands out may be hostile. */
 enum fetch_verdict {
@@ -49,21 +49,28 @@ enum fetch_verdict {
 };
 struct fetch_present {
     void *arg;
-    /* A file of the tree (NULL: the stream) is next: how many candidates there are for it, the likeliest first;
+    /* --- of a tree --- */
+    /* A file is next: how many candidates there are for it, the likeliest first;
      * they stay open until the next call. -1: *e ends the reading. */
     int (*look)(void *arg, const struct list_entry *x, struct err *e);
     /* What to do with x if all of the candidate's content is right. */
     enum fetch_verdict (*hope)(void *arg, int candidate);
-    /* Exactly len bytes at the offset. 1: it has none such. -1: *e ends the reading. */
-    int (*read)(void *arg, int candidate, uint64_t offset, void *data, size_t len, struct err *e);
     /* All of it was read and is right: false if it changed meanwhile, and is worth no more than its parts. */
     bool (*settle)(void *arg, int candidate);
     /* Another name of an earlier file: true if it stays with that one. */
     bool (*link_stays)(void *arg, const struct list_entry *x);
+
+    /* --- of a stream, with one candidate --- */
+    /* So many bytes at its beginning are right, and are not handed out: told once, before anything is. */
+    void (*pass)(void *arg, uint64_t bytes);
+
+    /* --- of both --- */
+    /* Exactly len bytes at the offset. 1: it has none such. -1: *e ends the reading. */
+    int (*read)(void *arg, int candidate, uint64_t offset, void *data, size_t len, struct err *e);
 };
 /* Before anything is read; not with `only`. p is borrowed. */
 void fetch_artifact_use(struct fetch_artifact *x, const struct fetch_present *p);
-/* Bytes of content that were taken from candidates in parts. */
+/* Bytes of content that were taken from candidates in parts; of a stream, that were passed over. */
 uint64_t fetch_artifact_present(const struct fetch_artifact *x);
 uint64_t fetch_artifact_done(const struct fetch_artifact *x); /* content bytes, for progress */
 void fetch_artifact_close(struct fetch_artifact *x);

@@ -18,12 +18,14 @@ struct fetch_artifact {
     size_t ref_count;
     const uint8_t *data;
     size_t data_len;
+    struct fetcher *fetcher;
+    const struct fetch_present *present; /* borrowed; until all that is passed over was */
+    struct fetch_local *local;           /* owned; of it */
 };
 
-/* The chunks of a stream, for fetch_ahead. */
-static int next_chunk(void *arg, struct chunk_ref *ret, struct err *e)
+/* The next reference; as fetch_next_cb. */
+static int next_ref(struct fetch_artifact *x, struct chunk_ref *ret, struct err *e)
 {
-    struct fetch_artifact *x = arg;
     struct list_record r;
 
     while (x->ref_count == 0) {
@@ -43,6 +45,23 @@ static int next_chunk(void *arg, struct chunk_ref *ret, struct err *e)
     return 0;
 }
 
+/* The chunks of a stream, for fetch_ahead: the first that is not present, and all that follow. */
+static int next_chunk(void *arg, struct chunk_ref *ret, struct err *e)
+{
+    struct fetch_artifact *x = arg;
+    int rc = next_ref(x, ret, e), passed = 0;
+
+    if (x->present == NULL)
+        return rc;
+    while (rc == 0 && (passed = fetch_local_pass(x->local, ret, e)) == 0)
+        rc = next_ref(x, ret, e);
+    if (rc < 0 || passed < 0)
+        return -1;
+    x->present->pass(x->present->arg, fetch_local_bytes(x->local));
+    x->present = NULL;
+    return rc;
+}
+
 int fetch_artifact_open(struct fetcher *f, const struct chunk_ref *list, size_t count, bool tree,
                         const struct strlist *only, struct fetch_artifact **ret, struct err *e)
 {
@@ -50,6 +69,7 @@ int fetch_artifact_open(struct fetcher *f, const struct chunk_ref *list, size_t 
     int parallel = store_get_parallel(f->repository->store);
 
     x->out = BUF_INIT(OUT_MAX);
+    x->fetcher = f;
     int rc = tree ? fetch_tree_open(f, list, count, only, &x->tree, e)
                   : list_reader_open(f, list, count, &x->reader, e);
     if (rc < 0) {
@@ -102,12 +122,19 @@ int fetch_artifact_read(void *fetch_artifact, void *data, size_t len, size_t *re
 
 void fetch_artifact_use(struct fetch_artifact *x, const struct fetch_present *p)
 {
-    fetch_tree_use(x->tree, p);
+    if (x->tree != NULL) {
+        fetch_tree_use(x->tree, p);
+        return;
+    }
+    x->present = p;
+    x->local = fetch_local_new(x->fetcher, p);
 }
 
 uint64_t fetch_artifact_present(const struct fetch_artifact *x)
 {
-    return x->tree == NULL ? 0 : fetch_tree_present(x->tree);
+    if (x->tree != NULL)
+        return fetch_tree_present(x->tree);
+    return x->local == NULL ? 0 : fetch_local_bytes(x->local);
 }
 
 uint64_t fetch_artifact_done(const struct fetch_artifact *x)
@@ -122,6 +149,7 @@ void fetch_artifact_close(struct fetch_artifact *x)
     fetch_ahead_free(x->ahead);
     list_reader_close(x->reader);
     fetch_tree_close(x->tree);
+    fetch_local_free(x->local);
     buf_deinit(&x->out);
     free(x);
 }

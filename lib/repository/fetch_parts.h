@@ -86,11 +86,14 @@ int must_check fetch_local_judge(struct fetch_local *l, const struct list_entry 
  * were fetched; 1: it has to be fetched. */
 int must_check fetch_local_find(struct fetch_local *l, const struct chunk_ref *ref, uint64_t before,
                                 struct err *e);
+/* Of a stream, reference by reference. 0: it is there, and need not be handed out; 1: this one is not, nor is what
+ * follows. */
+int must_check fetch_local_pass(struct fetch_local *l, const struct chunk_ref *ref, struct err *e);
 bool fetch_local_is_full(const struct fetch_local *l); /* of what waits: find no more for now */
 /* The next chunk's plain bytes, if one waits for this number; valid until the next call. */
 bool fetch_local_next(struct fetch_local *l, uint64_t fetched, const uint8_t **ret,
                       size_t *ret_len);
-uint64_t fetch_local_bytes(const struct fetch_local *l); /* found in parts so far */
+uint64_t fetch_local_bytes(const struct fetch_local *l); /* found in parts, or passed, so far */
 
 /* --- fetch_tree.c --- */
 struct fetch_tree;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Restore of a tree from a repository where most of it is there already: in place, and after an attempt that was cut
 off. What is the same is neither fetched nor touched, and undo brings back what was."""
+import hashlib
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 from deployment import Deployment  # noqa: E402
-from harness import check, contains, equal, lacks, note, program, run_all, test, wait_until, write_file  # noqa: E402
+from harness import check, contains, equal, lacks, note, program, run_all, temp_dir, test, wait_until, write_file  # noqa: E402
 from repository_place import backup  # noqa: E402
 from repository_work import RepositoryWork  # noqa: E402
 from tree_world import picture, same  # noqa: E402
@@ -249,7 +250,7 @@ def a_file_that_is_written_to_meanwhile():
 
 def calls_of(w, job):
     """What a restore calls that changes something, in order."""
-    trace = f"{w.dir}/trace"
+    trace = f"{temp_dir()}/trace"
     worker = Worker(job, binary="synbak-worker-fault", env={**os.environ, "SYNBAK_FAULT": f"trace:{trace}"})
     check(worker.finish()["ok"], str(worker.messages))
     with open(trace, encoding="ascii") as f:
@@ -257,7 +258,7 @@ def calls_of(w, job):
 
 
 def all_is_made(w, job):
-    """A call when everything was read and the last folders get their times: how many writes come before varies by a few."""
+    """A call when all was read and the last folders get their times; the number of writes before it varies by a few."""
     return calls_of(w, job).index("syncfs") - 7
 
 
@@ -509,6 +510,94 @@ def undo_removes_what_was_left():
     w.undo()
     equal(staging(w.tree), [])
     same(w.content(), damaged)
+
+
+# --- dumps and outputs as files ---
+
+def stream_work():
+    w = RepositoryWork()
+    w.rows = [w.row(i) for i in range(120_000)]
+    w.write_stream()
+    w.backup(FIRST)
+    return w
+
+
+def cut_off_stream(w, job, fault=None):
+    """Killed in the middle of the file: its length then."""
+    path = f"{job['target']}/stream/.stream.out.synbak-part"
+    if fault is None:
+        trace = calls_of(w, job)
+        shutil.rmtree(job["target"])
+        writes = [1 + n for n, call in enumerate(trace) if call == "write"]
+        fault = f"kill:{writes[len(writes) * 2 // 3]}"
+    attempt(job, fault)
+    return os.stat(path).st_size
+
+
+@test
+def a_file_goes_on_behind_what_is_right_of_it():
+    w = stream_work()
+    target = f"{w.dir}/target"
+    job = {**w.restore_job(FIRST, target), "sources": []}
+    part, whole = f"{target}/stream/.stream.out.synbak-part", os.path.getsize(w.stream)
+    for text, meddle in (("as it was left", lambda size: None), ("torn", lambda size: overwrite(part, size // 2)),
+                         ("longer", lambda size: append(part, whole)), ("empty", lambda size: os.truncate(part, 0))):
+        size = cut_off_stream(w, job)
+        check(whole // 4 < size < whole, f"{size} of {whole}")
+        meddle(size)
+        worker = Worker({**job, "run": "again"})
+        result = worker.finish()
+        check(result["ok"], str(worker.messages))
+        contains(str(worker.messages), "goes on with the restore that was cut off")
+        w.compare(target, w.expected[FIRST], text)
+        note(f"{text}: {size} of {whole} were there")
+        equal(os.listdir(f"{target}/stream"), ["stream.out"], text)
+        shutil.rmtree(target)
+
+
+def overwrite(path, offset):
+    with open(path, "r+b") as f:
+        f.seek(offset)
+        f.write(bytes(4096))
+
+
+def append(path, length):
+    with open(path, "ab") as f:
+        f.write(bytes(length))
+
+
+@test
+def a_part_of_a_file_needs_no_packs():
+    """What is right of it is not fetched: its packs are gone."""
+    w = stream_work()
+    target = f"{w.dir}/target"
+    job = {**w.restore_job(FIRST, target), "sources": ["stream"]}
+    work(job)
+    os.rename(f"{target}/stream.out", f"{target}/.stream.out.synbak-part")
+    for name in w.objects("packs/"):
+        if not is_list(f"{w.place}/{name}"):
+            os.unlink(f"{w.place}/{name}")
+    work({**job, "run": "again"})
+    with open(f"{target}/stream.out", "rb") as f:
+        equal(hashlib.sha256(f.read()).hexdigest(), w.expected[FIRST][1])
+    equal(os.listdir(target), ["stream.out"])
+
+
+@test
+def what_cannot_go_on_is_removed():
+    w = stream_work()
+    target = f"{w.dir}/target"
+    job = {**w.restore_job(FIRST, target), "sources": ["stream"]}
+    os.mkdir(target)
+    for name in (".other.out.synbak-part", ".stream.out.synbak-part"):
+        write_file(f"{target}/{name}", "something")
+    os.link(f"{target}/.stream.out.synbak-part", f"{w.dir}/second-name")
+    code, error = work_error(job)
+    equal((code, sorted(os.listdir(target))), ("refused", [".stream.out.synbak-part"]), error)
+    contains(error, "is not empty")  # a file with another name is nobody's part
+    os.unlink(f"{target}/.stream.out.synbak-part")
+    work(job)
+    equal(os.listdir(target), ["stream.out"])
 
 
 # --- by the commands that people give ---
