@@ -192,6 +192,8 @@ static int hand_over(struct adder *a, struct add_block **b, size_t begin, size_t
 {
     const struct add_wish how = {.kind = CHUNK_LIST, .cursor = a->list.list_cursor};
 
+    if (a->list.is_tree) /* the last file's room, which may be all there is: it is handed over */
+        add_block_drop(a, &a->content.block);
     if (add_block_reserve(a, b, len, e) < 0)
         return -1;
     uint8_t *data = (*b)->data + (*b)->used;

@@ -34,7 +34,7 @@ struct add_block {
     uint8_t data[];
 };
 /* One with room for len bytes, empty, with a reference for the caller. Waits until so much is no
- * longer under way. */
+ * longer under way: whoever calls holds none that is long. */
 int must_check add_block_take(struct adder *a, size_t len, struct add_block **ret, struct err *e);
 void add_block_drop(struct adder *a, struct add_block **b); /* NULL-safe; takes the lock */
 void add_block_drop_locked(struct adder *a, struct add_block *b);

@@ -107,7 +107,7 @@ static void tree_end(struct tree_world *t)
     world_open_index(w);
     buf_deinit(&t->told.text);
     buf_deinit(&t->told.bytes);
-    t->told = (struct told){.world = w, .text = BUF_INIT(1 << 20), .bytes = BUF_INIT(256 << 20)};
+    t->told = (struct told){.world = w, .text = BUF_INIT(4 << 20), .bytes = BUF_INIT(256 << 20)};
     struct buf list = read_list(w, &x, tell, &t->told);
     buf_deinit(&list);
     ASSERT_EQ(x.raw_bytes, t->told.bytes.len);
@@ -242,6 +242,33 @@ TEST(many_small_files_keep_their_content)
 }
 
 /* The last telling counts, whatever the lengths. */
+/* A file that fills all the room there is for plain bytes, and a list that is cut while the room is still held. */
+TEST(the_longest_files_leave_room_for_the_list)
+{
+    enum { ROUNDS = 6, LINKS = 100 };
+    struct tree_world *t = tree_open();
+    uint8_t *data = make_bytes(CHUNK_MAX, 'l', 1);
+    char target[4000], path[32];
+
+    memset(target, 't', sizeof(target) - 1);
+    target[sizeof(target) - 1] = '\0';
+    tree_begin(t);
+    for (int i = 0; i < ROUNDS; i++) {
+        (void)snprintf(path, sizeof(path), "%d-a", i);
+        visit_file(t, path, data, CHUNK_MAX - (size_t)i, 1 << 20, false);
+        for (int k = 0; k < LINKS; k++) {
+            (void)snprintf(path, sizeof(path), "%d-b-%03d", i, k);
+            struct tree_member m = a_member(path, S_IFLNK | 0777, 0);
+            m.link = target;
+            visit(t, &m);
+        }
+    }
+    tree_end(t);
+    ASSERT_EQ(t->told.bytes.len, (size_t)ROUNDS * CHUNK_MAX - 15);
+    free(data);
+    tree_close(t);
+}
+
 TEST(a_file_told_again)
 {
     static const size_t lengths[][3] = {
