@@ -75,15 +75,27 @@ static int open_one(struct outputs *o, struct output *out, const json_t *store, 
     return 0;
 }
 
+/* Who is too slow for them is fed by copy. */
+static bool others_left(void *outputs, const struct repo_side *me)
+{
+    const struct outputs *o = outputs;
+
+    for (size_t i = 0; i < o->repo_count; i++)
+        if (o->repos[i] != me && repo_side_alive(o->repos[i]))
+            return true;
+    return plain_side_alive(o->plain);
+}
+
 static struct repo_side *side_of(struct outputs *o, const char *repository, const json_t *tracking)
 {
     for (size_t i = 0; i < o->repo_count; i++)
         if (str_equal(repo_side_name(o->repos[i]), repository))
             return o->repos[i];
     o->repos = mem_resize_array(o->repos, o->repo_count + 1, sizeof(struct repo_side *));
-    return o->repos[o->repo_count++] =
-               repo_side_new(o->worker, repository, strchr(o->prefix, '/') + 1,
-                             json_object_get(tracking, repository), o->threads);
+    struct repo_side *r = repo_side_new(o->worker, repository, strchr(o->prefix, '/') + 1,
+                                        json_object_get(tracking, repository), o->threads);
+    repo_side_set_others(r, others_left, o);
+    return o->repos[o->repo_count++] = r;
 }
 
 static void open_sides(struct outputs *o, const json_t *tracking)

@@ -47,6 +47,9 @@ struct repo_side;
 /* id: of the set; tracking: {"dir","number"} or NULL; all borrowed. */
 struct repo_side *repo_side_new(struct worker *w, const char *name, const char *id,
                                 const json_t *tracking, int threads);
+/* Is a destination of another side left? Asked by the thread that writes; before repo_side_open. */
+typedef bool repo_side_others(void *arg, const struct repo_side *me);
+void repo_side_set_others(struct repo_side *r, repo_side_others *others, void *arg);
 const char *repo_side_name(const struct repo_side *r);
 void repo_side_add(struct repo_side *r, struct output *out); /* a destination that is claimed */
 void repo_side_open(struct repo_side *r);                    /* once all are added */

@@ -17,6 +17,8 @@ struct repo_side {
     size_t count;
     struct repo repo;         /* at the first of them that could be opened */
     struct adder *adder;      /* NULL: it is over */
+    repo_side_others *others; /* or NULL */
+    void *others_arg;
     struct tracking *tracked; /* NULL: nothing is remembered */
     bool doubt_told;
     bool begun;                  /* an artifact is open */
@@ -32,6 +34,19 @@ struct repo_side *repo_side_new(struct worker *w, const char *name, const char *
     *r = (struct repo_side){
         .worker = w, .name = name, .id = id, .tracking = tracking, .threads = threads};
     return r;
+}
+
+void repo_side_set_others(struct repo_side *r, repo_side_others *others, void *arg)
+{
+    r->others = others;
+    r->others_arg = arg;
+}
+
+static bool is_elsewhere(void *side)
+{
+    const struct repo_side *r = side;
+
+    return r->others != NULL && r->others(r->others_arg, r);
 }
 
 const char *repo_side_name(const struct repo_side *r)
@@ -179,13 +194,16 @@ void repo_side_open(struct repo_side *r)
         return;
     r->replicas = mem_alloc(alive * sizeof(*r->replicas));
     for (size_t i = 0; i < alive; i++)
-        r->replicas[i].store = r->all[i]->to.store;
+        r->replicas[i] =
+            (struct adder_replica){.store = r->all[i]->to.store, .may_lag = r->all[i]->to.remote};
     if (repo_index_for_adding(r->worker, &r->repo, &why) < 0 ||
         adder_open(&r->adder, r->repo.repository, r->repo.index, r->replicas, alive, r->threads,
                    &why) < 0)
         fail_all(r, &why);
     else
         open_tracking(r);
+    if (r->adder != NULL)
+        adder_set_elsewhere(r->adder, is_elsewhere, r);
 }
 
 /* --- one artifact --- */

@@ -40,6 +40,7 @@ static struct adder *adder_new(struct repository *r, struct index *index,
         to->failed = replicas[i].failed;
         to->error = replicas[i].error;
         to->near = store_get_parallel(to->store) <= 1;
+        to->may_lag = replicas[i].may_lag;
     }
     return a;
 }
@@ -149,6 +150,12 @@ int adder_open(struct adder **ret, struct repository *r, struct index *index,
     }
     *ret = a;
     return 0;
+}
+
+void adder_set_elsewhere(struct adder *a, bool (*elsewhere)(void *arg), void *arg)
+{
+    a->elsewhere = elsewhere;
+    a->elsewhere_arg = arg;
 }
 
 void added_deinit(struct added *x)

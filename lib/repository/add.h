@@ -13,9 +13,13 @@
 #include "lib/tree/tree_read.h"
 
 struct adder;
+enum { ADD_LATE_S = 30 };
 struct adder_replica {
     struct store *store; /* borrowed */
-    bool failed;         /* dropped out; error says why */
+    /* Far away: when it has held up the read for ADD_LATE_S and its copy can come from elsewhere, it drops
+     * out with ERR_LATE, and its store is given up, unless the index is read there. */
+    bool may_lag;
+    bool failed; /* dropped out; error says why */
     struct err error;
 };
 /* replicas: all hold the same repository; owned by the caller, looked at after each call. The first that
@@ -24,6 +28,9 @@ struct adder_replica {
 int must_check adder_open(struct adder **ret, struct repository *r, struct index *index,
                           struct adder_replica *replicas, size_t replica_count, int threads,
                           struct err *e);
+
+/* Can somebody beside the replicas supply what is added? Asked by the caller's thread, within its calls. */
+void adder_set_elsewhere(struct adder *a, bool (*elsewhere)(void *arg), void *arg);
 
 struct added {              /* one artifact */
     struct chunk_ref *list; /* owned; its list stream's chunks */

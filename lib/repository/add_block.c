@@ -71,7 +71,7 @@ int add_block_take(struct adder *a, size_t len, struct add_block **ret, struct e
 
     (void)pthread_mutex_lock(&a->lock);
     while ((rc = add_error_locked(a, e)) == 0 && a->bytes > 0 && a->bytes + cap > ADD_BYTES)
-        (void)pthread_cond_wait(&a->room, &a->lock);
+        add_wait_for_room(a);
     if (rc == 0 && (b = take_free(a, cap)) != NULL)
         cap = b->cap;
     if (rc == 0)

@@ -118,7 +118,8 @@ struct add_job {
 };
 struct add_replica {
     struct store *store;
-    bool near, failed;
+    bool near, may_lag, failed;
+    int64_t held_us; /* it has held up the read, since it was last through with all there was */
     struct err error;
 };
 struct add_lane {
@@ -131,6 +132,10 @@ int must_check add_put_wait(struct adder *a, struct err *e);
 /* The index segment of what was put; nothing if there is none. */
 int must_check add_put_segment(struct adder *a, struct err *e);
 void *add_lane_main(void *lane);
+/* The replica drops out. Locked. */
+void add_put_drop(struct adder *a, size_t replica, const struct err *why);
+/* add_lag.c: the caller's thread waits for a->room, as on a condition. Locked. */
+void add_wait_for_room(struct adder *a);
 void add_job_free(struct add_job *job);
 
 /* --- the list that is being made: the caller's thread alone (add_list.c) --- */
@@ -191,6 +196,8 @@ struct adder {
     struct repository *repository; /* borrowed, as the next two */
     struct index *index;
     struct adder_replica *shown;
+    bool (*elsewhere)(void *arg); /* as told by the caller; or NULL */
+    void *elsewhere_arg;
     struct cutter stream_cutter, list_cutter;
     struct chunk_coder *coder; /* the caller's thread */
     struct add_list list;

@@ -208,7 +208,7 @@ static int wait_for_slot(struct adder *a, struct err *e)
     (void)pthread_mutex_lock(&a->lock);
     while ((rc = add_error_locked(a, e)) == 0 && a->submitted - a->reaped == ADD_SLOTS &&
            a->reaped == a->pack_next)
-        (void)pthread_cond_wait(&a->room, &a->lock);
+        add_wait_for_room(a);
     bool full = a->submitted - a->reaped == ADD_SLOTS;
     (void)pthread_mutex_unlock(&a->lock);
     while (rc == 0 && full && add_reap(a, &kind, &ref))
@@ -244,7 +244,7 @@ int add_wait_idle(struct adder *a, struct err *e)
 
     (void)pthread_mutex_lock(&a->lock);
     while ((rc = add_error_locked(a, e)) == 0 && (a->pack_next < a->submitted || a->packing))
-        (void)pthread_cond_wait(&a->room, &a->lock);
+        add_wait_for_room(a);
     (void)pthread_mutex_unlock(&a->lock);
     return rc;
 }

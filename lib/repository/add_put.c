@@ -97,7 +97,7 @@ static void finish_jobs(struct adder *a)
     (void)pthread_cond_signal(&a->room);
 }
 
-static void replica_failed(struct adder *a, size_t replica, const struct err *why)
+void add_put_drop(struct adder *a, size_t replica, const struct err *why)
 {
     bool any = false;
 
@@ -113,6 +113,17 @@ static void replica_failed(struct adder *a, size_t replica, const struct err *wh
     }
     for (struct add_job *job = a->jobs; job != NULL; job = job->next)
         job->waits &= ~(1U << replica);
+    (void)pthread_cond_broadcast(&a->puts); /* its lanes end */
+    finish_jobs(a);
+}
+
+/* What it held up of the read is forgotten once it has all. */
+static void note_progress(struct adder *a, size_t replica)
+{
+    for (const struct add_job *job = a->jobs; job != NULL; job = job->next)
+        if ((job->waits & 1U << replica) != 0)
+            return;
+    a->replicas[replica].held_us = 0;
 }
 
 /* The next that this replica lacks; waits for one. NULL: no more. */
@@ -147,7 +158,9 @@ void *add_lane_main(void *lane)
         job->users--;
         job->waits &= ~(1U << l->replica);
         if (rc < 0)
-            replica_failed(a, l->replica, &e);
+            add_put_drop(a, l->replica, &e);
+        else
+            note_progress(a, l->replica);
         finish_jobs(a);
     }
     (void)pthread_mutex_unlock(&a->lock);

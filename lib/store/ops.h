@@ -29,6 +29,7 @@ struct store_ops {
     int get_parallel;                                                    /* 0 counts as 1 */
     const char *readback;                                                /* NULL counts as "read" */
     void (*stop_reads)(struct store *s, store_stop_cb *stop, void *arg); /* NULL: it is near */
+    void (*give_up)(struct store *s);                                    /* likewise */
     char *(*local_path)(struct store *s, const char *name);
 };
 

@@ -236,6 +236,11 @@ static void s3_stop_reads(struct store *base, store_stop_cb *stop, void *arg)
         s->wait.waiter.stop = NULL;
 }
 
+static void s3_give_up(struct store *base)
+{
+    atomic_store(&s3_of(base)->wait.over, true);
+}
+
 static const struct store_ops s3_ops = {
     .close = s3_close,
     .put_begin = s3_put_begin,
@@ -250,6 +255,7 @@ static const struct store_ops s3_ops = {
     .space = s3_space,
     .sweep = s3_sweep,
     .stop_reads = s3_stop_reads,
+    .give_up = s3_give_up,
     .point = s3_point,
     .local_path = s3_local_path,
 };

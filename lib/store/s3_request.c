@@ -75,6 +75,8 @@ static bool is_unwanted(void *arg, bool sent)
     const struct s3_service *s = a->service;
     bool first = is_read(a->req) && !atomic_load(&s->wait->answered);
 
+    if (atomic_load(&s->wait->over))
+        return true;
     if (store_wait_look(s->wait, s->place) && strcmp(a->req->method, "DELETE") != 0 &&
         (!sent || first))
         return true;

@@ -184,14 +184,22 @@ static void sftp_stop_reads(struct store *base, store_stop_cb *stop, void *arg)
 {
     struct sftp_store *s = sftp_of(base);
 
-    (void)pthread_mutex_lock(&s->lock);
-    s->stop_reads = stop;
     s->stop_arg = arg;
+    atomic_store(&s->stop_reads, stop);
     if (stop == NULL)
-        s->options.waiter.stop = NULL;
-    if (s->link != NULL)
-        sftp_link_stop_when(s->link, stop, arg);
-    (void)pthread_mutex_unlock(&s->lock);
+        s->waiter.stop = NULL;
+}
+
+static void sftp_give_up(struct store *base)
+{
+    atomic_store(&sftp_of(base)->over, true);
+}
+
+static void tell_waiter(void *store, const char *text)
+{
+    const struct sftp_store *s = store;
+
+    s->waiter.tell(s->waiter.arg, text);
 }
 
 static const struct store_ops sftp_ops = {
@@ -208,6 +216,7 @@ static const struct store_ops sftp_ops = {
     .space = sftp_space,
     .sweep = sftp_sweep,
     .stop_reads = sftp_stop_reads,
+    .give_up = sftp_give_up,
     .point = sftp_point,
     .local_path = sftp_local_path,
 };
@@ -265,6 +274,7 @@ static struct sftp_store *make_store(const struct sftp_options *o)
         len--;
     *s = (struct sftp_store){.ops = sftp_ops,
                              .options = *o,
+                             .waiter = o->waiter,
                              .root = len == 0 ? mem_strdup(".") : mem_strndup(o->path, len),
                              .limiter = rate_limiter_new(o->upload_rate)};
     s->base = (struct store){.ops = &s->ops, .place = place_of(o)};
@@ -273,6 +283,9 @@ static struct sftp_store *make_store(const struct sftp_options *o)
     s->options.user = mem_strdup(o->user);
     s->options.known_hosts = mem_strdup(o->known_hosts);
     s->options.path = s->root;
+    s->options.waiter = (struct store_waiter){.stop = sftp_connect_is_unwanted,
+                                              .tell = o->waiter.tell != NULL ? tell_waiter : NULL,
+                                              .arg = s};
     if (o->key != NULL) {
         s->key = secret_copy(o->key->text, o->key->len);
         s->options.key = &s->key;

@@ -26,6 +26,21 @@ char *sftp_incoming_path(const struct sftp_store *s, const char *temporary)
     return mem_printf("%s/%s", folder, temporary);
 }
 
+bool sftp_connect_is_unwanted(void *store)
+{
+    struct sftp_store *s = store;
+
+    return sftp_link_is_unwanted(s) || (s->waiter.stop != NULL && s->waiter.stop(s->waiter.arg));
+}
+
+bool sftp_link_is_unwanted(void *store)
+{
+    struct sftp_store *s = store;
+    store_stop_cb *stop = atomic_load(&s->stop_reads);
+
+    return atomic_load(&s->over) || (stop != NULL && stop(s->stop_arg));
+}
+
 /* The first time at once or not at all; later a server that restarts is given some seconds. Those who
  * lost it together do not come back together. Lock held. */
 static int connect_again(struct sftp_store *s, struct err *e)
@@ -33,14 +48,12 @@ static int connect_again(struct sftp_store *s, struct err *e)
     for (int64_t pause_ms = FIRST_PAUSE_MS;; pause_ms *= 2) {
         struct err why = {0};
         uint16_t jitter = 0;
-        const struct store_waiter *w = &s->options.waiter;
-        if ((s->stop_reads != NULL && s->stop_reads(s->stop_arg)) ||
-            (w->stop != NULL && w->stop(w->arg)))
+        if (sftp_connect_is_unwanted(s))
             return err_set(e, ERR_CANCELLED, "%s: cancelled", s->base.place);
         if (sftp_link_open(&s->options, s->base.place, &s->link, &why) == 0) {
             s->connected = true;
             s->options.waiter.tell = NULL; /* it is worth waiting for */
-            sftp_link_stop_when(s->link, s->stop_reads, s->stop_arg);
+            sftp_link_stop_when(s->link, sftp_link_is_unwanted, s);
             return 0;
         }
         bool again = s->connected && pause_ms <= LAST_PAUSE_MS &&

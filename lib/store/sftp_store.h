@@ -44,8 +44,11 @@ struct sftp_store {
     bool connected;                     /* once at least */
     struct sftp_file files[SFTP_FILES]; /* of that link */
     uint64_t uses;
-    store_stop_cb *stop_reads; /* as in store.h, or NULL */
-    void *stop_arg;
+    _Atomic(store_stop_cb *) stop_reads; /* as in store.h, or NULL */
+    void *stop_arg;                      /* set before it */
+
+    struct store_waiter waiter; /* who opened the store; options.waiter asks it, and `over` */
+    atomic_bool over;           /* given up for good */
 };
 
 static inline struct sftp_store *sftp_of(struct store *s)
@@ -57,6 +60,9 @@ static inline struct sftp_store *sftp_of(struct store *s)
 
 /* The link, connected again if it has failed; *ret is a reference. */
 int must_check sftp_use(struct sftp_store *s, struct sftp_link **ret, struct err *e);
+/* Of a struct sftp_store *: is connecting, is what the link waits for unwanted? Any thread. */
+bool sftp_connect_is_unwanted(void *store);
+bool sftp_link_is_unwanted(void *store);
 /* Is the failure in *e the link's own, and worth asking again on a new one? */
 bool sftp_is_lost(struct sftp_link *l, int tries);
 /* ROOT/name; "" is the root. Owned. */

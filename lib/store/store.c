@@ -54,6 +54,12 @@ void store_stop_reads(struct store *s, store_stop_cb *stop, void *arg)
         s->ops->stop_reads(s, stop, arg);
 }
 
+void store_give_up(struct store *s)
+{
+    if (s->ops->give_up != NULL)
+        s->ops->give_up(s);
+}
+
 int store_put_begin(struct store *s, const char *name, enum store_begin how, struct store_put **ret,
                     struct err *e)
 {

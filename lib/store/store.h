@@ -47,6 +47,11 @@ const char *store_place(const struct store *s); /* for messages: "/var/backups/s
 typedef bool store_stop_cb(void *arg);
 void store_stop_reads(struct store *s, store_stop_cb *stop, void *arg);
 
+/* Nobody waits for this far store any more: whatever is under way there, and whatever is asked of it later,
+ * ends with ERR_CANCELLED within seconds; all that is left to do with it is to close it. A store that is near
+ * takes no notice. Does not block; any thread. */
+void store_give_up(struct store *s);
+
 /* Put, streamed, length unknown.
  *
  *   begin -> (write* seal)* -> commit | abort

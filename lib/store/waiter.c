@@ -19,7 +19,7 @@ bool store_wait_look(struct store_wait *w, const char *place)
         _cleanup_free_ char *text = mem_printf("waiting for an answer of %s", place);
         w->waiter.tell(w->waiter.arg, text);
     }
-    return w->waiter.stop != NULL && w->waiter.stop(w->waiter.arg);
+    return atomic_load(&w->over) || (w->waiter.stop != NULL && w->waiter.stop(w->waiter.arg));
 }
 
 void store_wait_answered(struct store_wait *w)

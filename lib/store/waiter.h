@@ -26,6 +26,7 @@ struct store_wait {
     struct store_waiter waiter;
     _Atomic int64_t since_us; /* 0: nobody waits yet */
     atomic_bool told, answered;
+    atomic_bool over; /* given up for good (store_give_up) */
 };
 
 /* The first to wait starts the clock. */

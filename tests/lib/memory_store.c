@@ -29,6 +29,7 @@ struct memory_store {
     pthread_mutex_t lock;       /* calls may come from several threads */
     struct catalog now, before; /* before: as lists may still see it */
     struct memory_store_faults faults;
+    atomic_bool given_up;
 };
 
 struct memory_put {
@@ -144,8 +145,11 @@ static int memory_put_begin(struct store *s, const char *name, enum store_begin 
 
 static int memory_put_write(struct store_put *put, const void *data, size_t len, struct err *e)
 {
-    while (atomic_load(&memory_of(put->store)->faults.hold_puts))
+    while (atomic_load(&memory_of(put->store)->faults.hold_puts)) {
+        if (atomic_load(&memory_of(put->store)->given_up))
+            return err_set(e, ERR_CANCELLED, "%s: given up", put->store->place);
         (void)usleep(1000);
+    }
     HOLD(put->store);
     struct memory_put *p = (struct memory_put *)put;
 
@@ -349,6 +353,11 @@ void memory_store_set_parallel(struct store *s, int parallel)
     memory_of(s)->ops.get_parallel = parallel;
 }
 
+static void memory_give_up(struct store *s)
+{
+    atomic_store(&memory_of(s)->given_up, true);
+}
+
 static const struct store_ops memory_ops = {
     .close = memory_close,
     .put_begin = memory_put_begin,
@@ -364,6 +373,7 @@ static const struct store_ops memory_ops = {
     .sweep = memory_sweep,
     .point = memory_point,
     .local_path = memory_local_path,
+    .give_up = memory_give_up,
 };
 
 struct store *memory_store_new(void)
