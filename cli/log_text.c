@@ -219,6 +219,9 @@ static char *read_again(const json_t *record)
 {
     double part = (double)(number(record, "to") - number(record, "from")) / 4294967296.0;
 
+    if (json_object_get(record, "id") != NULL)
+        return mem_printf("%.1f %% of %s/%s at %s read again", part * 100, word(record, "job"),
+                          word(record, "id"), word(record, "destination"));
     return mem_printf("%.1f %% of the repository at %s read again", part * 100,
                       word(record, "destination"));
 }

@@ -17,7 +17,7 @@ struct catalog {
     size_t destination_count;
     struct catalog_job **jobs;
     size_t job_count;
-    json_t *verified; /* "JOB/DESTINATION/ID" -> [time in us, damaged] */
+    json_t *verified; /* "JOB/DESTINATION/ID" -> [time in us, damaged, read parts] */
     struct removal *removed;
     size_t removed_count;
     uint64_t generation; /* counts additions and removals */
@@ -165,6 +165,47 @@ void catalog_note_verified(struct catalog *c, const char *job, const char *desti
         apply_verified(c, job, s);
         catalog_classify(c, known);
     }
+}
+
+/* A set was read back when it was made. */
+static struct wall read_whole_at(const struct set *s)
+{
+    return s->verified.us > s->finished.us ? s->verified : s->finished;
+}
+
+void catalog_note_read(struct catalog *c, const json_t *record)
+{
+    const char *job = json_opt_string(record, "job", ""), *id = json_opt_string(record, "id", "");
+    const char *destination = json_opt_string(record, "destination", "");
+    const struct wall since = time_from_json(record, "since");
+    _cleanup_free_ char *key = verified_key(job, destination, id);
+    const json_t *known = json_object_get(c->verified, key);
+    struct set *s = catalog_find(catalog_job(c, job), destination, id);
+
+    json_t *parts =
+        read_parts_note(json_array_get(known, 2), since, (uint64_t)json_opt_i64(record, "from", 0),
+                        (uint64_t)json_opt_i64(record, "to", 0), time_from_json(record, "time"));
+    const struct wall oldest = read_parts_oldest(parts, since);
+    const int64_t before = json_integer_value(json_array_get(known, 0));
+    const bool all = oldest.us > since.us && oldest.us > before;
+    (void)json_object_set_new(c->verified, key,
+                              json_pack("[I,b,o]", (json_int_t)(all ? oldest.us : before),
+                                        json_is_true(json_array_get(known, 1)), parts));
+    if (s != NULL)
+        apply_verified(c, job, s);
+}
+
+size_t catalog_read_parts(const struct catalog *c, const char *job, const struct set *s,
+                          struct read_part **ret)
+{
+    _cleanup_free_ char *key = verified_key(job, s->destination, s->id);
+    const struct wall whole = read_whole_at(s);
+    size_t count = read_parts(json_array_get(json_object_get(c->verified, key), 2), whole, ret);
+
+    for (size_t i = 0; i < count; i++)
+        if ((*ret)[i].read.us < whole.us)
+            (*ret)[i].read = whole;
+    return count;
 }
 
 json_t *catalog_verified_to_json(const struct catalog *c)

@@ -6,6 +6,7 @@
  * Verification results and marker ids come from the journal. Pure memory, no I/O. */
 #pragma once
 
+#include "daemon/read_parts.h"
 #include "lib/base/json.h"
 #include "lib/config/config.h"
 #include "lib/schedule/set.h"
@@ -56,6 +57,12 @@ void catalog_remove(struct catalog *c, const char *job, const char *destination,
 /* time: of the verification. Remembered also for a set that no scan has shown yet. */
 void catalog_note_verified(struct catalog *c, const char *job, const char *destination,
                            const char *id, struct wall time, bool damaged);
+/* A "read" record of a part of a plain set (read_parts.h): once all of it has been read since it was verified, or
+ * made, that counts as a verification at the time of the oldest part. */
+void catalog_note_read(struct catalog *c, const json_t *record);
+/* As read_parts(), of a set's bytes; later verifications and its making count. */
+size_t catalog_read_parts(const struct catalog *c, const char *job, const struct set *s,
+                          struct read_part **ret);
 /* Call after changing a set in place (pin, accept). */
 void catalog_classify(struct catalog *c, struct catalog_job *job);
 struct set *catalog_find(struct catalog_job *job, const char *destination, const char *id);

@@ -362,6 +362,8 @@ void history_note(struct history *h, json_t *record)
         note_verified(h, record);
     } else if (is(record, RECORD_HEADS)) {
         repositories_note_heads(h->repositories, record);
+    } else if (is(record, RECORD_READ) && json_object_get(record, "id") != NULL) {
+        catalog_note_read(h->catalog, record);
     } else if (is(record, RECORD_READ)) {
         repositories_note_read(h->repositories, record);
     } else if (is(record, RECORD_TRACKED)) {

@@ -96,55 +96,21 @@ void repositories_note_tracked(struct repositories *r, const json_t *record)
 
 /* --- what has been read again --- */
 
-static void add_range(json_t *list, uint64_t from, int64_t us)
-{
-    const json_t *last = json_array_get(list, json_array_size(list) - 1);
-
-    if (last == NULL || json_integer_value(json_array_get(last, 1)) != us)
-        (void)json_array_append_new(list, json_pack("[I,I]", (json_int_t)from, (json_int_t)us));
-}
-
 void repositories_note_read(struct repositories *r, const json_t *record)
 {
     const char *destination = json_opt_string(record, "destination", "");
-    const uint64_t from = (uint64_t)json_opt_i64(record, "from", 0);
-    const uint64_t to = (uint64_t)json_opt_i64(record, "to", 0);
-    const struct wall now = time_from_json(record, "time");
-    _cleanup_free_ struct repositories_range *known = NULL;
-    const size_t count =
-        repositories_ranges(r, destination, time_from_json(record, "since"), &known);
-    json_t *list = json_array();
 
-    for (size_t i = 0; i < count && known[i].from < from; i++)
-        add_range(list, known[i].from, known[i].read.us);
-    add_range(list, from, now.us);
-    for (size_t i = 0; i < count; i++)
-        if (known[i].to > to)
-            add_range(list, known[i].from > to ? known[i].from : to, known[i].read.us);
-    (void)json_object_set_new(r->read, destination, list);
+    (void)json_object_set_new(
+        r->read, destination,
+        read_parts_note(json_object_get(r->read, destination), time_from_json(record, "since"),
+                        (uint64_t)json_opt_i64(record, "from", 0),
+                        (uint64_t)json_opt_i64(record, "to", 0), time_from_json(record, "time")));
 }
 
-size_t repositories_ranges(const struct repositories *r, const char *destination,
-                           struct wall unread, struct repositories_range **ret)
+size_t repositories_read_parts(const struct repositories *r, const char *destination,
+                               struct wall unread, struct read_part **ret)
 {
-    const json_t *list = json_object_get(r->read, destination);
-    const size_t count = json_array_size(list);
-    struct repositories_range *out = mem_alloc((count + 1) * sizeof(*out));
-
-    *ret = out;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *item = json_array_get(list, i);
-        const json_t *next = i + 1 < count ? json_array_get(list, i + 1) : NULL;
-        out[i] = (struct repositories_range){
-            .from = (uint64_t)json_integer_value(json_array_get(item, 0)),
-            .to = next != NULL ? (uint64_t)json_integer_value(json_array_get(next, 0))
-                               : REPOSITORIES_RANGE_END,
-            .read = {json_integer_value(json_array_get(item, 1))}};
-    }
-    if (count > 0)
-        return count;
-    out[0] = (struct repositories_range){.to = REPOSITORIES_RANGE_END, .read = unread};
-    return 1;
+    return read_parts(json_object_get(r->read, destination), unread, ret);
 }
 
 void repositories_forget_job(struct repositories *r, const char *job)

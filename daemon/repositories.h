@@ -3,8 +3,7 @@
  * counts. Fed by history.c. Pure memory. */
 #pragma once
 
-#include "lib/base/clock.h"
-#include "lib/base/json.h"
+#include "daemon/read_parts.h"
 
 struct repositories;
 
@@ -26,19 +25,12 @@ int64_t repositories_tracked(const struct repositories *r, const char *job, cons
                              const char *source);
 /* A "tracked" record. */
 void repositories_note_tracked(struct repositories *r, const json_t *record);
-/* Parts of the names of packs, 0 .. REPOSITORIES_RANGE_END, and when each had been read last. */
-#define REPOSITORIES_RANGE_END (UINT64_C(1) << 32)
-struct repositories_range {
-    uint64_t from, to;
-    struct wall read;
-};
 /* A "read" record: the part between from and to was read when it was written; what no record has
  * been about counts as read at its "since". */
 void repositories_note_read(struct repositories *r, const json_t *record);
-/* All of it in order, joined where it can be; owned by the caller (free). unread: when what no record
- * has been about was read. Returns how many, at least one. */
-size_t repositories_ranges(const struct repositories *r, const char *destination,
-                           struct wall unread, struct repositories_range **ret);
+/* As read_parts(), of the names of packs. */
+size_t repositories_read_parts(const struct repositories *r, const char *destination,
+                               struct wall unread, struct read_part **ret);
 void repositories_forget_job(struct repositories *r, const char *job);
 
 /* For the journal's checkpoint; new reference. And back. */

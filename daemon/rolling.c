@@ -17,9 +17,9 @@
 enum {
     SET_BYTES_LEAST = 4096, /* manifest and texts, which no source counts */
     BETWEEN_S = 20 * 3600,  /* a repository serves several jobs: one portion a day */
-    GRACE_S = 36 * 3600     /* the first portion may take so long to come */
+    GRACE_S = 36 * 3600,    /* the first portion may take so long to come */
+    WHOLE_MAX = 64 << 20    /* bytes of a set that is not worth being read in parts of 16 MiB */
 };
-#define SPACE REPOSITORIES_RANGE_END
 
 struct stock { /* what lies at one destination */
     struct rolling_piece *pieces;
@@ -50,20 +50,43 @@ static uint64_t weight(const struct set *s)
     return bytes;
 }
 
-/* A set was read back when it was made. */
-static struct wall read_at(const struct set *s)
+/* Of so many bytes, those of a part of all places; not 0. */
+static uint64_t bytes_of(uint64_t places, uint64_t all)
 {
-    return s->verified.us > s->finished.us ? s->verified : s->finished;
+    uint64_t bytes = (uint64_t)((unsigned __int128)all * places / READ_PARTS_END);
+
+    return bytes > 0 ? bytes : 1;
 }
 
-static void add_sets(struct stock *stock, const struct catalog_job *known,
+/* What of it is read is whole segments, as near to a day's portion as they come. */
+static void add_set(struct stock *stock, const struct daemon *d, const char *job,
+                    const struct set *s)
+{
+    const uint64_t bytes = weight(s);
+    _cleanup_free_ struct read_part *parts = NULL;
+    size_t count = catalog_read_parts(d->catalog, job, s, &parts);
+
+    for (size_t i = 0; i < count; i++)
+        add(stock,
+            (struct rolling_piece){.bytes = bytes_of(parts[i].to - parts[i].from, bytes),
+                                   .read = parts[i].read,
+                                   .divisible = bytes > WHOLE_MAX},
+            (struct run_check){.destination = s->destination,
+                               .id = s->id,
+                               .part = true,
+                               .from = parts[i].from,
+                               .to = parts[i].to});
+}
+
+static void add_sets(struct stock *stock, const struct daemon *d, const char *job,
                      const struct destination *dest)
 {
+    const struct catalog_job *known = catalog_job(d->catalog, job);
+
     for (size_t i = 0; i < known->sets.count; i++) {
         const struct set *s = &known->sets.items[i];
         if (str_equal(s->destination, dest->name) && !s->damaged)
-            add(stock, (struct rolling_piece){.bytes = weight(s), .read = read_at(s)},
-                (struct run_check){.destination = s->destination, .id = s->id});
+            add_set(stock, d, job, s);
     }
 }
 
@@ -98,9 +121,9 @@ static struct wall unread_since(const struct daemon *d, const struct destination
 static void add_ranges(struct stock *stock, const struct daemon *d, const struct destination *dest,
                        const struct set *name)
 {
-    _cleanup_free_ struct repositories_range *ranges = NULL;
-    size_t count = repositories_ranges(history_repositories(d->history), dest->name,
-                                       unread_since(d, dest), &ranges);
+    _cleanup_free_ struct read_part *ranges = NULL;
+    size_t count = repositories_read_parts(history_repositories(d->history), dest->name,
+                                           unread_since(d, dest), &ranges);
 
     for (size_t i = 0; i < count; i++)
         add(stock,
@@ -127,7 +150,7 @@ static struct stock take_stock(const struct daemon *d, const struct destination 
         add_ranges(&stock, d, dest, name);
     for (size_t i = 0; i < d->config->job_count && dest->format != FORMAT_REPOSITORY; i++)
         if (job == NULL || job == d->config->jobs[i])
-            add_sets(&stock, catalog_job(d->catalog, d->config->jobs[i]->name), dest);
+            add_sets(&stock, d, d->config->jobs[i]->name, dest);
     return stock;
 }
 
@@ -248,20 +271,39 @@ bool rolling_is_portion(const struct run *r)
     return r->kind == RUN_VERIFY && json_opt_bool(r->request, "rolling", false);
 }
 
-static void add_check(struct run *r, const struct run_check *c, uint64_t take)
+/* Where the first `take` bytes of a piece end, as a place. */
+static uint64_t end_of_piece(const struct run_check *c, const struct rolling_piece *p)
+{
+    const uint64_t places = c->to - c->from;
+
+    if (p->take == p->bytes)
+        return c->to;
+    return c->from + (uint64_t)(((unsigned __int128)places * p->take + p->bytes - 1) / p->bytes);
+}
+
+static void add_check(struct run *r, const struct run_check *c, uint64_t to)
 {
     struct run_check *last = r->check_count > 0 ? &r->checks[r->check_count - 1] : NULL;
 
-    if (last != NULL && c->part && last->part && last->to == c->from &&
-        strcmp(last->destination, c->destination) == 0) {
-        last->to += take;
+    if (last != NULL && last->to == c->from && strcmp(last->destination, c->destination) == 0 &&
+        strcmp(last->id, c->id) == 0) {
+        last->to = to;
         return;
     }
     r->checks = mem_resize_array(r->checks, r->check_count + 1, sizeof(*r->checks));
     r->checks[r->check_count] = *c;
     r->checks[r->check_count].destination = mem_strdup(c->destination);
     r->checks[r->check_count].id = mem_strdup(c->id);
-    r->checks[r->check_count++].to = c->from + take;
+    r->checks[r->check_count++].to = to;
+}
+
+/* Sets that are read from end to end get a verdict. */
+static void note_whole_sets(struct run *r)
+{
+    for (size_t i = 0; i < r->check_count; i++) {
+        struct run_check *c = &r->checks[i];
+        c->part = c->whole || c->from > 0 || c->to < READ_PARTS_END;
+    }
 }
 
 void rolling_plan(struct run *r)
@@ -273,9 +315,22 @@ void rolling_plan(struct run *r)
         if (choose(r->daemon, dest, &s) > 0)
             for (size_t k = 0; k < s.count; k++)
                 if (s.pieces[k].take > 0)
-                    add_check(r, &s.checks[k], s.pieces[k].take);
+                    add_check(r, &s.checks[k], end_of_piece(&s.checks[k], &s.pieces[k]));
         stock_deinit(&s);
     }
+    note_whole_sets(r);
+}
+
+/* When the rest of a set was read, which no record of a part is about; of what lies there, for a repository. */
+static struct wall rest_read(const struct run *r, const struct run_check *c,
+                             const struct destination *dest)
+{
+    const struct set *s =
+        catalog_find(catalog_job(r->daemon->catalog, r->job->name), c->destination, c->id);
+
+    if (c->whole || s == NULL)
+        return unread_since(r->daemon, dest);
+    return s->verified.us > s->finished.us ? s->verified : s->finished;
 }
 
 void rolling_note_read(const struct run *r, const struct run_check *c)
@@ -285,12 +340,14 @@ void rolling_note_read(const struct run *r, const struct run_check *c)
 
     if (dest == NULL)
         return;
-    daemon_post(r->daemon,
-                json_pack("{s:s,s:I,s:s,s:I,s:I,s:o}", "type", RECORD_READ, "run",
-                          (json_int_t)r->number, "destination", c->destination, "from",
-                          (json_int_t)(all ? 0 : c->from), "to", (json_int_t)(all ? SPACE : c->to),
-                          "since", time_to_json(unread_since(r->daemon, dest))),
-                NULL, NULL);
+    json_t *record = json_pack(
+        "{s:s,s:I,s:s,s:I,s:I,s:o}", "type", RECORD_READ, "run", (json_int_t)r->number,
+        "destination", c->destination, "from", (json_int_t)(all ? 0 : c->from), "to",
+        (json_int_t)(all ? READ_PARTS_END : c->to), "since", time_to_json(rest_read(r, c, dest)));
+    if (!c->whole)
+        (void)json_object_update_new(record,
+                                     json_pack("{s:s,s:s}", "job", r->job->name, "id", c->id));
+    daemon_post(r->daemon, record, NULL, NULL);
 }
 
 /* --- status --- */

@@ -1,9 +1,9 @@
 /* rolling.h — reading everything that is stored again, a portion a day (lib/schedule/rolling decides).
  *
  * A portion is a verification run of a job, asked for by the clock with "rolling" in its request, and what
- * it finds is treated as any verification's. Of the plain format it holds whole sets; of a repository
+ * it finds is treated as any verification's. Of the plain format it holds sets, of long ones parts; of a repository
  * a part of the names of its packs, since what sets share belongs to none: which parts were read when
- * is in `repositories`, from "read" records. Sets that are damaged, or whose job is not configured any
+ * is in `catalog` and in `repositories`, from "read" records. Sets that are damaged, or whose job is not configured any
  * more, are not read. Loop thread only. */
 #pragma once
 
@@ -18,7 +18,7 @@ void rolling_yield(struct daemon *d);
 bool rolling_is_portion(const struct run *r);
 /* What of its destinations this run reads: fills r->checks. */
 void rolling_plan(struct run *r);
-/* Journal that a part of the repository at the destination has been read from end to end. */
+/* Journal that a part of the repository at the destination, or of the set, has been read from end to end. */
 void rolling_note_read(const struct run *r, const struct run_check *c);
 /* The moment since which every byte there has been read; INT64_MAX: nothing lies there, or it is not
  * read by the clock. */

@@ -46,7 +46,9 @@ struct run_source { /* one of the things this run reads */
 struct run_check { /* one set to verify */
     char *destination, *id;
     bool whole; /* with it all that lies in the repository there */
-    bool part; /* of that: the packs whose names are in this part of all names, and the structure */
+    /* Of that: the packs whose names are in this part of all names, and the structure. Else of a plain
+     * set: that part of its bytes (set_verify.h). */
+    bool part;
     uint64_t from, to;
 };
 

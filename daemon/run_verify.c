@@ -80,7 +80,7 @@ static bool reads_every_byte(const struct run *r, const struct run_check *c)
            json_opt_bool(r->request, "data", json_object_get(r->request, "uid") == NULL);
 }
 
-/* A part of what sets share proves none of them. */
+/* A part of a set, or of what sets share, proves none of them. */
 static bool proves_sets(const struct run *r, const struct run_check *c)
 {
     return !c->part && reads_every_byte(r, c);
@@ -193,11 +193,13 @@ static void on_checked(void *arg, const json_t *result, const struct err *e)
         error = e->text;
     if (error != NULL)
         note_damage(r, c, error);
-    if (error != NULL || (result != NULL && reads_every_byte(r, c))) {
+    if (error != NULL || (result != NULL && proves_sets(r, c))) {
         post_verdict(r, c, error);
         return;
     }
     if (result != NULL) { /* all is there, which is not to say that it is what was written */
+        if (c->part)
+            rolling_note_read(r, c);
         run_tick(r);
         return;
     }

@@ -12,6 +12,8 @@ struct verify {
     struct destination destination;
     json_t *damaged;
     size_t sets;
+    bool part; /* of one set: from `from` to `to` of set_verify.h */
+    uint64_t from, to;
     uint64_t bytes; /* of sets already done */
     uint64_t total; /* of all sets, as far as known */
     bool key_missing;
@@ -69,9 +71,13 @@ static int verify_read(struct verify *v, const char *job, const char *id, struct
     if (destination_read(&v->destination, job, id, &m, NULL, &mac, e) < 0)
         return -1;
     uint64_t size = set_verify_size(&m);
+    if (v->part)
+        size = (uint64_t)((unsigned __int128)size * (v->to - v->from) / SET_VERIFY_END);
     if (v->total < v->bytes + size)
         v->total = v->bytes + size;
-    int rc = set_verify(v->destination.store, &m, report, v, e);
+    int rc = v->part
+                 ? set_verify_part(v->destination.store, &m, v->from, v->to, report, v, &size, e)
+                 : set_verify(v->destination.store, &m, report, v, e);
     if (rc == 0 && !v->destination.file) {
         warn_of_strays(v, &m);
         rc = verify_marks(v, job, id, mac, e);
@@ -156,12 +162,11 @@ static int verify_one(struct verify *v, const char *name, const char *id, struct
 static int run_repository(struct verify *v, const json_t *job, const char *name, const char *id,
                           struct err *e)
 {
-    const struct check_range part = {(uint64_t)json_opt_i64(job, "from", 0),
-                                     (uint64_t)json_opt_i64(job, "to", 0)};
+    const struct check_range part = {v->from, v->to};
     struct verify_repository whole = {.job = name,
                                       .id = id,
                                       .data = json_opt_bool(job, "data", false),
-                                      .range = json_object_get(job, "to") != NULL ? &part : NULL,
+                                      .range = v->part ? &part : NULL,
                                       .damaged = v->damaged};
     int rc = verify_repository(v->worker, &v->destination, &whole, e);
 
@@ -170,11 +175,28 @@ static int run_repository(struct verify *v, const json_t *job, const char *name,
     return rc;
 }
 
+static int read_part(struct verify *v, const json_t *job, struct err *e)
+{
+    int64_t from, to;
+
+    v->part = json_object_get(job, "to") != NULL;
+    if (!v->part)
+        return 0;
+    if (json_get_i64(job, "from", 0, SET_VERIFY_END, &from, e) < 0 ||
+        json_get_i64(job, "to", from, SET_VERIFY_END, &to, e) < 0)
+        return -1;
+    v->from = (uint64_t)from;
+    v->to = (uint64_t)to;
+    return 0;
+}
+
 static int run(struct verify *v, const json_t *job, struct err *e)
 {
     _cleanup_free_ char *name = NULL, *id = NULL;
     json_t *store;
 
+    if (read_part(v, job, e) < 0)
+        return -1;
     if (json_opt_bool(job, "all", false)) {
         if (json_get_object(job, "store", &store, e) < 0 ||
             destination_open_for(v->worker, store, &v->destination, e) < 0)

@@ -95,3 +95,7 @@ void artifact_close(struct artifact_reader *r);                 /* NULL-safe */
 typedef bool artifact_progress_cb(void *arg, uint64_t stored_bytes);
 int must_check artifact_verify(const struct artifact_source *src, artifact_progress_cb *progress,
                                void *arg, struct err *e);
+/* The same for some segments, counted from 0 over all volumes; those must be there. */
+int must_check artifact_verify_segments(const struct artifact_source *src, size_t first,
+                                        size_t count, artifact_progress_cb *progress, void *arg,
+                                        struct err *e);

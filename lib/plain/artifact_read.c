@@ -238,3 +238,23 @@ int artifact_verify(const struct artifact_source *src, artifact_progress_cb *pro
     segment_reader_close(r);
     return rc;
 }
+
+int artifact_verify_segments(const struct artifact_source *src, size_t first, size_t count,
+                             artifact_progress_cb *progress, void *arg, struct err *e)
+{
+    struct segment_reader *r = NULL;
+    const uint8_t *data;
+    size_t len;
+    int rc;
+
+    if (segment_reader_open(src, SEGMENTS_SOME, &r, e) < 0)
+        return -1;
+    segment_reader_select(r, first, count);
+    while ((rc = segment_reader_next(r, &data, &len, e)) == 0)
+        if (progress != NULL && !progress(arg, segment_reader_done(r))) {
+            rc = err_set(e, ERR_CANCELLED, "cancelled");
+            break;
+        }
+    segment_reader_close(r);
+    return rc < 0 ? -1 : 0;
+}

@@ -25,6 +25,7 @@ struct segment_reader {
     struct buf digests;
     size_t next_digest;
     struct position at, asked; /* handed out up to here; asked for ahead of that */
+    struct position end;       /* no more is asked for; its volume is behind the last: all */
     size_t piece;
     uint64_t done;
     uint8_t *data; /* owned: room for a segment */
@@ -45,7 +46,7 @@ static char *object_name(const struct artifact_source *src, const struct artifac
     return mem_printf("%s/%s", src->set_prefix, v->name);
 }
 
-static uint64_t segments_of(const struct artifact_volume *v)
+uint64_t segment_count(const struct artifact_volume *v)
 {
     return v->size / ARTIFACT_SEGMENT + (v->size % ARTIFACT_SEGMENT != 0);
 }
@@ -55,7 +56,7 @@ static uint64_t segments_of_all(const struct artifact_source *src)
     uint64_t count = 0;
 
     for (size_t i = 0; i < src->volume_count; i++)
-        count += segments_of(&src->volumes[i]);
+        count += segment_count(&src->volumes[i]);
     return count;
 }
 
@@ -91,12 +92,17 @@ static size_t left_in_segment(const struct artifact_source *src, struct position
     return (size_t)(in_volume < in_segment ? in_volume : in_segment);
 }
 
+static bool is_at_end(const struct segment_reader *r, const struct position *p)
+{
+    return p->volume == r->end.volume && p->offset == r->end.offset;
+}
+
 static int next_piece(void *arg, struct store_range *ret)
 {
     struct segment_reader *r = arg;
     size_t left = left_in_segment(&r->src, &r->asked);
 
-    if (left == 0)
+    if (left == 0 || is_at_end(r, &r->asked))
         return 1;
     *ret = (struct store_range){.name = object_name(&r->src, &r->src.volumes[r->asked.volume]),
                                 .offset = r->asked.offset,
@@ -130,6 +136,7 @@ static struct segment_reader *reader_new(const struct artifact_source *src)
     struct segment_reader *r = mem_alloc(sizeof(*r));
 
     r->src = *src;
+    r->end.volume = src->volume_count;
     r->data = mem_alloc(largest_segment(src));
     r->digest = digest_new();
     r->piece = piece_size(src->store);
@@ -228,7 +235,7 @@ int segment_reader_next(struct segment_reader *r, const uint8_t **ret_data, size
 {
     size_t len = left_in_segment(&r->src, &r->at);
 
-    if (len == 0)
+    if (len == 0 || is_at_end(r, &r->at))
         return 1;
     if (fetch(r, len, e) < 0)
         return -1;
@@ -246,22 +253,44 @@ static size_t segments_before(const struct segment_reader *r, size_t volume)
     uint64_t n = 0;
 
     for (size_t i = 0; i < volume; i++)
-        n += segments_of(&r->src.volumes[i]);
+        n += segment_count(&r->src.volumes[i]);
     return (size_t)n; /* load_digests has bounded the sum */
+}
+
+static struct position position_of(const struct segment_reader *r, size_t segment)
+{
+    struct position p = {0};
+
+    while (p.volume < r->src.volume_count && segment >= segment_count(&r->src.volumes[p.volume]))
+        segment -= (size_t)segment_count(&r->src.volumes[p.volume++]);
+    p.offset = segment * (uint64_t)ARTIFACT_SEGMENT;
+    return p;
+}
+
+static void go_to(struct segment_reader *r, struct position p)
+{
+    r->at = r->asked = p;
+    read_ahead_free(r->ahead); /* what it was about to fetch is not wanted any more */
+    r->ahead = read_ahead_new(r->src.store, r->piece, next_piece, r);
 }
 
 void segment_reader_seek(struct segment_reader *r, size_t volume)
 {
     r->next_digest = segments_before(r, volume);
-    r->at = r->asked = (struct position){.volume = volume};
-    read_ahead_free(r->ahead); /* what it was about to fetch is not wanted any more */
-    r->ahead = read_ahead_new(r->src.store, r->piece, next_piece, r);
+    go_to(r, (struct position){.volume = volume});
+}
+
+void segment_reader_select(struct segment_reader *r, size_t first, size_t count)
+{
+    r->next_digest = first;
+    r->end = position_of(r, first + count);
+    go_to(r, position_of(r, first));
 }
 
 const uint8_t *segment_reader_digests(const struct segment_reader *r, size_t volume,
                                       size_t *ret_count)
 {
-    *ret_count = (size_t)segments_of(&r->src.volumes[volume]);
+    *ret_count = (size_t)segment_count(&r->src.volumes[volume]);
     return r->digests.data + segments_before(r, volume) * STORE_DIGEST_LEN;
 }
 

@@ -23,6 +23,10 @@ int must_check segment_reader_next(struct segment_reader *r, const uint8_t **ret
                                    size_t *ret_len, struct err *e);
 /* Go on with the first byte of that volume. */
 void segment_reader_seek(struct segment_reader *r, size_t volume);
+/* Go on with segment `first`, counted from 0 over all volumes, and end behind `count` of them; first + count is
+ * at most what segment_count() says. */
+void segment_reader_select(struct segment_reader *r, size_t first, size_t count);
+uint64_t segment_count(const struct artifact_volume *v); /* of one volume */
 /* The digests of a volume's segments, one behind the other: borrowed. *ret_count: segments. */
 const uint8_t *segment_reader_digests(const struct segment_reader *r, size_t volume,
                                       size_t *ret_count);

@@ -78,8 +78,9 @@
  *           code "key": made with a key that is not at hand; anything else is damage
  * verify
  *   job     store:STORE, job, id | store:STORE, all:true | file:PATH, key:SECRET|null;
- *           data:B (of a repository: every byte, not only the structure), from:N, to:N (with all and data:
- *           of the packs alone whose names begin there, 0 .. 1 << 32; left out: all)
+ *           data:B (of a repository: every byte, not only the structure), from:N, to:N (0 .. 1 << 32; left
+ *           out: all. With all and data, of a repository: of the packs alone whose names begin there;
+ *           of one plain set: of its bytes, lib/plain/set_verify.h)
  *   result  sets:N, bytes:N, damaged:[{job, id, error, code}]    job "": the place, no set
  * prune (owner null in STORE: for whom it belongs to, by an operator)
  *   job     store:STORE, job, ids:[ID], and of a repository

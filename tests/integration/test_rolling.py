@@ -15,7 +15,7 @@ REPOSITORY = "[destination place]\npath = {dir}/place\nkey = file:{dir}/key\nfor
 JOB = "[source data]\ntype = command\ncommand = cat {dir}/data\n[job j]\nsources = data\ndestinations = place\n"
 
 
-def world(destination, sets=3, jobs=JOB):
+def world(destination, sets=3, jobs=JOB, size=300000):
     """A daemon with so many sets, each of data of its own."""
     d = Daemon(start=False, binary="synbakd-fault", worker=program("synbak-worker"))
     os.mkdir(f"{d.dir}/place", 0o700)
@@ -23,7 +23,7 @@ def world(destination, sets=3, jobs=JOB):
     d.configure((destination + jobs).format(dir=d.dir))
     d.start()
     for _ in range(sets):
-        write_file(f"{d.dir}/data", os.urandom(300000))
+        write_file(f"{d.dir}/data", os.urandom(size))
         equal(d.trigger(job="j")["outcome"], "good")
     return d
 
@@ -104,9 +104,9 @@ def a_flipped_byte_in_a_repository_is_found_by_the_portions_alone():
     equal(d.stop(), 0)
 
 
-def keep_promise(destination, within, days):
+def keep_promise(destination, within, days, **options):
     """Days like any other, a restart among them: the longest that a byte was unread."""
-    d = world(destination)
+    d = world(destination, **options)
     worst = 0
     for day in range(days):
         live(d, 1)
@@ -124,6 +124,21 @@ def keep_promise(destination, within, days):
 def no_plain_byte_is_unread_for_longer_than_promised():
     d = keep_promise(PLAIN, 30, 70)
     contains(ctl(d, "status"), "ALL READ WITHIN")
+
+
+@test(limit=240)
+def of_a_large_plain_set_a_part_is_read_each_day():
+    d = keep_promise(PLAIN + "verify_within = 10d\n", 10, 70 if long() else 15, sets=1, size=150 << 20)
+    sizes = [r["to"] - r["from"] for r in d.records("read")]
+    check(len(sizes) >= 12, f"{len(sizes)} portions")
+    check(max(sizes) < (1 << 32) * 0.3, f"portions of {sizes}")
+    whole = d.call("list", job="j")["sets"][0]
+    check(whole["verified"] > whole["finished"], "once all parts were read, that is a verification")
+    contains(ctl(d, "log"), f"{whole['id']} at place read again")
+    flip(largest(f"{d.dir}/place/j/{whole['id']}"))
+    live(d, 10)
+    equal([r["ok"] for r in d.records("verified")], [False])
+    equal(d.job()["level"], 2)
 
 
 @test

@@ -59,9 +59,10 @@ static inline struct manifest base_manifest(const char *job, const char *id)
     return m;
 }
 
-/* JOB/ID of two encrypted artifacts whose bytes depend on the id. */
-static inline struct manifest commit_set(struct store *s, const char *job, const char *id,
-                                         const struct mac_key *k, size_t len)
+/* JOB/ID of two encrypted artifacts whose bytes depend on the id, in volumes of that size. */
+static inline struct manifest commit_volumes(struct store *s, const char *job, const char *id,
+                                             const struct mac_key *k, size_t len,
+                                             uint64_t volume_bytes)
 {
     const struct artifact_codec gzip = {.gzip = true, .level = 1, .key = &test_key};
     const struct artifact_codec plain = {.key = &test_key};
@@ -81,13 +82,19 @@ static inline struct manifest commit_set(struct store *s, const char *job, const
         .name = mem_strdup("notes"), .type = mem_strdup("command"), .whole = true};
     fill_bytes(data, len, 't', (uint64_t)m.started.us);
     struct artifact_result r =
-        write_artifact(s, prefix, "media/media.tar", gzip, 1 << 20, data, len);
+        write_artifact(s, prefix, "media/media.tar", gzip, volume_bytes, data, len);
     m.artifacts[0] = artifact_of("media", "files", "tar", &r, len, gzip);
     fill_bytes(data, len, 'r', (uint64_t)m.started.us + 1);
-    r = write_artifact(s, prefix, "notes/notes.out", plain, 1 << 20, data, len);
+    r = write_artifact(s, prefix, "notes/notes.out", plain, volume_bytes, data, len);
     m.artifacts[1] = artifact_of("notes", "command", "out", &r, len, plain);
     ASSERT_OK(manifest_commit(s, &m, k, "none", &e), e);
     return m;
+}
+
+static inline struct manifest commit_set(struct store *s, const char *job, const char *id,
+                                         const struct mac_key *k, size_t len)
+{
+    return commit_volumes(s, job, id, k, len, 1 << 20);
 }
 
 /* Read and verify everything; 0 or -1 with the reason in *e. */
