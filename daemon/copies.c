@@ -210,6 +210,20 @@ void copies_changed(struct copies *c)
     copies_look(c);
 }
 
+void copies_place_is_back(struct copies *c, const char *destination)
+{
+    for (size_t i = c->attempt_count; i-- > 0;) {
+        const struct attempt *a = &c->attempts[i];
+        struct lane *l = copies_lane(c, a->to);
+        if (strcmp(a->to, destination) != 0 && strcmp(a->from, destination) != 0)
+            continue;
+        if (l != NULL)
+            l->not_before.us = 0;
+        copies_forget_attempt(c, a->job, a->id, a->to);
+    }
+    c->dirty = true;
+}
+
 int64_t copies_wake_us(const struct copies *c)
 {
     int64_t wake = c->next_try.us;

@@ -26,6 +26,8 @@ void copies_free(struct copies *c); /* idle; NULL-safe */
 void copies_look(struct copies *c);
 /* Something that decides about copies has changed: a listing, a set, a pause. Looks at once. */
 void copies_changed(struct copies *c);
+/* It could not be listed, and can: what failed to come there or from there meanwhile waits no longer. */
+void copies_place_is_back(struct copies *c, const char *destination);
 /* A new configuration is in force: what goes on between places that are no longer the same ends. */
 void copies_reconfigured(struct copies *c);
 void copies_cancel(struct copies *c); /* synbakd stops */

@@ -4,6 +4,7 @@
 
 #include "daemon/methods.h"
 #include "daemon/prune.h"
+#include "daemon/prune_replicas.h"
 #include "daemon/record.h"
 #include "daemon/reload.h"
 #include "daemon/scan.h"
@@ -82,58 +83,73 @@ static void method_release(struct request *r)
 
 struct adopt {
     struct request *request;
-    char *destination;
-};
-
-struct accepted { /* until its record is durable */
     struct daemon *daemon;
     char *destination;
 };
 
-static void on_accepted(void *arg)
+static void adopt_free(struct adopt *a)
 {
-    struct accepted *a = arg;
-
-    scan_start(a->daemon, a->destination, NULL, NULL);
     free(a->destination);
     free(a);
 }
 
-/* Of a repository, whatever was remembered: what lies there now is what counts, and only when that is
- * written down may the place be looked at again. */
-static void accept_and_scan(struct daemon *d, const char *destination, const json_t *heads)
+static void on_looked(void *arg)
 {
-    if (heads == NULL) {
-        scan_start(d, destination, NULL, NULL);
+    struct adopt *a = arg;
+
+    request_reply(a->request, json_object());
+    adopt_free(a);
+}
+
+/* What was wrong with the place is wrong until it is looked at, and only when what counts from now on is written
+ * down may it be. */
+static void on_accepted(void *arg)
+{
+    struct adopt *a = arg;
+
+    scan_anew(a->daemon, a->destination, on_looked, a);
+}
+
+/* Of a repository, whatever was remembered: what lies there now is what counts. The other replicas may have got the
+ * same records; what was remembered of those still counts. */
+static void take_heads(struct adopt *a, json_t *all)
+{
+    const json_t *ours = json_object_get(all, a->destination);
+    const char *name;
+    json_t *heads;
+
+    json_object_foreach(all, name, heads) if (heads != ours)
+        daemon_know_heads(a->daemon, name, heads);
+    if (ours == NULL && repositories_head(history_repositories(a->daemon->history), a->destination,
+                                          "writer") == NULL) {
+        on_accepted(a);
         return;
     }
-    struct accepted *a = mem_alloc(sizeof(*a));
-    *a = (struct accepted){d, mem_strdup(destination)};
-    daemon_post(d,
-                json_pack("{s:s,s:s,s:s,s:s}", "type", RECORD_HEADS, "destination", destination,
-                          "writer", json_opt_string(heads, "writer", ""), "pruner",
-                          json_opt_string(heads, "pruner", "")),
+    daemon_post(a->daemon,
+                json_pack("{s:s,s:s,s:s,s:s}", "type", RECORD_HEADS, "destination", a->destination,
+                          "writer", json_opt_string(ours, "writer", ""), "pruner",
+                          json_opt_string(ours, "pruner", "")),
                 on_accepted, a);
 }
 
 static void on_adopted(void *arg, const json_t *result, const struct err *e)
 {
     struct adopt *a = arg;
-    struct daemon *d = request_daemon(a->request);
+    struct daemon *d = a->daemon;
+    const char *marker = json_opt_string(result, "marker_id", "");
 
     if (result == NULL) {
         request_fail(a->request, e);
-    } else {
-        method_reply_after(a->request,
-                           json_pack("{s:s,s:s,s:s}", "type", RECORD_ADOPTED, "destination",
-                                     a->destination, "marker_id",
-                                     json_opt_string(result, "marker_id", "")),
-                           json_object());
-        catalog_set_marker(d->catalog, a->destination, json_opt_string(result, "marker_id", ""));
-        accept_and_scan(d, a->destination, json_object_get(result, "heads"));
+        adopt_free(a);
+        return;
     }
-    free(a->destination);
-    free(a);
+    daemon_post(
+        d,
+        method_record(a->request, json_pack("{s:s,s:s,s:s}", "type", RECORD_ADOPTED, "destination",
+                                            a->destination, "marker_id", marker)),
+        NULL, NULL);
+    catalog_set_marker(d->catalog, a->destination, marker);
+    take_heads(a, json_object_get(result, "heads"));
 }
 
 static void method_adopt(struct request *r)
@@ -149,10 +165,13 @@ static void method_adopt(struct request *r)
         return;
     }
     struct adopt *a = mem_alloc(sizeof(*a));
-    *a = (struct adopt){r, mem_strdup(name)};
+    *a = (struct adopt){r, d, mem_strdup(name)};
+    _cleanup_free_ struct destination **all = NULL;
+    const size_t count = prune_all_replicas(d, dest, &all);
     (void)operation_start(d, (struct operation_spec){.config = d->config,
-                                                     .destinations = &dest,
-                                                     .destination_count = 1,
+                                                     .destinations = all,
+                                                     .destination_count = count,
+                                                     .stores = OPERATION_STORES,
                                                      .job = json_pack("{s:s}", "verb", "adopt"),
                                                      .worker = {.run_timeout_s = ADOPT_TIMEOUT_S},
                                                      .callbacks = {.done = on_adopted, .arg = a}});

@@ -19,6 +19,7 @@ struct mark {
     struct wall until;
     struct strlist destinations;
     size_t index;
+    char *at; /* where the record of a repository is made */
 };
 
 static void mark_free(struct mark *m)
@@ -26,6 +27,7 @@ static void mark_free(struct mark *m)
     free(m->job);
     free(m->id);
     free(m->reason);
+    free(m->at);
     strlist_deinit(&m->destinations);
     free(m);
 }
@@ -87,7 +89,7 @@ static void on_marked(void *arg, const json_t *result, const struct err *e)
         mark_free(m);
         return;
     }
-    daemon_know_heads(m->daemon, m->destinations.items[m->index], json_object_get(result, "heads"));
+    daemon_know_heads(m->daemon, m->at, json_object_get(result, "heads"));
     apply_everywhere(m, m->destinations.items[m->index++]);
     mark_next(m);
 }
@@ -109,6 +111,9 @@ static void mark_next(struct mark *m)
         return;
     }
     _cleanup_free_ struct destination **all = NULL;
+    dest = prune_leader(d, dest);
+    free(m->at);
+    m->at = mem_strdup(dest->name);
     const size_t count = prune_replicas(d, dest, &all);
     (void)operation_start(
         d, (struct operation_spec){

@@ -9,6 +9,7 @@
 #include "daemon/catalog.h"
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
+#include "daemon/prune_replicas.h"
 #include "daemon/stretched.h"
 #include "lib/protocol/job.h"
 #include "lib/schedule/upload.h"
@@ -119,6 +120,8 @@ static json_t *store_of(const struct operation *op, size_t i)
                                     .rates = &piece->rates,
                                     .known_writer = repositories_head(known, dest->name, "writer"),
                                     .known_pruner = repositories_head(known, dest->name, "pruner"),
+                                    .newest_writer = prune_newest(op->daemon, dest, "writer"),
+                                    .newest_pruner = prune_newest(op->daemon, dest, "pruner"),
                                     .cache_dir = cache,
                                     .stretched = stretched_find(op->daemon->stretched, dest->name),
                                     .unreadable = whole ? NULL : piece->error.text});

@@ -43,6 +43,11 @@ static int64_t number_of(const char *head)
     return head != NULL ? strtoll(head, NULL, 10) : 0;
 }
 
+int64_t repositories_number(const struct repositories *r, const char *destination, const char *role)
+{
+    return number_of(repositories_head(r, destination, role));
+}
+
 bool repositories_is_news(const struct repositories *r, const char *destination,
                           const json_t *heads)
 {
@@ -51,7 +56,7 @@ bool repositories_is_news(const struct repositories *r, const char *destination,
 
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         int64_t now = number_of(json_opt_string(heads, roles[i], NULL));
-        int64_t known = number_of(repositories_head(r, destination, roles[i]));
+        int64_t known = repositories_number(r, destination, roles[i]);
         if (now < known)
             return false;
         news = news || now > known;
@@ -61,7 +66,13 @@ bool repositories_is_news(const struct repositories *r, const char *destination,
 
 void repositories_note_heads(struct repositories *r, const json_t *record)
 {
-    (void)json_object_set_new(r->heads, json_opt_string(record, "destination", ""),
+    const char *destination = json_opt_string(record, "destination", "");
+
+    if (json_opt_string(record, "writer", "")[0] == '\0') {
+        (void)json_object_del(r->heads, destination);
+        return;
+    }
+    (void)json_object_set_new(r->heads, destination,
                               json_pack("{s:s,s:s}", "writer",
                                         json_opt_string(record, "writer", ""), "pruner",
                                         json_opt_string(record, "pruner", "")));

@@ -13,11 +13,14 @@ void repositories_free(struct repositories *r);
 /* role: "writer" or "pruner". "N:HEX64", borrowed until the next note; NULL: nothing was seen there. */
 const char *repositories_head(const struct repositories *r, const char *destination,
                               const char *role);
+int64_t repositories_number(const struct repositories *r, const char *destination,
+                            const char *role); /* of that record; 0: none */
 /* HEADS of worker_msg.h, from a worker: has either log gone on since what is remembered? A scan may end
  * after a commit that it did not see. */
 bool repositories_is_news(const struct repositories *r, const char *destination,
                           const json_t *heads);
-/* A "heads" record: takes the place of what was remembered of that destination. */
+/* A "heads" record: takes the place of what was remembered of that destination; one without heads: nothing
+ * is remembered any more. */
 void repositories_note_heads(struct repositories *r, const json_t *record);
 
 /* The number of the transaction that counts; 0: none. */

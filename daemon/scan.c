@@ -108,6 +108,8 @@ static void on_scanned(void *arg, const json_t *result, const struct err *e)
     struct scan *scan = arg;
     struct daemon *d = scan->daemon;
     struct err bad = *e;
+    const struct catalog_destination *known = catalog_destination(d->catalog, scan->destination);
+    const bool away = known->tried && !known->listed;
 
     if (result != NULL &&
         catalog_take_scan(d->catalog, scan->destination, scan->generation, result, &bad) < 0)
@@ -116,6 +118,8 @@ static void on_scanned(void *arg, const json_t *result, const struct err *e)
         daemon_know_marker(d, scan->destination, json_opt_string(result, "marker_id", ""));
     if (result != NULL)
         daemon_know_heads(d, scan->destination, json_object_get(result, "heads"));
+    if (result != NULL && away)
+        copies_place_is_back(d->copies, scan->destination);
     if (result == NULL)
         note_failure(d, scan->destination, &bad);
     forget(d->scans, scan);

@@ -1,5 +1,6 @@
 /* adopt.c — the verb that makes this installation the owner of a destination, and of a repository there,
- * as it is now: both roles are taken, and what was remembered of it is forgotten.
+ * as it is now: both roles are taken, and what was remembered of it is forgotten. Of several replicas, the roles are
+ * taken once, where the logs are longest, and the records brought to the others that are ours.
  *
  * A marker that is lost is made again as it was: each manifest repeats the destination's id and
  * salt. Under a new id all sets that lie there would seem to belong elsewhere. */
@@ -7,7 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "daemon/worker/repo.h"
+#include "daemon/worker/replicas.h"
 #include "lib/base/fs.h"
 #include "lib/base/mem.h"
 #include "lib/plain/set_list.h"
@@ -75,48 +76,231 @@ static int forget_cache(const struct destination *d, const char *id, struct err 
     return fs_remove_tree(dir, id, e);
 }
 
-/* A role that we hold needs no record, which the other replicas would lack. */
+/* Not what was remembered: it is accepted as it is now. */
+static int open_as_it_is(struct destination *d, struct repo *ret, struct err *e)
+{
+    d->writer_known = d->pruner_known = false;
+    return repo_open(d, ret, e);
+}
+
+/* --- the other replicas --- */
+
+struct other { /* another replica of the same repository, as it is now */
+    struct destination to;
+    struct repo repo;
+    bool ours, longer;
+};
+
+struct adopting {
+    struct worker *worker;
+    const json_t *stores; /* the first is the one that is adopted; replicas follow */
+    struct destination to;
+    struct repo repo;
+    struct other *others;
+    size_t count;
+    json_t *heads; /* owned: of the replicas that have the same records */
+};
+
+static bool is_ours(const struct destination *d)
+{
+    struct marker marker;
+
+    return marker_read(d->store, &marker, NULL) == 0 && str_equal(marker.owner, d->owner);
+}
+
+static bool goes_on(const struct repository *from, const struct repository *to)
+{
+    return log_begins(from->writer, to->writer) && log_begins(from->pruner, to->pruner) &&
+           (log_count(to->writer) > log_count(from->writer) ||
+            log_count(to->pruner) > log_count(from->pruner));
+}
+
+/* One that cannot be looked at has what was seen there. */
+static void note_absent(struct adopting *a, const json_t *store)
+{
+    static const char *const members[] = {"known_writer", "known_pruner"};
+    int64_t *const newest[] = {&a->to.newest_writer, &a->to.newest_pruner};
+
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        const char *text = json_opt_string(store, members[i], NULL);
+        struct log_head head;
+        if (text != NULL && log_head_parse(text, &head, NULL) == 0 &&
+            (int64_t)head.number > *newest[i])
+            *newest[i] = (int64_t)head.number;
+    }
+}
+
+static void look_at_other(struct adopting *a, const json_t *store)
+{
+    struct other *o = &a->others[a->count];
+    struct err why;
+
+    *o = (struct other){0};
+    if (destination_open(a->worker, store, &o->to, &why) < 0) {
+        note_absent(a, store);
+        return;
+    }
+    if (!o->to.repository || open_as_it_is(&o->to, &o->repo, &why) < 0) {
+        note_absent(a, store);
+        destination_close(&o->to);
+        return;
+    }
+    if (!str_equal(o->repo.repository->id, a->repo.repository->id)) {
+        repo_close(&o->repo);
+        destination_close(&o->to);
+        return;
+    }
+    o->ours = is_ours(&o->to);
+    o->longer = goes_on(a->repo.repository, o->repo.repository);
+    a->count++;
+}
+
+static void look_at_others(struct adopting *a)
+{
+    a->others = mem_alloc(json_array_size(a->stores) * sizeof(*a->others));
+    for (size_t i = 1; i < json_array_size(a->stores); i++)
+        look_at_other(a, json_array_get(a->stores, i));
+}
+
+/* The one that goes on farthest from what lies here; NULL: none does. */
+static struct other *leader(const struct adopting *a)
+{
+    struct other *best = NULL;
+
+    for (size_t i = 0; i < a->count; i++)
+        if (a->others[i].longer &&
+            (best == NULL || goes_on(best->repo.repository, a->others[i].repo.repository)))
+            best = &a->others[i];
+    return best;
+}
+
+/* --- taking it over --- */
+
+/* A role that we hold needs no record. */
 static int take(struct log *log, const struct log_author *who, struct err *e)
 {
     return str_equal(log_holder(log, NULL, NULL), who->installation) ? 0 : log_take(log, who, e);
 }
 
-/* 1: there is none yet. */
-static int adopt_repository(struct destination *d, json_t **ret_heads, struct err *e)
+static int take_roles(const struct destination *d, struct repository *r, struct err *e)
 {
-    struct repo r = {0};
     struct repo_author author;
-    char id[REPOSITORY_ID_LEN * 2 + 1];
-    int rc = repository_probe(d->store, id, e);
 
-    d->writer_known = d->pruner_known = false;
+    if (repo_author(d, &author, e) < 0 || take(r->writer, &author.who, e) < 0)
+        return -1;
+    return r->keys->write_only ? 0 : take(r->pruner, &author.who, e);
+}
+
+static void note_heads(struct adopting *a, const struct destination *d, const struct repo *from)
+{
+    (void)json_object_set_new(a->heads, d->name, repo_heads(from));
+}
+
+/* Other records than that of a take-over need what they speak of to be there first. 1: more is lacking. */
+static int carry_role(const struct log *log, enum log_role role, struct store *to, struct err *e)
+{
+    const size_t count = log_count(log);
+    uint64_t there;
+
+    if (log_newest(to, role, &there, e) < 0)
+        return -1;
+    if (there != count && strcmp(log_at(log, count - 1).kind, "epoch") != 0)
+        return 1;
+    return log_replicate(log, to, e);
+}
+
+/* What a replica of ours lacks beyond the take-over comes with a copy. */
+static void carry(struct adopting *a, const struct repo *from, const struct destination *to)
+{
+    struct err why = {0};
+    int rc = carry_role(from->repository->writer, LOG_WRITER, to->store, &why);
+
+    if (rc == 0)
+        rc = carry_role(from->repository->pruner, LOG_PRUNER, to->store, &why);
+    if (rc == 0)
+        note_heads(a, to, from);
+    else
+        worker_log(a->worker, WORKER_NOTICE, "replica \"%s\" is brought in line by a copy%s%s",
+                   to->name, rc < 0 ? ": " : "", rc < 0 ? why.text : "");
+}
+
+/* The records are made once, where the logs are longest; everywhere else they are brought. */
+static int take_over(struct adopting *a, struct other *lead, struct err *e)
+{
+    const struct destination *d = lead != NULL ? &lead->to : &a->to;
+    const struct repo *from = lead != NULL ? &lead->repo : &a->repo;
+
+    if (take_roles(d, from->repository, e) < 0)
+        return -1;
+    note_heads(a, d, from);
+    if (lead != NULL) {
+        note_heads(a, &a->to, &a->repo);
+        carry(a, from, &a->to);
+    }
+    for (size_t i = 0; i < a->count; i++)
+        if (&a->others[i] != lead && a->others[i].ours)
+            carry(a, from, &a->others[i].to);
+    return 0;
+}
+
+/* 1: there is none yet. */
+static int open_repository(struct adopting *a, struct err *e)
+{
+    char id[REPOSITORY_ID_LEN * 2 + 1];
+    int rc = repository_probe(a->to.store, id, e);
+
     if (rc != 0)
         return rc;
-    if (repo_author(d, &author, e) < 0 || forget_cache(d, id, e) < 0 || repo_open(d, &r, e) < 0)
+    if (forget_cache(&a->to, id, e) < 0 || open_as_it_is(&a->to, &a->repo, e) < 0)
         return -1;
-    rc = take(r.repository->writer, &author.who, e);
-    if (rc == 0 && !r.repository->keys->write_only)
-        rc = take(r.repository->pruner, &author.who, e);
-    if (rc == 0)
-        *ret_heads = repo_heads(&r);
-    repo_close(&r);
-    return rc;
+    a->to.newest_writer = a->to.newest_pruner =
+        0; /* of those that are there, what lies there counts */
+    look_at_others(a);
+    return 0;
+}
+
+static int adopt_repository(struct adopting *a, struct marker *ret, struct err *e)
+{
+    int rc = open_repository(a, e);
+    struct other *lead = leader(a);
+
+    if (rc == 0 && lead != NULL && !lead->ours)
+        rc = err_set(e, ERR_REFUSED,
+                     "replica \"%s\" has records that \"%s\" lacks: synbakctl adopt %s first",
+                     lead->to.name, a->to.name, lead->to.name);
+    if (rc == 0 && lead == NULL)
+        rc = replicas_check(&a->to, &a->repo, NULL, 0, e);
+    if (rc < 0 || adopt(&a->to, ret, e) < 0)
+        return -1;
+    return rc == 1 ? 0 : take_over(a, lead, e);
+}
+
+static void adopting_deinit(struct adopting *a)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        repo_close(&a->others[i].repo);
+        destination_close(&a->others[i].to);
+    }
+    free(a->others);
+    repo_close(&a->repo);
+    destination_close(&a->to);
+    json_decref(a->heads);
 }
 
 int verb_adopt(struct worker *w, const json_t *job, json_t **ret_result, struct err *e)
 {
-    struct destination d = {0};
+    struct adopting a = {
+        .worker = w, .stores = json_object_get(job, "stores"), .heads = json_object()};
+    json_t *store = json_array_get(a.stores, 0);
     struct marker marker;
-    json_t *store, *heads = NULL;
 
-    (void)w; /* it is over in a moment: nothing to report */
-    if (json_get_object(job, "store", &store, e) < 0 || destination_open(w, store, &d, e) < 0)
-        return -1;
-    int rc = adopt(&d, &marker, e);
-    if (rc == 0 && d.repository && adopt_repository(&d, &heads, e) < 0)
-        rc = -1;
+    int rc = (store == NULL && json_get_object(job, "store", &store, e) < 0) ||
+                     destination_open(w, store, &a.to, e) < 0
+                 ? -1
+             : a.to.repository ? adopt_repository(&a, &marker, e)
+                               : adopt(&a.to, &marker, e);
     if (rc == 0)
-        *ret_result = json_pack("{s:s,s:o*}", "marker_id", marker.id, "heads", heads);
-    destination_close(&d);
+        *ret_result = json_pack("{s:s,s:O}", "marker_id", marker.id, "heads", a.heads);
+    adopting_deinit(&a);
     return rc;
 }

@@ -1,13 +1,14 @@
 /* commit_repository.c — a set in a repository: its manifest is a chunk, its record in the writer's
  * log is the commit, and the replicas get both byte for byte.
  *
- * The happy path is: claim every replica, the one that holds most goes first, the manifest is added
- * to all that hold as much, the record is appended there and carried to the others. Failure modes: a
+ * The happy path is: claim every replica, the one whose logs are longest goes first, the manifest is added
+ * to all that hold as much of the sources, the record is appended there and carried to the others. Failure modes: a
  * replica that is away or lacks a source gets the set by a later copy; another installation holds
  * the writer's role (ERR_FOREIGN), or the log is not what was seen before (ERR_TAMPERED). */
 #include <string.h>
 
 #include "daemon/worker/commit.h"
+#include "daemon/worker/replicas.h"
 #include "daemon/worker/repo_commit.h"
 #include "lib/base/mem.h"
 #include "lib/repository/mirror.h"
@@ -26,7 +27,7 @@ struct group {
     const struct commit *commit;
     struct replica *all;
     size_t count;
-    struct replica *first; /* holds most */
+    struct replica *first; /* that is appended to; NULL: none is left */
     struct repo repo;      /* there */
     struct manifest manifest;
     uint64_t stored_bytes;
@@ -65,9 +66,27 @@ static void open_all(struct group *g, const char *repository)
         if (destination_open(g->worker, store, &r->to, &why) < 0 ||
             destination_claim(&r->to, &r->marker, &why) < 0)
             fail(r, &why);
-        else if (g->first == NULL || r->sources > g->first->sources)
-            g->first = r;
     }
+}
+
+/* Whose logs are longest; of several, what holds most. */
+static void choose_first(struct group *g)
+{
+    _cleanup_free_ struct store **stores = mem_alloc((g->count + 1) * sizeof(struct store *));
+    _cleanup_free_ struct replica **whose = mem_alloc((g->count + 1) * sizeof(struct replica *));
+    size_t count = 0, most = 0;
+
+    for (size_t i = 0; i < g->count; i++)
+        if (!g->all[i].failed && g->all[i].sources > most)
+            most = g->all[i].sources;
+    for (int full = 1; full >= 0; full--)
+        for (size_t i = 0; i < g->count; i++)
+            if (!g->all[i].failed && (g->all[i].sources == most) == (full == 1)) {
+                whose[count] = &g->all[i];
+                stores[count++] = g->all[i].to.store;
+            }
+    if (count > 0)
+        g->first = whose[replicas_longest(stores, count)];
 }
 
 /* A set exists at a replica once everything that it names is there. */
@@ -191,10 +210,12 @@ static void commit_group(struct group *g)
     struct chunk_ref manifest;
     struct err why = {0};
 
+    choose_first(g);
     if (g->first == NULL)
         return;
     drop_those_that_lack(g);
-    if (repo_open_or_create(&g->first->to, &g->repo, &why) < 0 || make_manifest(g, &why) < 0 ||
+    if (repo_open_or_create(&g->first->to, &g->repo, &why) < 0 ||
+        replicas_check(&g->first->to, &g->repo, NULL, 0, &why) < 0 || make_manifest(g, &why) < 0 ||
         store_manifest(g, &manifest, &why) < 0 || append_record(g, &manifest, &why) < 0) {
         destination_say_name(&g->first->to, &why);
         for (size_t i = 0; i < g->count; i++)

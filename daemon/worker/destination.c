@@ -36,6 +36,18 @@ static int read_head(const json_t *o, const char *key, struct log_head *ret, boo
     return text != NULL ? log_head_parse(text, ret, e) : 0;
 }
 
+/* Left out by who knows of no other replica. */
+static int read_newest(const json_t *o, struct destination *d, struct err *e)
+{
+    const json_t *newest = json_object_get(o, "newest");
+
+    if (newest == NULL)
+        return 0;
+    if (json_get_i64(newest, "writer", 0, INT64_MAX, &d->newest_writer, e) < 0)
+        return -1;
+    return json_get_i64(newest, "pruner", 0, INT64_MAX, &d->newest_pruner, e);
+}
+
 static int read_repository(const json_t *o, struct destination *d, struct err *e)
 {
     const char *name;
@@ -44,7 +56,8 @@ static int read_repository(const json_t *o, struct destination *d, struct err *e
     if (json_get_string(o, "repository", &name, e) < 0 ||
         json_get_i64(o, "trash_s", 0, INT64_MAX / 1000000, &d->trash_s, e) < 0 ||
         read_head(o, "known_writer", &d->writer_head, &d->writer_known, e) < 0 ||
-        read_head(o, "known_pruner", &d->pruner_head, &d->pruner_known, e) < 0)
+        read_head(o, "known_pruner", &d->pruner_head, &d->pruner_known, e) < 0 ||
+        read_newest(o, d, e) < 0)
         return -1;
     if (!str_is_name(name))
         return err_set(e, ERR_FORMAT, "\"repository\" is no name");

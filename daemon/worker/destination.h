@@ -33,6 +33,7 @@ struct destination {
     struct secret *stretched; /* owned: of slots_open; NULL: whoever gave the job keeps none */
     bool writer_known, pruner_known;
     struct log_head writer_head, pruner_head; /* remembered */
+    int64_t newest_writer, newest_pruner;     /* records that some replica was seen to have */
     int64_t trash_s;
     struct rate_plan rates;                              /* that the store borrows */
     struct secret access_key, secret_key, session_token; /* s3; likewise */

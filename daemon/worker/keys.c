@@ -6,7 +6,7 @@
  * named; the pruner's role is another's (ERR_FOREIGN); the key may only write (ERR_KEY). */
 #include <string.h>
 
-#include "daemon/worker/repo.h"
+#include "daemon/worker/replicas.h"
 #include "lib/base/mem.h"
 #include "lib/repository/mirror.h"
 
@@ -37,6 +37,15 @@ static int find_owner(struct destination *d, struct err *e)
     return 0;
 }
 
+static bool is_longer(const struct repo *x, const struct repo *y)
+{
+    const uint64_t pruner = log_head(x->repository->pruner).number;
+    const uint64_t other = log_head(y->repository->pruner).number;
+
+    return pruner > other || (pruner == other && log_head(x->repository->writer).number >
+                                                     log_head(y->repository->writer).number);
+}
+
 static int open_one(struct access *a, struct destination *d, struct err *e)
 {
     struct repo repo;
@@ -46,8 +55,7 @@ static int open_one(struct access *a, struct destination *d, struct err *e)
                        store_place(d->store));
     if (repo_open(d, &repo, e) < 0)
         return -1;
-    if (a->first != NULL &&
-        log_head(repo.repository->pruner).number <= log_head(a->repo.repository->pruner).number) {
+    if (a->first != NULL && !is_longer(&repo, &a->repo)) {
         repo_close(&repo);
         return 0;
     }
@@ -220,7 +228,8 @@ static int change(struct access *a, const json_t *job, json_t *result, struct er
         return -1;
     if (strcmp(what, "list") == 0)
         return 0;
-    if (find_owner(a->first, e) < 0 || repo_author(a->first, &author, e) < 0)
+    if (find_owner(a->first, e) < 0 || repo_author(a->first, &author, e) < 0 ||
+        replicas_check(a->first, &a->repo, NULL, 0, e) < 0)
         return -1;
     if (strcmp(what, "add") == 0)
         return add(a, &author.who, job, result, e);

@@ -1,7 +1,7 @@
 /* mark.c — the verb that pins, unpins or accepts a set. */
 #include <string.h>
 
-#include "daemon/worker/repo.h"
+#include "daemon/worker/replicas.h"
 #include "lib/plain/marks.h"
 
 struct mark {
@@ -56,6 +56,21 @@ static void carry(struct worker *w, const json_t *stores, const struct repo *r)
     }
 }
 
+static int check_others(const struct marking *m, const struct repo *r, struct err *e)
+{
+    const size_t count = json_array_size(m->stores);
+    int rc = replicas_check(&m->to, r, NULL, 0, e);
+
+    for (size_t i = 1; rc == 0 && i < count; i++) {
+        struct destination other = {0};
+        if (destination_open(m->worker, json_array_get(m->stores, i), &other, NULL) < 0)
+            continue;
+        rc = replicas_check(&m->to, r, &other.store, 1, e);
+        destination_close(&other);
+    }
+    return rc;
+}
+
 /* A record of the writer's log. */
 static int mark_in_log(struct marking *m, const struct mark *mark, struct err *e)
 {
@@ -68,7 +83,9 @@ static int mark_in_log(struct marking *m, const struct mark *mark, struct err *e
 
     if (repo_author(d, &author, e) < 0 || repo_open(d, &r, e) < 0)
         return -1;
-    int rc = repository_find_set(r.repository, mark->job, mark->id, &set, e);
+    int rc = check_others(m, &r, e);
+    if (rc == 0)
+        rc = repository_find_set(r.repository, mark->job, mark->id, &set, e);
     if (rc == 0) {
         json_t *members =
             json_pack("{s:s,s:s,s:s}", "job", mark->job, "id", mark->id, "reason", mark->reason);

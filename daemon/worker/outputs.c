@@ -102,11 +102,9 @@ static void open_sides(struct outputs *o, const json_t *tracking)
 {
     for (size_t i = 0; i < o->count; i++) {
         struct output *out = &o->all[i];
-        if (out->failed)
-            continue;
-        if (out->to.repository)
+        if (out->to.repository && (!out->failed || out->error.code == ERR_FOREIGN))
             repo_side_add(side_of(o, out->to.repository_name, tracking), out);
-        else
+        else if (!out->failed)
             plain_side_add(o->plain, out);
     }
 }

@@ -51,8 +51,10 @@ struct repo_side *repo_side_new(struct worker *w, const char *name, const char *
 typedef bool repo_side_others(void *arg, const struct repo_side *me);
 void repo_side_set_others(struct repo_side *r, repo_side_others *others, void *arg);
 const char *repo_side_name(const struct repo_side *r);
-void repo_side_add(struct repo_side *r, struct output *out); /* a destination that is claimed */
-void repo_side_open(struct repo_side *r);                    /* once all are added */
+/* A destination that is claimed, or that failed as another installation's: nothing is added where that one
+ * has gone on already. */
+void repo_side_add(struct repo_side *r, struct output *out);
+void repo_side_open(struct repo_side *r); /* once all are added */
 bool repo_side_alive(const struct repo_side *r);
 void repo_side_begin(struct repo_side *r, const struct output_artifact *about);
 void repo_side_write(struct repo_side *r, const void *data, size_t len);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "daemon/worker/outputs_parts.h"
+#include "daemon/worker/replicas.h"
 #include "lib/base/mem.h"
 #include "lib/repository/add.h"
 #include "lib/repository/mirror.h"
@@ -15,8 +16,10 @@ struct repo_side {
     struct output **all; /* in the order of replicas */
     struct adder_replica *replicas;
     size_t count;
-    struct repo repo;         /* at the first of them that could be opened */
-    struct adder *adder;      /* NULL: it is over */
+    struct output **foreign; /* replicas that another installation has taken */
+    size_t foreign_count;
+    struct repo repo;    /* at the first of them that could be opened: whose logs are longest */
+    struct adder *adder; /* NULL: it is over */
     repo_side_others *others; /* or NULL */
     void *others_arg;
     struct tracking *tracked; /* NULL: nothing is remembered */
@@ -56,6 +59,11 @@ const char *repo_side_name(const struct repo_side *r)
 
 void repo_side_add(struct repo_side *r, struct output *out)
 {
+    if (out->failed) {
+        r->foreign = mem_resize_array(r->foreign, r->foreign_count + 1, sizeof(struct output *));
+        r->foreign[r->foreign_count++] = out;
+        return;
+    }
     r->all = mem_resize_array(r->all, r->count + 1, sizeof(struct output *));
     r->all[r->count++] = out;
 }
@@ -179,11 +187,36 @@ static void open_tracking(struct repo_side *r)
     tell_doubt(r);
 }
 
+static void put_longest_first(struct repo_side *r)
+{
+    _cleanup_free_ struct store **stores = mem_alloc((r->count + 1) * sizeof(struct store *));
+
+    for (size_t i = 0; i < r->count; i++)
+        stores[i] = r->all[i]->to.store;
+    const size_t longest = replicas_longest(stores, r->count);
+    struct output *first = r->all[longest];
+    memmove(r->all + 1, r->all, longest * sizeof(struct output *));
+    r->all[0] = first;
+}
+
+/* Who took a replica over goes on from there. */
+static int check_first(const struct repo_side *r, struct err *e)
+{
+    _cleanup_free_ struct store **foreign =
+        mem_alloc((r->foreign_count + 1) * sizeof(struct store *));
+
+    for (size_t i = 0; i < r->foreign_count; i++)
+        foreign[i] = r->foreign[i]->to.store;
+    return replicas_check(&r->all[0]->to, &r->repo, foreign, r->foreign_count, e);
+}
+
 void repo_side_open(struct repo_side *r)
 {
     struct err why = {0};
     size_t alive = 0;
 
+    if (r->count > 0)
+        put_longest_first(r);
     for (size_t i = 0; i < r->count; i++)
         open_replica(r, r->all[i]);
     for (size_t i = 0; i < r->count; i++) /* those that failed have no part in it */
@@ -196,7 +229,7 @@ void repo_side_open(struct repo_side *r)
     for (size_t i = 0; i < alive; i++)
         r->replicas[i] =
             (struct adder_replica){.store = r->all[i]->to.store, .may_lag = r->all[i]->to.remote};
-    if (repo_index_for_adding(r->worker, &r->repo, &why) < 0 ||
+    if (check_first(r, &why) < 0 || repo_index_for_adding(r->worker, &r->repo, &why) < 0 ||
         adder_open(&r->adder, r->repo.repository, r->repo.index, r->replicas, alive, r->threads,
                    &why) < 0)
         fail_all(r, &why);
@@ -400,6 +433,7 @@ void repo_side_free(struct repo_side *r)
     tracking_free(r->tracked);
     repo_close(&r->repo);
     free(r->all);
+    free(r->foreign);
     free(r->replicas);
     free(r);
 }

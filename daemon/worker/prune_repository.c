@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "daemon/worker/repo.h"
+#include "daemon/worker/replicas.h"
 #include "lib/base/mem.h"
 #include "lib/repository/collect.h"
 
@@ -158,6 +158,16 @@ static json_t *make_result(const struct pruning *p, struct collect_result *r)
                      (json_int_t)r->trash_bytes, "live_bytes", (json_int_t)r->live_bytes);
 }
 
+/* Against all of them, also those that take no part. */
+static int check_first(const struct pruning *p, struct err *e)
+{
+    _cleanup_free_ struct store **others = mem_alloc(p->count * sizeof(struct store *));
+
+    for (size_t i = 1; i < p->count; i++)
+        others[i - 1] = p->all[i].store;
+    return replicas_check(&p->all[0], &p->repo, others, p->count - 1, e);
+}
+
 static int collect_all(struct pruning *p, const json_t *job, json_t **ret_result, struct err *e)
 {
     struct collect_result result = {0};
@@ -173,7 +183,7 @@ static int collect_all(struct pruning *p, const json_t *job, json_t **ret_result
 
     if (read_job(p, job, &spec, e) < 0 || open_stores(p, job, e) < 0 ||
         repo_author(&p->all[0], &author, e) < 0 || repo_open(&p->all[0], &p->repo, e) < 0 ||
-        repo_damaged(&p->repo, &p->damaged, &spec.damaged_count, e) < 0)
+        check_first(p, e) < 0 || repo_damaged(&p->repo, &p->damaged, &spec.damaged_count, e) < 0)
         return -1;
     spec.damaged = p->damaged;
     spec.repository = p->repo.repository;

@@ -118,6 +118,10 @@ int repo_open_or_create(const struct destination *d, struct repo *ret, struct er
             return rc;
         }
     }
+    if (d->newest_writer > 0)
+        return err_set(e, ERR_UNAVAILABLE,
+                       "%s holds no replica of repository \"%s\" yet: a copy brings one",
+                       store_place(d->store), d->repository_name);
     if (make_spec(d, &spec, e) < 0 || repo_author(d, &author, e) < 0 || check_empty(d, e) < 0)
         return -1;
     return repository_create(&spec, &author.who, &ret->repository, e);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/worker/replicas.h"
 #include "lib/base/mem.h"
 #include "lib/plain/marks.h"
 #include "lib/tree/tree_replay.h"
@@ -180,7 +181,8 @@ int set_to_repository(struct worker *w, struct set_to_repository *p, struct err 
     struct err why = {0};
 
     p->sent = 0;
-    if (repo_author(p->to, &author, e) < 0 || repo_open_or_create(p->to, &p->repo, e) < 0)
+    if (repo_author(p->to, &author, e) < 0 || repo_open_or_create(p->to, &p->repo, e) < 0 ||
+        replicas_check(p->to, &p->repo, NULL, 0, e) < 0)
         return -1;
     if (repository_find_set(p->repo.repository, m->job, m->id, &there, &why) == 0)
         return there.sequence == m->sequence

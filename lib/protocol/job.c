@@ -127,6 +127,9 @@ static void add_repository(json_t *o, const struct destination *d,
     set(o, "cache_dir", string_or_null(context->cache_dir));
     set(o, "known_writer", string_or_null(context->known_writer));
     set(o, "known_pruner", string_or_null(context->known_pruner));
+    set(o, "newest",
+        json_pack("{s:I,s:I}", "writer", (json_int_t)context->newest_writer, "pruner",
+                  (json_int_t)context->newest_pruner));
     set(o, "trash_s", json_integer(d->trash_s));
 }
 

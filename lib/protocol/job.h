@@ -33,6 +33,7 @@ struct job_store_context {
     const struct rate_course *rates; /* upload_limit over the next days, or NULL: no bound */
     /* of a repository: what the journal remembers of its logs' ends, or NULL */
     const char *known_writer, *known_pruner;
+    int64_t newest_writer, newest_pruner; /* records that some replica was seen to have */
     const char *stretched;  /* of a repository: what a worker stretched its key to, or NULL */
     const char *cache_dir;  /* of a repository: where its index is kept, or NULL: nowhere */
     const char *unreadable; /* why its secrets are not there: nobody may open it; or NULL */

@@ -24,6 +24,7 @@
  *            "old_keys":[SECRET..],"format":"plain"|"repository"|"any" (what lies there says),
  *            plain: "gzip":BOOL,"level":N,"volume_bytes":N; repository: "repository":NAME,
  *            "cache_dir":P|null,"known_writer":HEAD|null,"known_pruner":HEAD|null,"trash_s":N,
+ *            "newest":{"writer":N,"pruner":N} (records that some replica of it was seen to have),
  *            "stretched":SECRET|null (what a worker said of this destination and key);
  *            and of TYPE
  *            "directory"  "path":P
@@ -99,8 +100,9 @@
  *           kind:"pin"|"unpin"|"accept", reason, until:ISO|null
  *   result  {}
  * adopt
- *   job     store:STORE
- *   result  marker_id:HEX32
+ *   job     stores:[STORE] (the first is adopted, the others are replicas that have a say; store:STORE alone
+ *           will do)
+ *   result  marker_id:HEX32, heads:{DESTINATION:HEADS} (of the replicas that were looked at and have them now)
  * export
  *   job     store:STORE, job, id | file:PATH, key:SECRET|null;  place:PATH
  *   result  bytes:N, sha256:HEX64

@@ -43,6 +43,15 @@ const char *log_holder(const struct log *l, const char **ret_host, struct wall *
     return r->installation;
 }
 
+bool log_begins(const struct log *l, const struct log *longer)
+{
+    const size_t count = l->count;
+
+    return count == 0 || (count <= longer->count &&
+                          memcmp(l->entries[count - 1].says.head.hash,
+                                 longer->entries[count - 1].says.head.hash, SEAL_HASH_LEN) == 0);
+}
+
 char *log_head_text(const struct log_head *h)
 {
     char hex[2 * SEAL_HASH_LEN + 1];

@@ -24,6 +24,9 @@ struct log_record {
     struct wall time;
 };
 
+/* The number of the newest object of a log that the store lists; 0: none. A list may be old. Blocks. */
+int must_check log_newest(struct store *s, enum log_role role, uint64_t *ret, struct err *e);
+
 /* One role's log at one store, read whole, signatures and chain checked. */
 struct log;
 /* known: what was remembered of it, or NULL. ERR_TAMPERED: it does not lie in this log, or the log has
@@ -59,6 +62,8 @@ int must_check log_extend(struct log *l, const struct log_author *who, struct er
 int must_check log_refresh(struct log *l, struct err *e);
 /* The holder is still who: looked up at the store, before something is deleted. ERR_FOREIGN. */
 int must_check log_check_holder(struct log *l, const struct log_author *who, struct err *e);
+/* Has `longer` all the records of l? */
+bool log_begins(const struct log *l, const struct log *longer);
 /* The newest object's bytes, for a replica whose log ends just before it: put with
  * STORE_FAIL_IF_EXISTS. 1: it lacks more than that, or has something else; mirror.h brings it. */
 int must_check log_replicate(const struct log *l, struct store *replica, struct err *e);

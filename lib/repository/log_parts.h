@@ -26,6 +26,9 @@ struct log {
 };
 
 const char *log_role_word(enum log_role role); /* "writer" */
+/* The numbers of the objects that the store lists, ascending. *ret owned (free). */
+int must_check log_numbers(struct store *s, enum log_role role, uint64_t **ret, size_t *ret_count,
+                           struct err *e);
 void log_object_name(enum log_role role, uint64_t number, char ret[LOG_NAME_SIZE]);
 
 /* A body sealed and signed as record `number`. *ret owned. ERR_LIMIT beyond LOG_RECORD_MAX. */

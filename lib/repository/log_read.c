@@ -78,18 +78,18 @@ static int missing(const struct log *l, uint64_t number, uint64_t newest, struct
                    store_place(l->store), name, (unsigned long long)newest);
 }
 
-/* The numbers of the objects that lie there, ascending. */
-static int list_numbers(const struct log *l, uint64_t **ret, size_t *ret_count, struct err *e)
+int log_numbers(struct store *s, enum log_role role, uint64_t **ret, size_t *ret_count,
+                struct err *e)
 {
     struct strlist names = {0};
-    _cleanup_free_ char *prefix = mem_printf("log/%s/", log_role_word(l->role));
+    _cleanup_free_ char *prefix = mem_printf("log/%s/", log_role_word(role));
     size_t count = 0;
 
-    if (object_names(l->store, prefix, OBJECTS_MAX, &names, e) < 0) {
+    if (object_names(s, prefix, OBJECTS_MAX, &names, e) < 0) {
         strlist_deinit(&names);
         return -1;
     }
-    uint64_t *numbers = mem_alloc(names.count * sizeof(*numbers));
+    uint64_t *numbers = mem_alloc((names.count + 1) * sizeof(*numbers));
     for (size_t i = 0; i < names.count; i++) {
         int64_t n = object_number(names.items[i], NUMBER_DIGITS);
         if (n > 0)
@@ -101,13 +101,24 @@ static int list_numbers(const struct log *l, uint64_t **ret, size_t *ret_count, 
     return 0;
 }
 
+int log_newest(struct store *s, enum log_role role, uint64_t *ret, struct err *e)
+{
+    _cleanup_free_ uint64_t *numbers = NULL;
+    size_t count;
+
+    if (log_numbers(s, role, &numbers, &count, e) < 0)
+        return -1;
+    *ret = count > 0 ? numbers[count - 1] : 0;
+    return 0;
+}
+
 /* The last object of each group, and the newest of all. */
 static int read_groups(struct log *l, struct err *e)
 {
     _cleanup_free_ uint64_t *numbers = NULL;
     size_t count, at = 0;
 
-    if (list_numbers(l, &numbers, &count, e) < 0)
+    if (log_numbers(l->store, l->role, &numbers, &count, e) < 0)
         return -1;
     if (count == 0)
         return 0;

@@ -12,14 +12,7 @@
 #include "lib/repository/log_parts.h"
 #include "lib/repository/object.h"
 
-enum {
-    LIST_PAGE = 256,
-    SMALL_MAX = 1 << 20,
-    NAMES_MAX = 1 << 24,
-    THREADS_MAX = 4,
-    DIGITS = 12,
-    TRIES = 4
-};
+enum { LIST_PAGE = 256, SMALL_MAX = 1 << 20, NAMES_MAX = 1 << 24, THREADS_MAX = 4, TRIES = 4 };
 
 struct names {    /* in byte order */
     char **items; /* owned, each owned */
@@ -210,28 +203,6 @@ static int bring_packs(struct mirror *m, struct err *e)
 }
 
 /* --- logs --- */
-
-/* Numbers of the objects of a log, ascending. Owned. */
-static int log_numbers(struct store *s, enum log_role role, uint64_t **ret, size_t *ret_count,
-                       struct err *e)
-{
-    _cleanup_free_ char *prefix = mem_printf("log/%s/", log_role_word(role));
-    struct names names = {0};
-
-    *ret_count = 0;
-    if (list(s, prefix, &names, e) < 0) {
-        names_deinit(&names);
-        return -1;
-    }
-    *ret = mem_alloc(names.count * sizeof(**ret));
-    for (size_t i = 0; i < names.count; i++) {
-        int64_t n = object_number(names.items[i] + strlen(prefix), DIGITS);
-        if (n > 0)
-            (*ret)[(*ret_count)++] = (uint64_t)n;
-    }
-    names_deinit(&names);
-    return 0;
-}
 
 static uint64_t group_of(uint64_t number)
 {

@@ -22,7 +22,7 @@ def adopt(w):
     """The marker and both roles are this installation's from now on."""
     w.heads = (None, None)
     result = work({"verb": "adopt", "store": w.store()})
-    w.remember_heads(result["heads"])
+    w.remember_heads(result["heads"]["local"])
 
 
 def two():

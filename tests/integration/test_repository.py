@@ -139,6 +139,72 @@ def what_was_rolled_back_is_noticed():
 
 
 @test
+def another_medium_in_the_place_of_a_lost_one():
+    d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
+    backup(d)
+    for name in os.listdir(d.backups):
+        path = f"{d.backups}/{name}"
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    equal(d.ctl("trigger", "synapse", "--wait").returncode, 1, "it is not taken for the one that was there")
+    d.ctl("adopt", "local", ok=True)
+    identity = backup(d)
+    equal(sets(d), [identity])
+    d.ctl("restore", "synapse", "--target", f"{d.dir}/restored", "--yes", ok=True)
+    equal(d.media_sums(f"{d.dir}/restored"), d.media_sums())
+
+
+@test
+def a_new_installation_takes_replicas_over_once():
+    jobs = "[job synapse]\nsources = media\ndestinations = local second\ndaily = at 02:00\n"
+    d = deployment(jobs=jobs, start=False)
+    d.change("format = repository", "format = repository\nrepository = archive\n"
+             f"[destination second]\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
+    os.mkdir(f"{d.dir}/second", 0o700)
+    d.start()
+    first = backup(d)
+    d.stop()
+    os.rename(d.state, f"{d.state}-lost")
+    d.change(f"state_dir = {d.state}", f"state_dir = {d.state}-new")
+    d.start()
+    wait_until(lambda: d.ctl("status").stdout.count("another installation") == 2, "the owner to be noticed")
+    os.rename(f"{d.dir}/second", f"{d.dir}/second-away")
+    d.ctl("adopt", "local", ok=True)
+    os.rename(f"{d.dir}/second-away", f"{d.dir}/second")
+    d.ctl("adopt", "second", ok=True)
+    equal(logs(f"{d.dir}/second"), logs(d.backups), "one log, and one take-over in it")
+    lacks(d.ctl("status").stdout, "CRITICAL")
+    second = backup(d)
+    equal(logs(f"{d.dir}/second"), logs(d.backups))
+    equal(sets(d), [second, second, first, first])
+    lacks(d.log_text(), "tampered")
+    d.ctl("verify", "--all", "--data", ok=True)
+
+
+@test
+def a_replica_that_lacks_sets_does_not_go_on_alone():
+    jobs = "[job synapse]\nsources = media\ndestinations = second local\ndaily = at 02:00\n"
+    d = deployment(jobs=jobs, start=False)
+    d.change("format = repository", "format = repository\nrepository = archive\n"
+             f"[destination second]\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
+    os.mkdir(f"{d.dir}/second", 0o700)
+    d.start()
+    backup(d)
+    os.rename(f"{d.dir}/second", f"{d.dir}/second-away")
+    equal(d.ctl("trigger", "synapse", "--wait").returncode, 4)
+    os.rename(d.backups, f"{d.backups}-away")
+    os.rename(f"{d.dir}/second-away", f"{d.dir}/second")
+    done = d.ctl("trigger", "synapse", "--wait")
+    equal(done.returncode, 1, done.stdout)
+    contains(done.stdout + done.stderr, "bring that one back")
+    os.rename(f"{d.backups}-away", d.backups)
+    d.ctl("rescan", ok=True)
+    wait_until(lambda: logs(f"{d.dir}/second") == logs(d.backups), "what it lacked to be brought")
+    backup(d)
+    equal(logs(f"{d.dir}/second"), logs(d.backups))
+    d.ctl("verify", "--all", "--data", ok=True)
+
+
+@test
 def damage_is_found_and_names_the_set():
     d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
     write_file(f"{d.media}/local_content/aa/bb/video", os.urandom(3 << 20))
@@ -366,7 +432,7 @@ def a_place_keeps_its_format():
     d.start()
     done = d.ctl("trigger", "synapse", "--wait")
     equal(done.returncode, 1)
-    contains(done.stdout + done.stderr, "gone")
+    contains(done.stdout + done.stderr, "holds sets of the plain format")
 
 
 @test

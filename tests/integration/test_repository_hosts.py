@@ -59,7 +59,7 @@ def refused(d, place):
     shown = d.ctl("status").stdout
     contains(shown, "another installation")
     equal(set(before) - set(place.names()), set(), "nothing is deleted")
-    equal([n for n in place.names() if n.startswith(("log/", "packs/", "index/")) and n not in before], [], "nothing is written")
+    equal([n for n in place.names() if n.startswith(("log/writer/", "packs/")) and n not in before], [], "nothing is written")
 
 
 @test(limit=240)
