@@ -117,7 +117,7 @@ static int check_ranges(struct readback *rb, const struct range *ranges, size_t 
     struct check checks[PAIR] = {0};
 
     if (rb->chunks == NULL)
-        rb->chunks = mem_alloc_pages(PAIR * rb->medium->chunk);
+        rb->chunks = mem_room_new(PAIR * rb->medium->chunk);
     for (size_t i = 0; i < PAIR; i++) {
         checks[i].chunk = rb->chunks + i * rb->medium->chunk;
         (void)SHA256_Init(&checks[i].digest);
@@ -246,6 +246,6 @@ void readback_free(struct readback *rb)
     }
     (void)pthread_cond_destroy(&rb->changed);
     (void)pthread_mutex_destroy(&rb->lock);
-    free(rb->chunks);
+    mem_room_free(rb->chunks, PAIR * rb->medium->chunk);
     free(rb);
 }
