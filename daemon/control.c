@@ -27,9 +27,10 @@ enum {
     QUEUED_MAX = 2 * CONTROL_REPLY_MAX, /* answers that the clients of one user have not read */
     CHUNK = 16 << 10,
     SWEEP_MS = 5000,
-    FRAME_S = 15, /* for a request to be complete */
-    READ_S = 30,  /* for an answer to be read */
-    IDLE_S = 300  /* without any request */
+    /* In looks, one each SWEEP_MS: while the loop stands nobody can be served, and nobody is slow. */
+    FRAME_LOOKS = 3, /* for a request to be complete */
+    READ_LOOKS = 6,  /* for an answer to be read */
+    IDLE_S = 300     /* without any request */
 };
 
 struct client {
@@ -41,8 +42,8 @@ struct client {
     size_t buffered, queued;
     int requests; /* being worked on */
     bool closing, closed;
-    struct mono active, written; /* the last complete request; when the answers last moved */
-    struct mono partial;         /* since when a request is incomplete; us == 0: none is */
+    struct mono active; /* the last complete request */
+    int partial, still; /* looks since a request is incomplete; since the answers last moved */
 };
 
 struct request {
@@ -144,7 +145,7 @@ static void on_written(uv_write_t *request, int status)
     struct client *c = out->client;
 
     c->queued -= out->frame.len;
-    c->written = clock_mono();
+    c->still = 0;
     buf_wipe(&out->frame); /* an answer to restore-begin may hold a key */
     free(out);
     if (status < 0)
@@ -193,7 +194,7 @@ static void send_message(struct client *c, json_t *message)
         return;
     }
     if (c->queued == 0)
-        c->written = clock_mono();
+        c->still = 0;
     c->queued += out->frame.len;
     uv_buf_t buf = uv_buf_init((char *)out->frame.data, (unsigned)out->frame.len);
     if (uv_write(&out->request, (uv_stream_t *)&c->pipe, &buf, 1, on_written) != 0) {
@@ -388,9 +389,7 @@ static void take_bytes(struct client *c, const char *data, size_t len)
         control->buffered += c->in.in.len - c->buffered;
         c->buffered = c->in.in.len;
         if (c->buffered == 0)
-            c->partial.us = 0;
-        else if (c->partial.us == 0)
-            c->partial = clock_mono();
+            c->partial = 0;
         if (rc < 0 || control->buffered > BUFFERED_MAX)
             client_close(c);
     }
@@ -426,9 +425,11 @@ static void on_sweep(void *arg)
 
     for (size_t i = control->client_count; i-- > 0;) {
         struct client *c = control->clients[i];
-        bool busy = c->requests > 0 || restores_has_client(control->daemon->restores, c);
-        if ((c->partial.us != 0 && now - c->partial.us > FRAME_S * 1000000LL) ||
-            (c->queued > 0 && now - c->written.us > READ_S * 1000000LL) ||
+        bool busy = c->requests > 0 || c->buffered > 0 || c->queued > 0 ||
+                    restores_has_client(control->daemon->restores, c);
+        c->partial += c->buffered > 0;
+        c->still += c->queued > 0;
+        if (c->partial > FRAME_LOOKS || c->still > READ_LOOKS ||
             (!busy && now - c->active.us > IDLE_S * 1000000LL))
             client_close(c);
     }
@@ -476,7 +477,7 @@ static void on_connection(uv_stream_t *server, int status)
         return; /* it left before we looked */
     struct client *c = mem_alloc(sizeof(*c));
     c->control = control;
-    c->active = c->written = clock_mono();
+    c->active = clock_mono();
     frame_decoder_init(&c->in, CONTROL_REQUEST_MAX);
     (void)uv_pipe_init(&control->daemon->loop, &c->pipe, 0);
     c->pipe.data = c;
