@@ -72,6 +72,32 @@ static int ask_key(json_t **ret, struct err *e)
     return 0;
 }
 
+/* As it stands in a ping, with or without "heads NAME:" before it; a lone one is the writer's. */
+static int add_known_head(struct cli *c, json_t *store, struct err *e)
+{
+    const char *text = args_value(c->args, "--known-head"), *member = "known_writer";
+    _cleanup_free_ char *words = NULL;
+    char *at, *word;
+
+    if (text == NULL)
+        return 0;
+    if (str_starts(text, "heads ") && strstr(text, ": ") != NULL)
+        text = strstr(text, ": ") + 2;
+    words = mem_strdup(text);
+    for (at = words; (word = strsep(&at, " ")) != NULL;) {
+        if (strcmp(word, "writer") == 0 || strcmp(word, "pruner") == 0)
+            member = word[0] == 'w' ? "known_writer" : "known_pruner";
+        else if (strchr(word, ':') != NULL)
+            (void)json_object_set_new(store, member, json_printable(word));
+        else if (word[0] != '\0' && strcmp(word, "-") != 0)
+            return err_set(e, ERR_USAGE,
+                           "--known-head: \"%.80s\" is not NUMBER:HASH, as a ping tells it: "
+                           "\"writer NUMBER:HASH pruner NUMBER:HASH\"",
+                           word);
+    }
+    return 0;
+}
+
 int place_store_of_bare(struct cli *c, json_t **ret, struct err *e)
 {
     _cleanup_json_ json_t *store = NULL;
@@ -88,6 +114,8 @@ int place_store_of_bare(struct cli *c, json_t **ret, struct err *e)
         (void)json_object_set_new(store, "key", key);
     /* what lies there says what it is */
     (void)json_object_set_new(store, "format", json_string("any"));
+    if (add_known_head(c, store, e) < 0)
+        return -1;
     *ret = json_incref(store);
     return 0;
 }

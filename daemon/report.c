@@ -132,6 +132,16 @@ static void send_ping(struct daemon *d, const struct run *r)
     buf_deinit(&body);
 }
 
+void report_begun(struct daemon *d, const struct run *r)
+{
+    struct buf body = BUF_INIT(BODY_MAX);
+
+    (void)write_heads(d, r, &body); /* cut at its bound */
+    ping_send(d->pings, r->job, "start", -1, r->rid,
+              body.data != NULL ? (const char *)body.data : "");
+    buf_deinit(&body);
+}
+
 void report_run(struct daemon *d, const struct run *r)
 {
     log_run(d, r);

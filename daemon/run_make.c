@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "daemon/daemon.h"
-#include "daemon/ping.h"
+#include "daemon/report.h"
 #include "daemon/record.h"
 #include "daemon/run.h"
 #include "daemon/set_json.h"
@@ -126,7 +126,7 @@ void run_begin(struct run *r)
               "job \"%s\": %s begins (%s)", r->job->name, record_kind_word(r->kind),
               json_opt_string(r->request, "why", ""));
     if (r->kind == RUN_BACKUP)
-        ping_send(r->daemon->pings, r->job, "start", -1, r->rid, "");
+        report_begun(r->daemon, r);
     r->pending = false;
     run_tick(r);
 }

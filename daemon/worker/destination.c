@@ -55,8 +55,6 @@ static int read_repository(const json_t *o, struct destination *d, struct err *e
     d->repository = true;
     if (json_get_string(o, "repository", &name, e) < 0 ||
         json_get_i64(o, "trash_s", 0, INT64_MAX / 1000000, &d->trash_s, e) < 0 ||
-        read_head(o, "known_writer", &d->writer_head, &d->writer_known, e) < 0 ||
-        read_head(o, "known_pruner", &d->pruner_head, &d->pruner_known, e) < 0 ||
         read_newest(o, d, e) < 0)
         return -1;
     if (!str_is_name(name))
@@ -89,6 +87,9 @@ static int probe_format(struct destination *d, struct err *e)
 
     d->repository = rc == 0;
     d->trash_s = TRASH_USUAL_S;
+    if (rc == 1 && (d->writer_known || d->pruner_known))
+        return err_set(e, ERR_TAMPERED, "%s holds no repository, though records of one were seen",
+                       store_place(d->store));
     return rc < 0 ? -1 : 0;
 }
 
@@ -101,6 +102,8 @@ static int read_store(const json_t *o, struct destination *d, struct err *e)
     if (unreadable != NULL)
         return err_set(e, ERR_KEY, "%s", unreadable);
     if (json_get_string(o, "destination", &name, e) < 0 || read_keys(o, d, e) < 0 ||
+        read_head(o, "known_writer", &d->writer_head, &d->writer_known, e) < 0 ||
+        read_head(o, "known_pruner", &d->pruner_head, &d->pruner_known, e) < 0 ||
         (strcmp(format, "repository") == 0 ? read_repository : read_plain)(o, d, e) < 0)
         return -1;
     d->name = mem_strdup(name);

@@ -72,6 +72,10 @@ int repo_open(const struct destination *d, struct repo *ret, struct err *e)
     if (e == NULL || e->code != ERR_TAMPERED)
         return -1;
     struct err why = *e;
+    if (d->owner == NULL)
+        return err_set(e, ERR_TAMPERED,
+                       "%s (to read what is there now all the same: without --known-head)",
+                       why.text);
     return err_set(e, ERR_TAMPERED,
                    "%s; nothing is written or pruned there (find out who did it; synbakctl adopt "
                    "%s accepts what is there now)",

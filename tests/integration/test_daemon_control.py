@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """synbakd's control socket and surroundings: roles, hostile clients, the service manager, pings, keys and
 the environment of children."""
-import http.server
 import json
 import os
 import re
@@ -10,10 +9,10 @@ import signal
 import socket
 import struct
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from ping_receiver import Receiver  # noqa: E402
 from daemon_client import Client, Daemon, Refused  # noqa: E402
 from harness import (check, contains, defer, equal, lacks, program, run, run_all, skip, start, temp_dir,  # noqa: E402
                      test, wait_until, write_file, write_program)
@@ -357,29 +356,6 @@ def a_key_that_cannot_be_read_fails_the_run():
 
 
 # --- pings: a real worker, a real receiver ---
-
-class Receiver:
-    """A ping service on the loopback: (path, query, body) of what came; answer(): the status to give."""
-
-    def __init__(self, answer=lambda: 200):
-        got = self.got = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                path, _, query = self.path.partition("?")
-                got.append((path, query, body))
-                self.send_response(answer())
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        defer(self.server.shutdown)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/ping"
-
 
 def pinged(url, more=""):
     hook = temp_dir() + "/command"
