@@ -13,7 +13,7 @@ file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS
      ${CMAKE_SOURCE_DIR}/tests/unit/test_*.c ${CMAKE_SOURCE_DIR}/tests/trace/test_*.c
      ${CMAKE_SOURCE_DIR}/tests/fault/test_*.c)
 # Of the programs, files that are worth tests of their own: they are linked with what they need.
-set(linked_by_test_repositories daemon/repositories.c daemon/set_json.c)
+set(linked_by_test_repositories daemon/repositories.c daemon/read_parts.c daemon/set_json.c)
 set(linked_by_test_ask_secret cli/ask_secret.c cli/channel.c)
 foreach(source ${test_sources})
   get_filename_component(name ${source} NAME_WE)

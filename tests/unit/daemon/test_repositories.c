@@ -62,6 +62,10 @@ TEST(only_heads_that_go_on_are_news)
     ASSERT(!is_news(r, "{\"writer\":\"11:" HASH "\",\"pruner\":\"4:" HASH "\"}"));
     ASSERT(!is_news(r, "{\"writer\":\"13:" HASH "\",\"pruner\":\"2:" HASH "\"}"));
     ASSERT(!is_news(r, "{}"));
+    ASSERT_EQ(repositories_number(r, "disk", "writer"), 12);
+    note(repositories_note_heads, r, "{\"destination\":\"disk\"}"); /* forgotten */
+    ASSERT(repositories_head(r, "disk", "writer") == NULL);
+    ASSERT_EQ(repositories_number(r, "disk", "writer"), 0);
     repositories_free(r);
 }
 
@@ -95,11 +99,11 @@ static void note_read(struct repositories *r, uint64_t from, uint64_t to, const 
 }
 
 /* In order, without gaps, no two neighbours alike. */
-static size_t expect_ranges(const struct repositories *r, struct repositories_range **ret)
+static size_t expect_ranges(const struct repositories *r, struct read_part **ret)
 {
-    const size_t count = repositories_ranges(r, "disk", (struct wall){5}, ret);
+    const size_t count = repositories_read_parts(r, "disk", (struct wall){5}, ret);
 
-    ASSERT(count >= 1 && (*ret)[0].from == 0 && (*ret)[count - 1].to == REPOSITORIES_RANGE_END);
+    ASSERT(count >= 1 && (*ret)[0].from == 0 && (*ret)[count - 1].to == READ_PARTS_END);
     for (size_t i = 1; i < count; i++)
         ASSERT((*ret)[i].from == (*ret)[i - 1].to && (*ret)[i].read.us != (*ret)[i - 1].read.us);
     for (size_t i = 0; i < count; i++)
@@ -110,7 +114,7 @@ static size_t expect_ranges(const struct repositories *r, struct repositories_ra
 TEST(parts_that_were_read)
 {
     struct repositories *r = repositories_new();
-    struct repositories_range *x;
+    struct read_part *x;
     struct wall second, third;
 
     ASSERT_EQ(expect_ranges(r, &x), 1);
@@ -128,7 +132,7 @@ TEST(parts_that_were_read)
     ASSERT(x[1].to == 1500 && x[1].read.us == second.us && x[2].to == 3000 &&
            x[2].read.us == third.us);
     free(x);
-    note_read(r, 0, REPOSITORIES_RANGE_END, "2026-11-22T00:00:00Z");
+    note_read(r, 0, READ_PARTS_END, "2026-11-22T00:00:00Z");
     ASSERT_EQ(expect_ranges(r, &x), 1);
     free(x);
     repositories_free(r);
@@ -138,7 +142,7 @@ TEST(parts_that_were_read)
 TEST(parts_that_were_read_in_any_order)
 {
     enum { PLACES = 1000, STEPS = 300 };
-    const uint64_t each = REPOSITORIES_RANGE_END / PLACES;
+    const uint64_t each = READ_PARTS_END / PLACES;
     struct repositories *r = repositories_new();
     int64_t model[PLACES];
     uint64_t chance = 88172645463325252ULL;
@@ -151,10 +155,10 @@ TEST(parts_that_were_read_in_any_order)
         chance = chance * 6364136223846793005ULL + 1442695040888963407ULL;
         const uint64_t from = (chance >> 33) % PLACES,
                        to = from + 1 + (chance >> 20) % (PLACES - from);
-        struct repositories_range *x;
+        struct read_part *x;
         char when[32];
         struct wall now = {since.us + (1 + step / 3) * INT64_C(1000000)};
-        note_read(r, from * each, to >= PLACES ? REPOSITORIES_RANGE_END : to * each,
+        note_read(r, from * each, to >= PLACES ? READ_PARTS_END : to * each,
                   clock_iso8601(now, when));
         for (uint64_t i = from; i < to && i < PLACES; i++)
             model[i] = now.us;
@@ -179,12 +183,12 @@ TEST(anything_as_a_checkpoint)
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct repositories *r = repositories_new();
-        struct repositories_range *x;
+        struct read_part *x;
         _cleanup_json_ json_t *o = parse(texts[i]);
         repositories_from_json(r, o);
         ASSERT(repositories_head(r, "disk", "writer") == NULL);
         ASSERT_EQ(repositories_tracked(r, "a", "main", "db"), 0);
-        ASSERT(repositories_ranges(r, "disk", (struct wall){5}, &x) >= 1);
+        ASSERT(repositories_read_parts(r, "disk", (struct wall){5}, &x) >= 1);
         free(x);
         repositories_free(r);
     }
