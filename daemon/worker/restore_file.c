@@ -289,7 +289,10 @@ int restore_file_stage(struct restore_file *f, restore_read *read, void *arg, st
 
 int restore_file_give_up(struct restore_file *f, enum err_code why)
 {
-    if (f == NULL || !f->made || !f->resumable || why == ERR_CANCELLED)
+    struct stat st;
+
+    if (f == NULL || !f->made || !f->resumable || why == ERR_CANCELLED ||
+        io_fstat(f->part, &st) != 0 || st.st_size == 0)
         return 0;
     f->made = false;
     worker_log(f->worker, WORKER_WARNING,

@@ -175,9 +175,9 @@ bool restore_tree_resumes(const struct restore_tree *t, const char *run)
 
 int restore_tree_give_up(struct restore_tree *t, enum err_code why)
 {
-    if (t == NULL || t->swap == NULL || t->swapped || t->content == NULL || why == ERR_CANCELLED)
+    if (t == NULL || t->swap == NULL || t->swapped || t->content == NULL || why == ERR_CANCELLED ||
+        !tree_swap_leave(t->swap))
         return 0;
-    tree_swap_leave(t->swap);
     _cleanup_free_ char *target = str_shell_quote(t->target);
     worker_log(t->worker, WORKER_WARNING,
                "source \"%s\": what was made stays in %s/%s%s, and the same command goes on with "

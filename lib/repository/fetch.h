@@ -1,7 +1,8 @@
 /* fetch.h — plain bytes back out of a repository: chunks, list streams, artifacts.
  *
  * Ranges of one pack that lie close are read as one, ahead of need, several at once where the store is
- * far; bases of deltas are fetched with them. Every id is checked. Memory at most 48 MiB. */
+ * far; bases of deltas are fetched with them. Every id is checked. Memory at most 48 MiB, and 24 more where something is
+ * present already. */
 #pragma once
 
 #include "lib/base/str.h"

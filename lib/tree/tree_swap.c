@@ -181,9 +181,12 @@ void tree_swap_discard(struct tree_swap *s)
     s->keep = false;
 }
 
-void tree_swap_leave(struct tree_swap *s)
+bool tree_swap_leave(struct tree_swap *s)
 {
-    s->leave = true;
+    struct tree_size size = {0};
+
+    s->leave = tree_staging_measure(s->staging, "new", false, &size, NULL) == 0 && size.files > 0;
+    return s->leave;
 }
 
 void tree_swap_end(struct tree_swap *s)

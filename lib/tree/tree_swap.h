@@ -17,6 +17,7 @@
  * something that is the same already (`kept`). */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/tree/tree_kept.h"
@@ -51,8 +52,9 @@ int must_check tree_swap_plan(struct tree_swap *s, struct err *e);
 int must_check tree_swap_run(struct tree_swap *s, uint64_t *ret_kept, struct err *e);
 /* After a run: what was there before is not to be kept. Removed by tree_swap_end. */
 void tree_swap_discard(struct tree_swap *s);
-/* Before tree_swap_end: if the plan was not run, the staging folder stays for a restore that goes on. */
-void tree_swap_leave(struct tree_swap *s);
+/* Before tree_swap_end: if the plan was not run, the staging folder stays for a restore that goes on. false: no file
+ * was made, so that it does not. */
+bool tree_swap_leave(struct tree_swap *s);
 /* Free. A staging folder whose plan was not run is removed. NULL-safe. */
 void tree_swap_end(struct tree_swap *s);
 

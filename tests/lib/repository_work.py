@@ -35,6 +35,16 @@ def fingerprint(root):
     return found
 
 
+def left_there(target):
+    """What lies in the folder of each source."""
+    return [name for source in os.listdir(target) for name in os.listdir(f"{target}/{source}")]
+
+
+def is_unfinished(name):
+    """It is kept for a restore that goes on."""
+    return name.startswith(".synbak-restore-") or name.endswith(".synbak-part")
+
+
 class RepositoryWork:
     """One installation and its destination. `place`: that of another installation."""
 
@@ -181,7 +191,7 @@ class RepositoryWork:
         if message["ok"]:
             self.compare(target, self.expected[identity], f"{text} {identity}")
         elif os.path.isdir(target):  # what was finished before the fault is right
-            equal([n for n in os.listdir(target) if not n.startswith(".synbak")], [], f"{text} {identity}: left there")
+            equal([n for n in left_there(target) if not is_unfinished(n)], [], f"{text} {identity}: left there")
         shutil.rmtree(target, ignore_errors=True)
         return None if message["ok"] else message["error"]
 
