@@ -338,6 +338,12 @@ static int print_verified(struct cli *c, const json_t *result)
         say_line(s, RED, "damaged: %s/%s: %s", json_opt_string(o, "job", "?"),
                  json_opt_string(o, "id", "?"), json_opt_string(o, "error", "?"));
     int64_t bytes = json_opt_i64(result, "bytes", 0), sets = json_opt_i64(result, "sets", 0);
+    if (good && json_opt_bool(result, "names_only", false)) {
+        say_line(s, PLAIN,
+                 "what lies there is what its names say; whether each set is whole, only a "
+                 "key that may read can tell");
+        return EXIT_DONE;
+    }
     say(s, good ? GREEN : RED, "%s", verify_word(good, bytes));
     say_line(s, PLAIN, ": %lld set%s%s%s", (long long)sets, sets == 1 ? "" : "s",
              bytes > 0 ? ", " : "", bytes > 0 ? str_bytes((uint64_t)bytes, size) : "");

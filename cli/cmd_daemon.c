@@ -69,14 +69,18 @@ int cmd_clock_accept(struct cli *c, struct err *e)
     return EXIT_DONE;
 }
 
-/* One destination of one job: what went or would go. Returns how many. */
+/* One destination of one job: what went or would go, or why nothing may. Returns how many lines. */
 static size_t print_pruned(const struct screen *s, const json_t *job, bool dry)
 {
     const json_t *remove = json_object_get(job, "remove");
     const bool ours = json_opt_bool(job, "deletes", true);
+    const char *problem = json_opt_string(job, "problem", NULL);
     json_t *set;
     size_t i;
 
+    if (problem != NULL)
+        say_line(s, RED, "%s at %s: nothing is deleted: %s", json_opt_string(job, "job", "?"),
+                 json_opt_string(job, "destination", "?"), problem);
     json_array_foreach(remove, i, set)
         say_line(s, PLAIN, "%s %s/%s at %s: %s",
                  !ours ? "left to another identity:"
@@ -87,7 +91,7 @@ static size_t print_pruned(const struct screen *s, const json_t *job, bool dry)
     if (json_opt_bool(job, "capped", false))
         say_line(s, YELLOW, "%s at %s: more is due, but max_delete bounds one pass",
                  json_opt_string(job, "job", "?"), json_opt_string(job, "destination", "?"));
-    return json_array_size(remove);
+    return json_array_size(remove) + (problem != NULL ? 1 : 0);
 }
 
 int cmd_prune(struct cli *c, struct err *e)

@@ -107,8 +107,12 @@ int prune_decide(struct daemon *d, const struct job *job, const char *destinatio
 {
     const struct catalog_job *known = catalog_job(d->catalog, job->name);
 
-    if (!catalog_destination(d->catalog, destination)->listed) {
-        *why = "the destination has not been listed since synbakd started";
+    const struct catalog_destination *place = catalog_destination(d->catalog, destination);
+
+    if (!place->listed) {
+        *why = place->problem.code != ERR_NONE
+                   ? place->problem.text
+                   : "the destination has not been listed since synbakd started";
         return 1;
     }
     daemon_mark_in_use(d, job->name);

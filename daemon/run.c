@@ -37,6 +37,10 @@ static void on_run_log(void *arg, bool warning, const char *text)
     struct run *r = arg;
     const struct log_fields fields = {.job = r->job->name, .run = r->number};
 
+    if (warning && strlist_contains(&r->warned, text)) /* each worker of the run meets it */
+        return;
+    if (warning)
+        strlist_add(&r->warned, text);
     log_write(r->daemon->log, warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, LOG_PLAIN, &fields,
               "job \"%s\": %s", r->job->name, text);
 }

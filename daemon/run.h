@@ -84,6 +84,7 @@ struct run {
     struct err first_source_error;
     struct err error; /* why it is not good; code ERR_NONE: it is */
     enum run_outcome outcome;
+    struct strlist warned;   /* by workers: each of them may meet the same */
     struct strlist problems; /* hooks and the like: told, but the set stands */
     char step[128];
     int64_t done, total;

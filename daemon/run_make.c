@@ -170,6 +170,7 @@ void run_free(struct run *r)
     free(r->sources);
     free(r->checks);
     strlist_deinit(&r->problems);
+    strlist_deinit(&r->warned);
     json_decref(r->request);
     config_unref(r->config);
     free(r);

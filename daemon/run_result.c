@@ -244,12 +244,21 @@ static bool take_verdict(struct run *r)
     return true;
 }
 
-/* What cannot be read is not verified, whatever the rest is like. */
+/* What cannot be read is not verified, whatever the rest is like, and what is gone is not either. */
 static void judge_unverified(struct run *r)
 {
+    const char *id = json_opt_string(r->request, "id", NULL);
+    struct err gone;
+
     for (size_t i = 0; i < r->destination_count; i++)
         if (r->destinations[i].out)
             run_fail(r, &r->destinations[i].error);
+    if (id != NULL && r->check_count == 0 && r->error.code == ERR_NONE &&
+        r->cancelled.code == ERR_NONE) {
+        (void)err_set(&gone, ERR_NOT_FOUND,
+                      "set %s is gone: it was removed before it could be read", id);
+        run_fail(r, &gone);
+    }
 }
 
 static enum set_state worst_state(struct run *r)

@@ -172,6 +172,16 @@ static bool was_removed(const struct run *r, const struct run_check *c)
            prune_is_removing(r->daemon->prunes, r->job->name, c->destination, c->id);
 }
 
+static void drop_check(struct run *r, size_t index)
+{
+    struct run_check *c = &r->checks[index];
+
+    free(c->destination);
+    free(c->id);
+    memmove(c, c + 1, (r->check_count - index - 1) * sizeof(*c));
+    r->check_count--;
+}
+
 /* Damage is a verdict about the set; any other failure is only one of the attempt. */
 static void on_checked(void *arg, const json_t *result, const struct err *e)
 {
@@ -203,7 +213,9 @@ static void on_checked(void *arg, const json_t *result, const struct err *e)
         run_tick(r);
         return;
     }
-    if (e->code != ERR_CANCELLED && (e->code != ERR_NOT_FOUND || !was_removed(r, c))) {
+    if (e->code == ERR_NOT_FOUND && was_removed(r, c)) {
+        drop_check(r, --r->index);
+    } else if (e->code != ERR_CANCELLED) {
         struct err why = *e;
         (void)err_wrap(&why, "verification of %s at \"%s\"", c->id, c->destination);
         run_fail(r, &why);
@@ -215,13 +227,8 @@ static void on_checked(void *arg, const json_t *result, const struct err *e)
 
 void run_skip_removed(struct run *r)
 {
-    while (r->index < r->check_count && was_removed(r, &r->checks[r->index])) {
-        struct run_check *c = &r->checks[r->index];
-        free(c->destination);
-        free(c->id);
-        memmove(c, c + 1, (r->check_count - r->index - 1) * sizeof(*c));
-        r->check_count--;
-    }
+    while (r->index < r->check_count && was_removed(r, &r->checks[r->index]))
+        drop_check(r, r->index);
 }
 
 void run_start_check(struct run *r)

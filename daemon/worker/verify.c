@@ -12,7 +12,8 @@ struct verify {
     struct destination destination;
     json_t *damaged;
     size_t sets;
-    bool part; /* of one set: from `from` to `to` of set_verify.h */
+    bool names_only; /* the key may not read the repository */
+    bool part;       /* of one set: from `from` to `to` of set_verify.h */
     uint64_t from, to;
     uint64_t bytes; /* of sets already done */
     uint64_t total; /* of all sets, as far as known */
@@ -172,6 +173,7 @@ static int run_repository(struct verify *v, const json_t *job, const char *name,
 
     v->sets = whole.sets;
     v->bytes = whole.bytes;
+    v->names_only = rc == 0 && !whole.may_read;
     return rc;
 }
 
@@ -217,8 +219,9 @@ int verb_verify(struct worker *w, const json_t *job, json_t **ret_result, struct
     if (rc == 0 && v.key_missing && json_array_size(v.damaged) == 0)
         rc = err_set(e, ERR_KEY, "%s", v.key_error.text);
     if (rc == 0)
-        *ret_result = json_pack("{s:I,s:I,s:O}", "sets", (json_int_t)v.sets, "bytes",
-                                (json_int_t)v.bytes, "damaged", v.damaged);
+        *ret_result =
+            json_pack("{s:I,s:I,s:O,s:b}", "sets", (json_int_t)v.sets, "bytes", (json_int_t)v.bytes,
+                      "damaged", v.damaged, "names_only", v.names_only);
     json_decref(v.damaged);
     destination_close(&v.destination);
     return rc;

@@ -106,6 +106,7 @@ static int run(struct checking *c, const struct destination *d, struct repo *r, 
         index_open(r->repository->store, r->repository->keys, r->repository->cache_dir, true,
                    &r->index, NULL, e) < 0)
         return -1;
+    c->job->may_read = !r->repository->keys->write_only;
     return look(c, r, e);
 }
 

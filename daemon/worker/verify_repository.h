@@ -11,6 +11,7 @@ struct verify_repository {
     const struct check_range *range; /* of the data; NULL: all of it */
     json_t *damaged;                 /* as worker_msg.h has it; appended to */
     uint64_t sets, bytes;            /* out */
+    bool may_read;                   /* out: else no set was looked at, only names and digests */
 };
 
 /* Findings are no failure. ERR_NOT_FOUND: no such set. Blocks. */

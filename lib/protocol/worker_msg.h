@@ -83,6 +83,7 @@
  *           out: all. With all and data, of a repository: of the packs alone whose names begin there;
  *           of one plain set: of its bytes, lib/plain/set_verify.h)
  *   result  sets:N, bytes:N, damaged:[{job, id, error, code}]    job "": the place, no set
+ *           names_only:B (the key may only write: objects were compared with their names, no set was looked at)
  * prune (owner null in STORE: for whom it belongs to, by an operator)
  *   job     store:STORE, job, ids:[ID], and of a repository
  *           stores:[STORE] in the place of store (its replicas, one to append at first),

@@ -4,6 +4,10 @@
 #include "lib/repository/object.h"
 #include "lib/repository/repository_parts.h"
 
+#define NEWER "written by a newer version of synbak"
+#define DAMAGED                                                                                    \
+    " (it is damaged: synbakctl repair brings it from a replica, or put it back from a copy)"
+
 static int parse(const void *text, size_t len, char ret_id[33], struct err *e)
 {
     static const char *const members[] = {"format", "version", "id", "created", NULL};
@@ -21,8 +25,8 @@ static int parse(const void *text, size_t len, char ret_id[33], struct err *e)
         return -1;
     if (version != REPOSITORY_VERSION)
         return err_set(e, ERR_FORMAT,
-                       "written by a newer version of synbak (format %lld; this one knows %d): "
-                       "update synbak here",
+                       NEWER " (format %lld; this one knows %d): "
+                             "update synbak here",
                        (long long)version, REPOSITORY_VERSION);
     if (object_members(o, members, e) < 0 || object_hex(o, "id", id, sizeof(id), e) < 0 ||
         object_time(o, "created", &created, e) < 0)
@@ -38,9 +42,10 @@ int repository_probe(struct store *s, char ret_id[33], struct err *e)
     struct err why;
 
     if (store_get_bytes(s, REPOSITORY_NAME, &text, &why) == 0) {
-        if (parse(text.data, text.len, ret_id, e) == 0)
+        if (parse(text.data, text.len, ret_id, &why) == 0)
             return 0;
-        return err_wrap(e, "%s: %s", store_place(s), REPOSITORY_NAME);
+        return err_set(e, why.code, "%s: %s: %s%s", store_place(s), REPOSITORY_NAME, why.text,
+                       str_starts(why.text, NEWER) ? "" : DAMAGED);
     }
     if (why.code == ERR_NOT_FOUND)
         return 1;

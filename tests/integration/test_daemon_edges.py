@@ -4,6 +4,7 @@ that end, changes that overtake each other, destinations that stay away, clients
 import json
 import os
 import select
+import shutil
 import signal
 import struct
 import sys
@@ -11,7 +12,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from daemon_client import Daemon, refused  # noqa: E402
-from harness import check, contains, equal, lacks, run_all, test, wait_until, write_file  # noqa: E402
+from harness import (check, contains, equal, lacks, program, run_all, test, wait_until, write_file,  # noqa: E402
+                     write_program)
 
 DAY, MINUTE = 86400, 60
 ONE, TWO = ("[job j]\nsources = out\ndestinations = local\n", "[job k]\nsources = out\ndestinations = local\n")
@@ -382,6 +384,28 @@ def who_could_not_be_served_is_not_slow():
     half.socket.sendall(frame[20:])
     half.answer(1)
     equal(len(waits.answer(asked)["sets"]), 1000)
+
+
+@test
+def a_set_that_is_gone_is_not_verified():
+    d = Daemon(worker=program("synbak-worker"), start=False)
+    slow = f"{d.dir}/slow"
+    write_program(slow, f"#!/bin/sh\nuntil test -e {d.dir}/go; do sleep 0.1; done\necho done\n")
+    d.configure(extra=f"[source slow]\ntype = command\ncommand = {slow}\n",
+                jobs="[job j]\nsources = slow\ndestinations = local\nretry = 0\n")
+    d.start()
+    write_file(f"{d.dir}/go", "")
+    identity = d.trigger()["id"]
+    os.unlink(f"{d.dir}/go")
+    client = d.client()
+    client.call("trigger", job="j")
+    run_number = client.call("verify", job="j", id=identity)["run"]
+    shutil.rmtree(f"{d.backups}/j/{identity}")
+    client.call("rescan")
+    write_file(f"{d.dir}/go", "")
+    result = client.call("wait", run=run_number)
+    equal((result["outcome"], result["code"]), ("failed", "not-found"), str(result))
+    contains(result["error"], f"{identity} is gone")
 
 
 run_all()

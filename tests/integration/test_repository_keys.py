@@ -300,6 +300,8 @@ def a_host_that_may_only_write():
     grown = stored(d)
     backup(d)
     check(stored(d) - grown < 1 << 20, f"{grown}, then {stored(d)}: and only once")
+    told = d.ctl("verify", "--all", "--destination", d.backups, "--key", f"file:{path}", ok=True).stdout
+    contains(told, "only a key that may read")
     place = ("--destination", d.backups, "--key", f"file:{d.key_file}")
     for identity in (second, third, fourth):
         d.ctl("restore", f"synapse/{identity}", *place, "--target", f"{d.dir}/{identity}", "--yes", ok=True)
