@@ -210,12 +210,16 @@ int bare_find(struct cli *c, const json_t *store, const char *job, const char *i
 static json_t *as_status(const char *job, json_t *set, const char *destination)
 {
     json_t *status = json_copy(set);
-    int64_t bytes = 0;
+    int64_t bytes = 0, raw = 0;
     json_t *source;
     size_t i;
 
-    json_array_foreach(json_object_get(set, "sources"), i, source) bytes +=
-        json_opt_i64(source, "stored_bytes", 0);
+    json_array_foreach(json_object_get(set, "sources"), i, source)
+    {
+        bytes += json_opt_i64(source, "stored_bytes", 0);
+        raw += json_opt_i64(source, "raw_bytes", 0);
+    }
+    (void)json_object_set_new(status, "raw_bytes", json_integer(raw));
     (void)json_object_set_new(status, "job", json_string(job));
     (void)json_object_set_new(status, "bytes", json_integer(bytes));
     (void)json_object_set_new(status, "destination", json_string(destination));

@@ -26,19 +26,32 @@ static void append_place(json_t *places, const json_t *set)
     (void)json_array_append_new(places, json_string(json_opt_string(set, "destination", "?")));
 }
 
+/* Of a set that shares what it holds with others, what it brings back, and what it added. */
+static const char *size_text(const json_t *set, char ret[40])
+{
+    const int64_t bytes = json_opt_i64(set, "bytes", 0), raw = json_opt_i64(set, "raw_bytes", 0);
+    char added[16], whole[16];
+
+    (void)str_bytes((uint64_t)(bytes > 0 ? bytes : 0), added);
+    if (json_opt_bool(set, "shares", false))
+        (void)snprintf(ret, 40, "%s +%s", str_bytes((uint64_t)(raw > 0 ? raw : 0), whole), added);
+    else
+        (void)snprintf(ret, 40, "%s", added);
+    return ret;
+}
+
 static void add_set(const struct screen *s, struct table *t, const json_t *set,
                     const json_t *destinations)
 {
-    char text[48], size[16];
+    char text[48], size[40];
     const char *state = json_opt_string(set, "state", "?");
-    int64_t bytes = json_opt_i64(set, "bytes", 0);
     _cleanup_free_ char *tiers = join_strings(json_object_get(set, "tiers"), ",");
     _cleanup_free_ char *places = join_strings(destinations, ",");
 
     table_add(t, PLAIN, "%s/%s", json_opt_string(set, "job", "?"), json_opt_string(set, "id", "?"));
     table_add(t, PLAIN, "%s", tiers);
     table_add(t, state_tint(state), "%s", state);
-    table_add(t, PLAIN, "%s", str_bytes((uint64_t)(bytes > 0 ? bytes : 0), size));
+    table_add(t, PLAIN, "%s", size_text(set, size));
     table_add(t, PLAIN, "%s", screen_age(s, json_opt_string(set, "started", NULL), text));
     table_add(t, PLAIN, "%s", screen_age(s, json_opt_string(set, "verified", NULL), text));
     table_add(t, PLAIN, "%s", json_opt_bool(set, "pinned", false) ? "pinned" : "-");
@@ -204,7 +217,7 @@ static void field(const struct screen *s, const char *name, const char *value)
 
 static void print_set(const struct screen *s, const json_t *set)
 {
-    char text[48], age[48], size[16];
+    char text[48], age[48], size[40];
     const char *state = json_opt_string(set, "state", "?");
     const char *verified = json_opt_string(set, "verified", NULL);
     _cleanup_free_ char *tiers = join_strings(json_object_get(set, "tiers"), ", ");
@@ -215,7 +228,7 @@ static void print_set(const struct screen *s, const json_t *set)
     say_line(s, state_tint(state), "%s", state);
     field(s, "place", json_opt_string(set, "place", NULL));
     field(s, "tiers", tiers);
-    field(s, "size", str_bytes((uint64_t)json_opt_i64(set, "bytes", 0), size));
+    field(s, "size", size_text(set, size));
     field(s, "started", screen_time(s, json_opt_string(set, "started", NULL), text));
     field(s, "finished", screen_time(s, json_opt_string(set, "finished", NULL), text));
     (void)snprintf(text, sizeof(text), "%.40s", screen_age(s, verified, age));

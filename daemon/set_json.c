@@ -117,6 +117,15 @@ uint64_t set_bytes(const struct set *s)
     return bytes;
 }
 
+uint64_t set_raw_bytes(const struct set *s)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < s->source_count; i++)
+        bytes += s->sources[i].raw_bytes;
+    return bytes;
+}
+
 static const char *source_type_word(const struct config *config, const char *name)
 {
     static const char *const words[] = {
@@ -171,13 +180,13 @@ json_t *set_to_status(const struct set *s, const char *job, const struct config 
     const struct destination *d = config_destination(config, s->destination);
     _cleanup_free_ char *place = d != NULL ? set_place(d, job, s->id) : NULL;
 
-    return json_pack("{s:s,s:s,s:s,s:I,s:o,s:s,s:I,s:o,s:o,s:o,s:b,s:s?,s:o,s:o?,s:o,s:o}", "job",
-                     job, "id", s->id, "destination", s->destination, "sequence",
-                     (json_int_t)s->sequence, "tiers", tiers_to_json(s->tiers), "state",
-                     set_state_word(s->state), "bytes", (json_int_t)set_bytes(s), "started",
-                     time_to_json(s->started), "finished", time_to_json(s->finished), "verified",
-                     time_to_json(s->verified), "pinned", s->pinned, "pin_reason", s->pin_reason,
-                     "pin_until", time_to_json(s->pin_until), "place",
-                     place != NULL ? json_printable(place) : json_null(), "sources",
-                     sources_to_json(s, config), "problems", set_problems(s));
+    return json_pack(
+        "{s:s,s:s,s:s,s:I,s:o,s:s,s:I,s:I,s:b,s:o,s:o,s:o,s:b,s:s?,s:o,s:o?,s:o,s:o}", "job", job,
+        "id", s->id, "destination", s->destination, "sequence", (json_int_t)s->sequence, "tiers",
+        tiers_to_json(s->tiers), "state", set_state_word(s->state), "bytes",
+        (json_int_t)set_bytes(s), "raw_bytes", (json_int_t)set_raw_bytes(s), "shares", s->shares,
+        "started", time_to_json(s->started), "finished", time_to_json(s->finished), "verified",
+        time_to_json(s->verified), "pinned", s->pinned, "pin_reason", s->pin_reason, "pin_until",
+        time_to_json(s->pin_until), "place", place != NULL ? json_printable(place) : json_null(),
+        "sources", sources_to_json(s, config), "problems", set_problems(s));
 }

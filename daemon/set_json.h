@@ -19,3 +19,4 @@ unsigned tiers_from_json(const json_t *array);                /* unknown words a
 json_t *time_to_json(struct wall t);                          /* us == 0 or INT64_MAX: null */
 struct wall time_from_json(const json_t *o, const char *key); /* us == 0 if it is not there */
 uint64_t set_bytes(const struct set *s);                      /* stored */
+uint64_t set_raw_bytes(const struct set *s);                  /* that it brings back */

@@ -107,6 +107,8 @@ def pins_and_retention():
     first = backup(d, "--pin", "the very first")
     backup(d)
     last = backup(d)
+    for command in ("list", "show"):  # it brings back all, and added nothing
+        contains(d.ctl(command, "synapse", ok=True).stdout, " kB +0 B")
     wait_until(lambda: sets(d) == [last, first], "the second to go")
     d.ctl("unpin", f"synapse/{first}", "--reason", "test", ok=True)
     d.ctl("prune", ok=True)
