@@ -33,6 +33,23 @@ static int run_worker(struct cli *c, struct repository_places *p, const char *ch
     return worker_run(&run, ret, e);
 }
 
+/* For the journal of the synbakd that writes there. One that is not there, or does not know the place, writes
+ * nothing down. */
+static void tell_daemon(struct cli *c, const struct repository_places *p, const char *change,
+                        const char *kind, const json_t *result)
+{
+    _cleanup_json_ json_t *unused = NULL;
+
+    if (p->bare != NULL || p->count == 0 || cli_connect_optional(c, NULL) != 0)
+        return;
+    json_t *params =
+        json_pack("{s:s,s:s,s:s?,s:s?,s:I}", "destination", p->items[0]->name, "change", change,
+                  "kind", kind, "slot", json_opt_string(result, "slot", NULL), "generation",
+                  (json_int_t)json_opt_i64(result, "generation", 0));
+    (void)!client_call(c->client, (struct client_call){.method = "keys-changed", .params = params},
+                       &unused, NULL);
+}
+
 /* What did not reach a replica yet. */
 static int report_problems(const struct cli *c, const json_t *result)
 {
@@ -251,6 +268,7 @@ int cmd_key_add(struct cli *c, struct err *e)
             (void)io_unlink(AT_FDCWD, path, 0);
         return -1;
     }
+    tell_daemon(c, &p, "add", kind, result);
     if (!cli_json(c, result))
         print_added(c, &p, kind, result);
     return report_problems(c, result);
@@ -310,6 +328,7 @@ int cmd_key_remove(struct cli *c, struct err *e)
     json_t *members = json_pack("{s:s}", "slot", json_opt_string(slot, "slot", ""));
     if (run_worker(c, &p, "remove", members, &result, e) < 0)
         return -1;
+    tell_daemon(c, &p, "remove", NULL, result);
     if (!cli_json(c, result)) {
         say_line(&c->screen, PLAIN, "slot %s is removed", json_opt_string(slot, "slot", "?"));
         say_line(&c->screen, PLAIN,
@@ -326,6 +345,7 @@ int cmd_key_rotate(struct cli *c, struct err *e)
 
     if (repository_places_find(c, &p, e) < 0 || run_worker(c, &p, "rotate", NULL, &result, e) < 0)
         return -1;
+    tell_daemon(c, &p, "rotate", NULL, result);
     if (!cli_json(c, result))
         say_line(&c->screen, PLAIN,
                  "what is written to repository \"%s\" from now on has reading key %lld", p.name,

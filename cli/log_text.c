@@ -236,6 +236,21 @@ static char *adopted(const json_t *record)
     return mem_printf("destination %s is adopted", word(record, "destination"));
 }
 
+static char *keys_changed(const json_t *record)
+{
+    const char *change = json_opt_string(record, "change", "");
+    const char *where = word(record, "destination");
+
+    if (strcmp(change, "rotate") == 0)
+        return mem_printf("the repository at %s has reading key %lld from now on", where,
+                          number(record, "generation"));
+    if (strcmp(change, "remove") == 0)
+        return mem_printf("a key of the repository at %s is removed: slot %.8s", where,
+                          word(record, "slot"));
+    return mem_printf("a key for the repository at %s is added: %s, slot %.8s", where,
+                      word(record, "kind"), word(record, "slot"));
+}
+
 static char *clock_in_doubt(const json_t *record)
 {
     return mem_printf("the clock is in doubt: %s", word(record, "why"));
@@ -333,6 +348,7 @@ static const struct {
     {"read", NULL, read_again},
     {"destination-known", NULL, destination_known},
     {"adopted", NULL, adopted},
+    {"keys-changed", NULL, keys_changed},
     {"clock-in-doubt", NULL, clock_in_doubt},
     {"clock-trusted", NULL, clock_trusted},
     {"reloaded", NULL, reloaded},

@@ -1,4 +1,4 @@
-/* methods_admin.c — what only an administrator does: prune, unpin, release, adopt, clock-accept,
+/* methods_admin.c — what only an administrator does: prune, unpin, release, adopt, keys-changed, clock-accept,
  * reload. */
 #include <string.h>
 
@@ -177,6 +177,43 @@ static void method_adopt(struct request *r)
                                                      .callbacks = {.done = on_adopted, .arg = a}});
 }
 
+/* --- keys --- */
+
+static void add_text(json_t *record, const struct request *r, const char *member)
+{
+    const char *text = json_opt_string(request_params(r), member, NULL);
+
+    if (text != NULL)
+        (void)json_object_set_new(record, member, json_printable(text));
+}
+
+/* Who may open a repository is changed with rights of the caller's; here it is written down, and seen. */
+static void method_keys_changed(struct request *r)
+{
+    struct daemon *d = request_daemon(r);
+    const char *name = json_opt_string(request_params(r), "destination", "");
+    struct destination *dest = config_destination(d->config, name);
+    int64_t generation = json_opt_i64(request_params(r), "generation", 0);
+    struct err e = {0};
+
+    if (dest == NULL || dest->format != FORMAT_REPOSITORY) {
+        (void)err_set(&e, ERR_NOT_FOUND, "there is no repository at a destination \"%s\"", name);
+        request_fail(r, &e);
+        return;
+    }
+    json_t *record = json_pack("{s:s,s:s}", "type", RECORD_KEYS_CHANGED, "destination", name);
+    add_text(record, r, "change");
+    add_text(record, r, "slot");
+    add_text(record, r, "kind");
+    if (generation > 0)
+        (void)json_object_set_new(record, "generation", json_integer(generation));
+    method_reply_after(r, record, json_object());
+    _cleanup_free_ struct destination **all = NULL;
+    const size_t count = prune_all_replicas(d, dest, &all);
+    for (size_t i = 0; i < count; i++)
+        scan_anew(d, all[i]->name, NULL, NULL);
+}
+
 static void method_clock_accept(struct request *r)
 {
     clock_watch_accept(request_daemon(r));
@@ -195,6 +232,7 @@ const struct method methods_admin[] = {{"prune", ROLE_ADMIN, method_prune, true}
                                        {"unpin", ROLE_ADMIN, method_unpin, true},
                                        {"release", ROLE_ADMIN, method_release, false},
                                        {"adopt", ROLE_ADMIN, method_adopt, false},
+                                       {"keys-changed", ROLE_ADMIN, method_keys_changed, false},
                                        {"clock-accept", ROLE_ADMIN, method_clock_accept, false},
                                        {"reload", ROLE_ADMIN, method_reload, false},
                                        {0}};

@@ -30,6 +30,7 @@
  *   heads                destination, writer, pruner: the newest records of a repository's logs
  *   tracked              job, numbers: {REPOSITORY: {SOURCE: number}}, after the set was committed
  *   adopted              destination, marker_id, uid, reason
+ *   keys-changed         destination, change, slot?, kind?, generation?, uid: who may open its repository
  *   clock-in-doubt       why
  *   clock-trusted        why, uid?
  *   reloaded             files, uid
@@ -77,6 +78,7 @@
 #define RECORD_HEADS             "heads"
 #define RECORD_TRACKED           "tracked"
 #define RECORD_ADOPTED           "adopted"
+#define RECORD_KEYS_CHANGED      "keys-changed"
 #define RECORD_CLOCK_IN_DOUBT    "clock-in-doubt"
 #define RECORD_CLOCK_TRUSTED     "clock-trusted"
 #define RECORD_RELOADED          "reloaded"

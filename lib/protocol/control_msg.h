@@ -65,7 +65,9 @@
  *                                         deletes: B (no: what goes is left there)}]
  * unpin (admin) job, id                   {}
  * release (admin) job                     {}
- * adopt (admin) destination               {}
+ * adopt (admin) destination               {}    once it was looked at
+ * keys-changed (admin) destination, change, slot?, kind?, generation?    {}    what a worker of the caller's
+ *                      did there, for the journal
  * clock-accept (admin)                    {}
  * reload (admin)                          files: [..]
  *
