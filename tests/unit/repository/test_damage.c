@@ -172,7 +172,7 @@ static size_t step_at(const struct world *w, size_t at, size_t size)
         return edge || size < SMALL ? 1 : 13;
     for (size_t i = 0; i < w->count; i++)
         bytes += w->objects[i].size;
-    if (at < FIELDS)
+    if (at < FIELDS && size > SMALL)
         return 1;
     return edge ? 37 : (size_t)(bytes / SHORT_CASES) | 1;
 }
