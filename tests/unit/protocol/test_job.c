@@ -66,12 +66,14 @@ TEST(a_store_says_all_of_its_destination)
     json_decref(bare);
     secret_deinit(&secrets.key);
     secret_deinit(&old);
-    const struct job_store_context context = {.known_writer = "3:ab", .cache_dir = "/state/r"};
+    const struct job_store_context context = {
+        .known_writer = "3:ab", .newest_writer = 4, .cache_dir = "/state/r"};
     assert_json(job_store(config_destination(c, "archive"), NULL, &context),
                 "{\"cache_dir\":\"/state/r\",\"destination\":\"archive\",\"format\":\"repository\","
                 "\"key\":null,\"key_hint\":\"file:/k\",\"known_id\":null,\"known_pruner\":null,"
-                "\"known_writer\":\"3:ab\",\"old_keys\":[],\"owner\":null,\"path\":\"/archive\","
-                "\"repository\":\"archive\",\"trash_s\":604800,\"type\":\"directory\"}");
+                "\"known_writer\":\"3:ab\",\"newest\":{\"pruner\":0,\"writer\":4},\"old_keys\":[],"
+                "\"owner\":null,\"path\":\"/archive\",\"repository\":\"archive\","
+                "\"stretched\":null,\"trash_s\":604800,\"type\":\"directory\"}");
     config_unref(c);
 }
 
