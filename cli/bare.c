@@ -6,7 +6,6 @@
 #include "cli/bare_place.h"
 #include "cli/judge.h"
 #include "cli/place.h"
-#include "cli/wait_run.h"
 #include "cli/worker_run.h"
 #include "lib/schedule/set.h"
 
@@ -264,8 +263,7 @@ static int add_configured(struct cli *c, const char *wanted, const char *job, js
         *e = why;
         if (wanted != NULL || why.code == ERR_CANCELLED)
             return -1;
-        _cleanup_free_ char *shown = str_printable(why.text, strlen(why.text));
-        (void)fprintf(stderr, "synbakctl: not looked at: %s\n", shown);
+        place_note_not_looked_at(&why);
     }
     return any ? 0 : -1;
 }
@@ -325,56 +323,4 @@ int bare_show(struct cli *c, struct target *t, json_t **ret, struct err *e)
         json_array_append(found, set);
     *ret = json_pack("{s:O}", "sets", found);
     return 0;
-}
-
-static int print_verified(struct cli *c, const json_t *result)
-{
-    const struct screen *s = &c->screen;
-    const json_t *damaged = json_object_get(result, "damaged");
-    bool good = json_array_size(damaged) == 0;
-    json_t *o;
-    size_t i;
-    char size[16];
-
-    if (cli_json(c, result))
-        return good ? EXIT_DONE : EXIT_FAILED;
-    json_array_foreach(damaged, i, o)
-        say_line(s, RED, "damaged: %s/%s: %s", json_opt_string(o, "job", "?"),
-                 json_opt_string(o, "id", "?"), json_opt_string(o, "error", "?"));
-    int64_t bytes = json_opt_i64(result, "bytes", 0), sets = json_opt_i64(result, "sets", 0);
-    if (good && json_opt_bool(result, "names_only", false)) {
-        say_line(s, PLAIN,
-                 "what lies there is what its names say; whether each set is whole, only a "
-                 "key that may read can tell");
-        return EXIT_DONE;
-    }
-    say(s, good ? GREEN : RED, "%s", verify_word(good, bytes));
-    say_line(s, PLAIN, ": %lld set%s%s%s", (long long)sets, sets == 1 ? "" : "s",
-             bytes > 0 ? ", " : "", bytes > 0 ? str_bytes((uint64_t)bytes, size) : "");
-    if (good && bytes == 0 && sets > 0)
-        say_line(s, PLAIN, "%s", VERIFY_HINT);
-    return good ? EXIT_DONE : EXIT_FAILED;
-}
-
-int bare_verify(struct cli *c, struct target *t, struct err *e)
-{
-    _cleanup_json_ json_t *result = NULL;
-    struct place p = {0};
-    struct worker_run run = {.screen = &c->screen};
-
-    if (args_has(c->args, "--all")) {
-        if (place_store_of_bare(c, &p.store, e) < 0)
-            return -1;
-        run.job = json_pack("{s:s, s:O, s:b}", "verb", "verify", "store", p.store, "all", 1);
-    } else {
-        if (place_find(c, t, "verify", &p, e) < 0) {
-            place_release(c, &p, e, NULL);
-            return -1;
-        }
-        run.job = place_job(&p, "verify");
-    }
-    (void)json_object_set_new(run.job, "data", json_boolean(args_has(c->args, "--data")));
-    int rc = worker_run(&run, &result, e);
-    place_release(c, &p, rc < 0 ? e : NULL, NULL);
-    return rc < 0 ? -1 : print_verified(c, result);
 }

@@ -18,5 +18,3 @@ int must_check bare_find(struct cli *c, const json_t *store, const char *job, co
 int must_check bare_list(struct cli *c, const char *job, json_t **ret, struct err *e);
 /* As "show" answers, from the same places. */
 int must_check bare_show(struct cli *c, struct target *t, json_t **ret, struct err *e);
-/* Verify a file, or a set or --all at --destination PATH; returns the exit status. */
-int must_check bare_verify(struct cli *c, struct target *t, struct err *e);

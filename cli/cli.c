@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/target.h"
 
@@ -23,6 +24,17 @@ int cli_load_config(struct cli *c, struct err *e)
     if (c->config != NULL)
         return 0;
     return config_load(cli_config_file(c), &c->config, NULL, e);
+}
+
+int cli_load_config_instead(struct cli *c, struct err *e)
+{
+    struct err why = {0};
+
+    if (cli_load_config(c, &why) == 0)
+        return 0;
+    if (access(cli_config_file(c), R_OK) == 0) /* there is one, and it is wrong */
+        *e = why;
+    return -1;
 }
 
 /* --socket, $SYNBAK_SOCKET, what --config or the usual file says, the default. Owned. */

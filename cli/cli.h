@@ -33,6 +33,8 @@ int must_check cli_list(struct cli *c, json_t *params, json_t **ret, struct err 
 /* --config FILE, else the default; kept in c->config. */
 const char *cli_config_file(const struct cli *c); /* --config, $SYNBAK_CONFIG, the usual one */
 int must_check cli_load_config(struct cli *c, struct err *e);
+/* After ERR_NO_DAEMON in *e: is there a configuration that says where to look? -1: *e has the nearer reason. */
+int must_check cli_load_config_instead(struct cli *c, struct err *e);
 
 /* With --json: print the value (borrowed) and return true. */
 bool cli_json(const struct cli *c, const json_t *value);

@@ -29,6 +29,26 @@ static int load_or_first_error(struct cli *c, struct err *e)
     return rc;
 }
 
+static json_t *destinations_value(const struct config *config)
+{
+    static const char *const types[] = {[DESTINATION_DIRECTORY] = "directory",
+                                        [DESTINATION_S3] = "s3",
+                                        [DESTINATION_SFTP] = "sftp"};
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < config->destination_count; i++) {
+        const struct destination *d = config->destinations[i];
+        _cleanup_free_ char *place = destination_place(d);
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:s, s:o, s:s, s:s, s:b, s:b}", "name", d->name, "type",
+                            types[d->type], "place", json_printable(place), "format",
+                            d->format == FORMAT_REPOSITORY ? "repository" : "plain", "feed",
+                            destination_is_fed_live(d) ? "live" : "copy", "deletes", d->deletes,
+                            "tells_room", d->type != DESTINATION_S3));
+    }
+    return list;
+}
+
 static json_t *check_value(const struct cli *c, const struct strlist *errors, bool good)
 {
     json_t *value = json_pack("{s:b, s:o}", "ok", good, "errors", json_from_strings(errors));
@@ -36,6 +56,7 @@ static json_t *check_value(const struct cli *c, const struct strlist *errors, bo
     if (good) {
         (void)json_object_set_new(value, "files", json_from_strings(&c->config->files));
         (void)json_object_set_new(value, "jobs", json_integer((json_int_t)c->config->job_count));
+        (void)json_object_set_new(value, "destinations", destinations_value(c->config));
     }
     return value;
 }

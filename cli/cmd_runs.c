@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/bare.h"
+#include "cli/bare_verify.h"
 #include "cli/bare_place.h"
 #include "cli/cli.h"
 #include "cli/target.h"
@@ -118,6 +118,16 @@ static int verify_by_daemon(struct cli *c, const struct target *t, struct err *e
     return wait_exit_status(result);
 }
 
+static int verify_alone(struct cli *c, struct target *t, struct err *e)
+{
+    if (cli_load_config_instead(c, e) < 0 ||
+        (!args_has(c->args, "--all") && target_complete(c, t, e) < 0))
+        return -1;
+    (void)fprintf(stderr, "synbakctl: synbakd does not answer; a worker of our own looks at the "
+                          "configured destinations\n");
+    return bare_verify(c, t, e);
+}
+
 int cmd_verify(struct cli *c, struct err *e)
 {
     _cleanup_(target_deinit) struct target t = {0};
@@ -129,6 +139,8 @@ int cmd_verify(struct cli *c, struct err *e)
         return -1;
     if (t.file != NULL || (place != NULL && bare_is_place(place)))
         return bare_verify(c, &t, e);
+    if (cli_connect(c, e) < 0)
+        return e->code == ERR_NO_DAEMON ? verify_alone(c, &t, e) : -1;
     if (!args_has(c->args, "--all") && target_complete(c, &t, e) < 0)
         return -1;
     return verify_by_daemon(c, &t, e);

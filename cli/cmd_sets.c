@@ -1,9 +1,9 @@
 /* cmd_sets.c — list, show, explain. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/bare.h"
+#include "cli/bare_explain.h"
 #include "cli/bare_place.h"
 #include "cli/cli.h"
 #include "cli/target.h"
@@ -107,19 +107,6 @@ static void print_unopened(const struct screen *s, const json_t *damaged)
                  json_opt_string(o, "id", "?"), json_opt_string(o, "error", "?"));
 }
 
-/* No daemon answers: is there a configuration that says where to look? -1: *e has the nearer reason.
- */
-static int load_config_instead(struct cli *c, struct err *e)
-{
-    struct err why = {0};
-
-    if (cli_load_config(c, &why) == 0)
-        return 0;
-    if (access(cli_config_file(c), R_OK) == 0) /* there is one, and it is wrong */
-        *e = why;
-    return -1;
-}
-
 /* The daemon's list; 1: no daemon answers, but there is a configuration that says where to look. */
 static int list_of_daemon(struct cli *c, const char *job, json_t **ret, struct err *e)
 {
@@ -132,7 +119,7 @@ static int list_of_daemon(struct cli *c, const char *job, json_t **ret, struct e
         (void)json_object_set_new(params, "destination", json_printable(destination));
     if (cli_list(c, params, ret, e) == 0)
         return 0;
-    return e->code == ERR_NO_DAEMON && load_config_instead(c, e) == 0 ? 1 : -1;
+    return e->code == ERR_NO_DAEMON && cli_load_config_instead(c, e) == 0 ? 1 : -1;
 }
 
 /* What lies at the one destination that was asked for, all together. */
@@ -268,7 +255,7 @@ static int find_shown(struct cli *c, json_t **ret, struct target *t, struct err 
     if (destination == NULL || !bare_is_place(destination)) {
         if (call_for_set(c, "show", ret, t, e) == 0)
             return 0;
-        if (e->code != ERR_NO_DAEMON || load_config_instead(c, e) < 0)
+        if (e->code != ERR_NO_DAEMON || cli_load_config_instead(c, e) < 0)
             return -1;
         target_deinit(t);
         *t = (struct target){0};
@@ -306,6 +293,15 @@ int cmd_show(struct cli *c, struct err *e)
     return EXIT_DONE;
 }
 
+static int explain_alone(struct cli *c, json_t **ret, struct target *t, struct err *e)
+{
+    if (e->code != ERR_NO_DAEMON || cli_load_config_instead(c, e) < 0)
+        return -1;
+    (void)fprintf(stderr, "synbakctl: synbakd does not answer; these are the rules of the "
+                          "configuration: holds of synbakd are not known here\n");
+    return bare_explain(c, t, ret, e);
+}
+
 int cmd_explain(struct cli *c, struct err *e)
 {
     _cleanup_json_ json_t *result = NULL;
@@ -313,7 +309,7 @@ int cmd_explain(struct cli *c, struct err *e)
     json_t *line;
     size_t i;
 
-    if (call_for_set(c, "explain", &result, &t, e) < 0)
+    if (call_for_set(c, "explain", &result, &t, e) < 0 && explain_alone(c, &result, &t, e) < 0)
         return -1;
     if (cli_json(c, result))
         return EXIT_DONE;

@@ -218,6 +218,13 @@ void place_note_passed_over(const struct err *why, const char *next)
     (void)fprintf(stderr, "synbakctl: %s; looking at \"%s\"\n", shown, next);
 }
 
+void place_note_not_looked_at(const struct err *why)
+{
+    _cleanup_free_ char *shown = str_printable(why->text, strlen(why->text));
+
+    (void)fprintf(stderr, "synbakctl: not looked at: %s\n", shown);
+}
+
 int place_find(struct cli *c, struct target *t, const char *purpose, struct place *ret,
                struct err *e)
 {

@@ -27,6 +27,9 @@ json_t *place_job(const struct place *p, const char *verb);
 /* Say that a destination was passed over, why, and which comes next. */
 void place_note_passed_over(const struct err *why, const char *next);
 
+/* Say that a destination is left out, and why. */
+void place_note_not_looked_at(const struct err *why);
+
 /* --key ask, or none given by somebody who sits at a terminal: place_store_of_bare asks for it. */
 bool place_key_is_asked(const struct cli *c);
 /* The STORE of a --destination that names a place itself (bare_place.h). */
