@@ -19,6 +19,16 @@ enum wrap { WRAP_SECRET = 1, WRAP_PUBLIC = 2 };
 
 static const uint8_t zero_nonce[SEAL_NONCE_LEN];
 
+/* What seals an object's key, and what of its header that is tied to. */
+static int open_wrapping(const struct keys *k, const uint8_t wrapping[32],
+                         const uint8_t header[OBJECT_HEADER_LEN], uint8_t ret_aad[AAD_LEN],
+                         struct seal_box **ret, struct err *e)
+{
+    memcpy(ret_aad, k->repository, REPOSITORY_ID_LEN);
+    memcpy(ret_aad + REPOSITORY_ID_LEN, header, AT_SEALED);
+    return seal_box_open(wrapping, ret, e);
+}
+
 static int seal_key(const struct keys *k, const uint8_t wrapping[32],
                     uint8_t header[OBJECT_HEADER_LEN], const uint8_t key[SEAL_KEY_LEN],
                     struct err *e)
@@ -26,9 +36,7 @@ static int seal_key(const struct keys *k, const uint8_t wrapping[32],
     uint8_t aad[AAD_LEN];
     struct seal_box *b;
 
-    memcpy(aad, k->repository, REPOSITORY_ID_LEN);
-    memcpy(aad + REPOSITORY_ID_LEN, header, AT_SEALED);
-    if (seal_box_open(wrapping, &b, e) < 0)
+    if (open_wrapping(k, wrapping, header, aad, &b, e) < 0)
         return -1;
     int rc =
         seal_box_seal(b, zero_nonce, aad, sizeof(aad), key, SEAL_KEY_LEN, header + AT_SEALED, e);
@@ -43,9 +51,7 @@ static int unseal_key(const struct keys *k, const uint8_t wrapping[32],
     uint8_t aad[AAD_LEN];
     struct seal_box *b;
 
-    memcpy(aad, k->repository, REPOSITORY_ID_LEN);
-    memcpy(aad + REPOSITORY_ID_LEN, header, AT_SEALED);
-    if (seal_box_open(wrapping, &b, e) < 0)
+    if (open_wrapping(k, wrapping, header, aad, &b, e) < 0)
         return -1;
     int rc = seal_box_unseal(b, zero_nonce, aad, sizeof(aad), header + AT_SEALED,
                              OBJECT_HEADER_LEN - AT_SEALED, ret_key, e);

@@ -11,8 +11,9 @@
 #include "lib/base/mem.h"
 #include "lib/repository/log_parts.h"
 #include "lib/repository/object.h"
+#include "lib/store/listing.h"
 
-enum { LIST_PAGE = 256, SMALL_MAX = 1 << 20, NAMES_MAX = 1 << 24, THREADS_MAX = 4, TRIES = 4 };
+enum { SMALL_MAX = 1 << 20, NAMES_MAX = 1 << 24, THREADS_MAX = 4, TRIES = 4 };
 
 struct names {    /* in byte order */
     char **items; /* owned, each owned */
@@ -56,19 +57,13 @@ static void add_name(struct names *n, const char *name, uint64_t size)
 
 static int list(struct store *s, const char *prefix, struct names *ret, struct err *e)
 {
-    _cleanup_free_ struct store_object *page = mem_alloc(LIST_PAGE * sizeof(*page));
-    char after[STORE_NAME_MAX + 1] = "";
-    size_t count;
+    _cleanup_(store_listing_deinit) struct store_listing all = {.store = s, .prefix = prefix};
+    struct store_object *x;
+    int rc = 0;
 
-    do {
-        if (store_list(s, prefix, false, after, page, LIST_PAGE, &count, e) < 0)
-            return -1;
-        for (size_t i = 0; i < count; i++)
-            add_name(ret, page[i].name, page[i].size);
-        if (count > 0)
-            memcpy(after, page[count - 1].name, sizeof(after));
-    } while (count == LIST_PAGE && ret->count < NAMES_MAX);
-    return 0;
+    while (ret->count < NAMES_MAX && (rc = store_listing_next(&all, &x, e)) == 0)
+        add_name(ret, x->name, x->size);
+    return rc < 0 ? -1 : 0;
 }
 
 static int trash_compare(const void *a, const void *b)
