@@ -150,6 +150,29 @@ TEST(where_nothing_differs_nothing_is_done)
     end(&w);
 }
 
+/* No entry is exchanged, and yet there is something to go back to. */
+TEST(permissions_of_a_folder_alone)
+{
+    struct swap w;
+    struct stat st;
+    uint64_t kept;
+    struct err e;
+
+    begin(&w, "m");
+    keep(w.kept, w.target, w.fresh, "b/one");
+    _cleanup_free_ char *deep = mem_printf("%s/a/deep", w.target);
+    ASSERT_OK(tree_swap_plan(w.s, &e), e);
+    ASSERT_OK(tree_swap_run(w.s, &kept, &e), e);
+    tree_swap_end(w.s);
+    w.s = NULL;
+    ASSERT(stat(deep, &st) == 0);
+    ASSERT_EQ(st.st_mode & 07777, 0755);
+    ASSERT_OK(tree_swap_undo(w.target, "r1", &e), e);
+    ASSERT(stat(deep, &st) == 0);
+    ASSERT_EQ(st.st_mode & 07777, 0700);
+    end(&w);
+}
+
 static void refused(const char *changes, void (*change)(struct swap *w), const char *named)
 {
     struct swap w;
