@@ -170,8 +170,9 @@ void scan_start(struct daemon *d, const char *destination, scan_done_cb *done, v
             .config = d->config,
             .destinations = &dest,
             .destination_count = 1,
-            .job = json_pack("{s:s,s:[],s:i,s:o}", "verb", "scan", "jobs", "sweep_age_s",
-                             SWEEP_AGE_S, "in_progress", daemon_sets_in_progress(d)),
+            /* Who asks for sets right after the start waits for this, and it is tried again anyway. */
+            .job = json_pack("{s:s,s:b,s:[],s:i,s:o}", "verb", "scan", "person_waits", true, "jobs",
+                             "sweep_age_s", SWEEP_AGE_S, "in_progress", daemon_sets_in_progress(d)),
             .worker = {.nice = 10, .io_class = IO_IDLE, .progress_timeout_s = PROGRESS_TIMEOUT_S},
             .callbacks = {.done = on_scanned, .arg = scan}});
 }

@@ -182,8 +182,12 @@ static int find_marker(struct scan *s, struct err *e)
 
     if (d->owner == NULL && s->sweep_age_s > 0)
         return err_set(e, ERR_FORMAT, "\"owner\" is missing: only it may sweep");
-    if (marker_read(d->store, &s->marker, &why) == 0 ||
-        (d->owner != NULL && (d->known_id != NULL || why.code != ERR_NOT_FOUND)))
+    int rc = marker_read(d->store, &s->marker, &why);
+    if (rc < 0 && d->owner != NULL && why.code != ERR_NOT_FOUND) {
+        *e = why; /* asked again it would say the same */
+        return -1;
+    }
+    if (rc == 0 || (d->owner != NULL && d->known_id != NULL))
         return d->owner == NULL ? 0 : destination_claim(&s->destination, &s->marker, e);
     s->marker = (struct marker){0};
     s->sweep_age_s = 0;

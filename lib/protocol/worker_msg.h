@@ -4,7 +4,7 @@
  * socket.
  *
  *   parent -> worker  {"type":"job","verb":VERB, ...}            once, first; may hold secrets;
- *                     "person_waits":true (from synbakctl): a far place that is not there is soon given
+ *                     "person_waits":true (from synbakctl, and scans): a far place that is not there is soon given
  *                     up (lib/store/waiter.h)
  *                     {"type":"cancel"}                          or end of file: stop and clean up
  *   worker -> parent  {"type":"progress","step":S,"done":N,"total":N}     total 0: unknown

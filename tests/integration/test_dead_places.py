@@ -9,6 +9,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import rgw  # noqa: E402
+from daemon_client import Daemon  # noqa: E402
 from faulty_proxy import FaultyProxy  # noqa: E402
 from harness import (check, contains, defer, equal, lacks, program, run, run_all, temp_dir, test, wait_until,  # noqa: E402
                      write_file)
@@ -156,6 +157,30 @@ destinations = far
     contains(done.stderr, "waiting for an answer of s3://b")
     contains(done.stdout, 'destination "far"')
     equal(mute.came, 1)
+
+
+@test
+def the_list_of_synbakd_does_not_wait_long_for_one_destination():
+    resets, place = Listener("reset"), Home()
+    d = Daemon(worker=program("synbak-worker"), start=False)
+    d.configure(f"""[destination far]
+type = s3
+endpoint = http://127.0.0.1:{resets.port}
+insecure = yes
+bucket = b
+credentials = file:{place.dir}/credentials
+key = file:{place.dir}/key
+[source tree]
+type = files
+path = {place.dir}
+[job k]
+sources = tree
+destinations = far
+""")
+    d.start()
+    equal(d.call("list")["sets"], [])  # it waits until each has been listed, or could not be
+    equal(resets.came, 2)
+    contains(d.call("status")["destinations"][-1]["problem"], "s3://b")
 
 
 @test
