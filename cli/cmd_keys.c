@@ -39,15 +39,16 @@ static void tell_daemon(struct cli *c, const struct repository_places *p, const 
                         const char *kind, const json_t *result)
 {
     _cleanup_json_ json_t *unused = NULL;
+    struct err ignored;
 
-    if (p->bare != NULL || p->count == 0 || cli_connect_optional(c, NULL) != 0)
+    if (p->bare != NULL || p->count == 0 || cli_connect_optional(c, &ignored) != 0)
         return;
     json_t *params =
         json_pack("{s:s,s:s,s:s?,s:s?,s:I}", "destination", p->items[0]->name, "change", change,
                   "kind", kind, "slot", json_opt_string(result, "slot", NULL), "generation",
                   (json_int_t)json_opt_i64(result, "generation", 0));
     (void)!client_call(c->client, (struct client_call){.method = "keys-changed", .params = params},
-                       &unused, NULL);
+                       &unused, &ignored);
 }
 
 /* What did not reach a replica yet. */
