@@ -277,7 +277,8 @@ def spoiled(kind):
         path = remembered(d, kind)[i]
         spoil(path, how)
         comes_back(d, f"{path} {how}")
-        spoil(path, how)
+        if os.path.exists(path):  # of what is wrong only what is still of use is made again
+            spoil(path, how)
         next_run(d, f"{path} {how}")
     note(f"{kind}: {len(chosen)} of {len(cases)} times spoiled, {count} files")
 
