@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A repository in a bucket that is fed by the read (feed = live), when the service hangs in the middle of it: nobody is
-held up, and the copy follows. Half a minute of it is real."""
+held up, and the copy follows. Half a minute of it is real, which makes it one for --long."""
 import json
 import os
 import sys
@@ -9,9 +9,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import rgw  # noqa: E402
 from deployment import Deployment  # noqa: E402
 from faulty_proxy import FaultyProxy  # noqa: E402
-from harness import check, contains, equal, run_all, test, wait_until, write_file  # noqa: E402
+from harness import check, contains, equal, long, run_all, test, wait_until, write_file  # noqa: E402
 from pg import Cluster  # noqa: E402
 from remote_place import Bucket  # noqa: E402
+
+def slow(function):
+    return test(limit=500)(function) if long() else function
+
 
 JOB = "[job synapse]\nsources = media\ndestinations = {} far\ndaily = at 02:00, keep 30\n"
 _cluster = []
@@ -42,7 +46,7 @@ def hangs_in_the_middle(d, near):
 
     def hang():
         d.proxy.dead = True
-    d.proxy.before("PUT ", 2, hang)
+    d.proxy.before("/host1/packs/", 2, hang)
     d.ctl("trigger", "synapse", ok=True)
     wait_until(lambda: len(at(d, near)) == 2, "the set near by, while the service hangs", timeout=200)
     check(d.proxy.dead, "it hung")
@@ -55,7 +59,7 @@ def hangs_in_the_middle(d, near):
     equal(d.ctl("verify", "--all", "--data").returncode, 0)
 
 
-@test(limit=500)
+@slow
 def a_replica():
     def near(d):
         os.mkdir(f"{d.dir}/near", 0o700)
@@ -64,7 +68,7 @@ def a_replica():
     hangs_in_the_middle(installation("near", near), "near")
 
 
-@test(limit=500)
+@slow
 def the_only_one_beside_a_plain_destination():
     hangs_in_the_middle(installation("local", lambda _: ""), "local")
 

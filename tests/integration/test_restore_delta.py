@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
@@ -667,6 +668,10 @@ def what_cannot_go_on_is_removed():
 
 @test
 def through_synbakctl():
+    def another_second():  # a restore is named by the second it begins in
+        now = int(time.time())
+        wait_until(lambda: int(time.time()) > now, "another second")
+
     d = Deployment(destination="format = repository",
                    jobs="[job synapse]\nsources = media\ndestinations = local\ndaily = at 02:00\n")
     for i in range(60):
@@ -688,6 +693,7 @@ def through_synbakctl():
     cut = d.environment(SYNBAK_WORKER=program("synbak-worker-fault"), SYNBAK_FAULT="kill:150")
     equal(d.ctl("restore", "synapse", "--target", target, "--yes", env=cut).returncode, 1)
     equal(len(staging(target)), 1)
+    another_second()
     said = d.ctl("restore", "synapse", "--target", target, "--yes", ok=True).stdout
     contains(said, "goes on with the restore that was cut off: ")
     contains(said, "made before the restore was cut off, and right")
@@ -697,6 +703,7 @@ def through_synbakctl():
     os.mkdir(f"{d.media}/local_content")
     equal(d.ctl("restore", "synapse", "--in-place", "--yes", env=cut).returncode, 1)
     wait_until(lambda: "was cut off" in d.ctl("status").stdout, "status tells of it")
+    another_second()
     said = d.ctl("restore", "synapse", "--in-place", "--yes", ok=True)
     contains(said.stdout, "goes on with the restore that was cut off: ")
     lacks(said.stdout + said.stderr, "what it left behind goes by")

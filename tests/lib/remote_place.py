@@ -44,13 +44,16 @@ class Bucket:
                 return sorted(found)
             query["continuation-token"] = urllib.parse.unquote(more.group(1))
 
-    def _ask(self, method, name, body=b""):
+    def _ask(self, method, name, body=b"", gone=None):
         status, _, answer = self.server.request(method, f"/{self.bucket}/host1/{name}", body=body)
+        if status == 404 and gone is not None:
+            return gone
         harness.check(status in (200, 204), f"{method} {name}: {status} {answer}")
         return answer
 
-    def read(self, name):
-        return self._ask("GET", name)
+    def read(self, name, gone=None):
+        """gone: what it is when it is not there."""
+        return self._ask("GET", name, gone=gone)
 
     def write(self, name, data):
         self._ask("PUT", name, data)
@@ -78,7 +81,9 @@ class Server:
         found = [os.path.relpath(f"{folder}/{name}", self.root) for folder, _, names in os.walk(self.root) for name in names]
         return sorted(name for name in found if name.startswith(prefix))
 
-    def read(self, name):
+    def read(self, name, gone=None):
+        if gone is not None and not os.path.exists(f"{self.root}/{name}"):
+            return gone
         with open(f"{self.root}/{name}", "rb") as f:
             return f.read()
 
