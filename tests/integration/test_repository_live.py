@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A repository in a bucket that is fed by the read (feed = live), when the service hangs in the middle of it: nobody is
-held up, and the copy follows. Half a minute of it is real, which makes it one for --long."""
+"""A repository in a bucket that is fed by the read (feed = live); in the long form the service hangs in the middle of it: nobody is
+held up, and the copy follows."""
 import json
 import os
 import sys
@@ -9,11 +9,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import rgw  # noqa: E402
 from deployment import Deployment  # noqa: E402
 from faulty_proxy import FaultyProxy  # noqa: E402
-from harness import check, contains, equal, long, run_all, test, wait_until, write_file  # noqa: E402
+from harness import check, contains, equal, lacks, long, run_all, test, wait_until, write_file  # noqa: E402
 from pg import Cluster  # noqa: E402
 from remote_place import Bucket  # noqa: E402
 
 def slow(function):
+    """Half a minute of it is real."""
     return test(limit=500)(function) if long() else function
 
 
@@ -38,10 +39,15 @@ def installation(near, extra):
     return d
 
 
-def hangs_in_the_middle(d, near):
+def fed_once(d, near):
     d.ctl("trigger", "synapse", "--wait", ok=True)
     first = at(d, near)[0]
     equal(at(d, "far"), [first], "fed by the read")
+    return first
+
+
+def hangs_in_the_middle(d, near):
+    first = fed_once(d, near)
     write_file(f"{d.media}/local_content/large", os.urandom(90 << 20))
 
     def hang():
@@ -57,6 +63,13 @@ def hangs_in_the_middle(d, near):
     d.ctl("copy", f"synapse/{second}", "--destination", "far")  # it may be on its way already
     wait_until(lambda: at(d, "far") == [second, first], "the copy", timeout=200)
     equal(d.ctl("verify", "--all", "--data").returncode, 0)
+
+
+@test
+def one_read_feeds_both():
+    d = installation("local", lambda _: "")
+    fed_once(d, "local")
+    lacks(d.log_text(), "copy")
 
 
 @slow
