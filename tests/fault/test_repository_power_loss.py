@@ -16,7 +16,7 @@ from power_cuts import FIXED_POLICIES, build, recorded, states  # noqa: E402
 from repository_work import RepositoryWork  # noqa: E402
 from worker_client import work  # noqa: E402
 
-SHORT_STATES = 5
+SHORT_STATES = 4
 MIXTURES = 20  # that power_cuts.states gives in its long form
 FIRST, SECOND, THIRD, NEXT = ("20260101_000000", "20260102_000000", "20260103_000000", "20260104_000000")
 
