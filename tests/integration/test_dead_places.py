@@ -136,12 +136,10 @@ def a_person_is_told_what_is_awaited_and_not_kept():
             check(kind == "full" or listener.came == 1, f"{listener.came} connections")
 
 
-@test
-def doctor_is_told_too():
-    home, mute = Home(), Listener("mute")
-    write_file(f"{home.dir}/none.conf", f"""[destination far]
+def configuration(home, listener, job):
+    return f"""[destination far]
 type = s3
-endpoint = http://127.0.0.1:{mute.port}
+endpoint = http://127.0.0.1:{listener.port}
 insecure = yes
 bucket = b
 credentials = file:{home.dir}/credentials
@@ -149,10 +147,16 @@ key = file:{home.dir}/key
 [source tree]
 type = files
 path = {home.dir}
-[job j]
+[job {job}]
 sources = tree
 destinations = far
-""", 0o600)
+"""
+
+
+@test
+def doctor_is_told_too():
+    home, mute = Home(), Listener("mute")
+    write_file(f"{home.dir}/none.conf", configuration(home, mute, "j"), 0o600)
     done = home.ctl("doctor")
     contains(done.stderr, "waiting for an answer of s3://b")
     contains(done.stdout, 'destination "far"')
@@ -163,20 +167,7 @@ destinations = far
 def the_list_of_synbakd_does_not_wait_long_for_one_destination():
     resets, place = Listener("reset"), Home()
     d = Daemon(worker=program("synbak-worker"), start=False)
-    d.configure(f"""[destination far]
-type = s3
-endpoint = http://127.0.0.1:{resets.port}
-insecure = yes
-bucket = b
-credentials = file:{place.dir}/credentials
-key = file:{place.dir}/key
-[source tree]
-type = files
-path = {place.dir}
-[job k]
-sources = tree
-destinations = far
-""")
+    d.configure(configuration(place, resets, "k"))
     d.start()
     equal(d.call("list")["sets"], [])  # it waits until each has been listed, or could not be
     equal(resets.came, 2)
