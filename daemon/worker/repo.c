@@ -175,22 +175,18 @@ int repo_index_for_adding(struct worker *w, struct repo *r, struct err *e)
     return 0;
 }
 
-/* What was stored again after a loss, or moved, lies twice: without the packs that are gone, or before those
- * that are damaged or on trash, the other copy is read. */
+/* What was stored again after a loss, or moved, lies twice: before packs that are damaged or on trash the
+ * other copy is read. Of a pack that is gone nobody need know before: the fetcher finds another copy. */
 int repo_fetcher(struct worker *w, struct repo *r, struct err *e)
 {
     _cleanup_free_ struct pack_name *damaged = NULL;
-    size_t missing = 0, count;
+    size_t count;
 
     if (r->fetcher != NULL)
         return 0;
-    if (repo_index(w, r, e) < 0 || repo_damaged(r, &damaged, &count, e) < 0 ||
-        index_exclude_missing(r->index, r->repository->store, &missing, e) < 0)
+    if (repo_index(w, r, e) < 0 || repo_damaged(r, &damaged, &count, e) < 0)
         return -1;
-    if (missing > 0)
-        worker_log(w, WORKER_WARNING, "%s: %zu packs are missing",
-                   store_place(r->repository->store), missing);
-    if (count > 0 || missing > 0) /* an error names the pack that is not what it should be */
+    if (count > 0)
         index_avoid(r->index, damaged, count);
     repository_avoid_trash(r->repository, r->index);
     r->worker = w;
