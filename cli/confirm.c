@@ -24,8 +24,10 @@ static size_t read_line(const struct interrupt *i, char *out, size_t size)
     while (poll(p, 2, -1) < 0)
         if (errno != EINTR)
             return 0;
-    if ((p[1].revents & POLLIN) != 0)
+    if ((p[1].revents & POLLIN) != 0) {
+        (void)interrupt_wait(i, 0); /* answered with it: whoever asked must not see it once more */
         return 0;
+    }
     ssize_t n = io_read(STDIN_FILENO, out, size - 1);
     out[n > 0 ? n : 0] = '\0';
     return n > 0 ? strcspn(out, "\r\n") : 0;

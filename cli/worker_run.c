@@ -163,20 +163,22 @@ static int take_message(struct session *s, json_t *message, struct err *e)
     return 0;
 }
 
-/* Once: asked to stop. Then a warning. Then killed, with what that leaves to be repaired. */
-static int take_interrupt(struct session *s, struct err *e)
+/* Once: asked to stop. Then a warning. Then killed, with what that leaves to be repaired. A worker that
+ * can no longer be asked is ending by itself, and its result may still be on the way. */
+static void take_interrupt(struct session *s)
 {
+    struct err gone = {0};
+
     progress_clear(&s->progress);
     s->interrupts++;
     if (s->interrupts == 1) {
         (void)fprintf(stderr, "synbakctl: stopping, and cleaning up ...\n");
-        return send_word(s, "cancel", e);
-    }
-    if (s->interrupts == 2)
+        (void)send_word(s, "cancel", &gone);
+    } else if (s->interrupts == 2) {
         (void)fprintf(stderr, "synbakctl: still cleaning up; once more kills it half-way\n");
-    else
+    } else {
         (void)kill(s->pid, SIGKILL);
-    return 0;
+    }
 }
 
 /* Until the end of the connection. A broken one is no error yet: the exit status tells more. */
@@ -188,10 +190,8 @@ static void follow(struct session *s)
         _cleanup_json_ json_t *message = NULL;
         int rc = channel_receive(&s->channel, &s->interrupt, -1, &message, &e);
         if (rc == CHANNEL_INTERRUPTED)
-            rc = take_interrupt(s, &e);
-        else if (rc == CHANNEL_OBJECT)
-            rc = take_message(s, message, &e);
-        if (rc != 0)
+            take_interrupt(s);
+        else if (rc != CHANNEL_OBJECT || take_message(s, message, &e) < 0)
             return;
     }
 }

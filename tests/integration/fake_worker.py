@@ -2,8 +2,8 @@
 """A scripted synbak-worker (lib/protocol/worker_msg.h), started by synbakctl through SYNBAK_WORKER.
 
 FAKE_WORKER names a folder. Each verb plays the list in VERB.json there: objects are sent, {"type":
-"ask"} waits for the answer, {"sleep": S} waits, {"output": TEXT} goes to standard output, {"exit": N}
-ends. It notes what it got, a line each, in got.jsonl."""
+"ask"} waits for the answer (and behind a no "linger" seconds more), {"sleep": S} waits, {"output":
+TEXT} goes to standard output, {"exit": N} ends. It notes what it got, a line each, in got.jsonl."""
 import json
 import os
 import socket
@@ -39,6 +39,16 @@ def send(message):
     link.sendall(struct.pack(">I", len(body)) + body)
 
 
+def wait_for_more(seconds):
+    link.settimeout(seconds)
+    try:
+        return receive()["type"]
+    except TimeoutError:
+        return "nothing"
+    finally:
+        link.settimeout(None)
+
+
 job = receive()
 with open(f"{folder}/{job['verb']}.json", encoding="utf-8") as script:
     steps = json.load(script)
@@ -46,13 +56,9 @@ with open(f"{folder}/process", "w", encoding="utf-8") as f:
     f.write(f"{os.getpid()} {os.getsid(0)} {os.geteuid()}")
 for step in steps:
     if "sleep" in step:
-        link.settimeout(step["sleep"])
-        try:
-            if receive()["type"] in ("cancel", "end"):
-                send({"type": "result", "ok": False, "code": "cancelled", "error": "stopped"})
-                sys.exit(130)
-        except TimeoutError:
-            link.settimeout(None)
+        if wait_for_more(step["sleep"]) in ("cancel", "end"):
+            send({"type": "result", "ok": False, "code": "cancelled", "error": "stopped"})
+            sys.exit(130)
     elif "output" in step:
         sys.stdout.write(step["output"])
         sys.stdout.flush()
@@ -61,6 +67,8 @@ for step in steps:
     elif step.get("type") == "ask":
         send(step)
         if not receive().get("yes"):
+            if step.get("linger"):
+                wait_for_more(step["linger"])
             send({"type": "result", "ok": False, "code": "refused", "error": "not confirmed"})
             sys.exit(5)
     else:

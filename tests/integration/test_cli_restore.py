@@ -129,9 +129,10 @@ def the_countdown_can_be_stopped():
     equal(code, 130)
     contains(text, "nothing was changed")
     equal(w.got()[1], {"type": "answer", "yes": False})
-    w = world([PLAN, DONE])
+    w = world([{**PLAN, "linger": 1}, DONE])
     code, text = w.terminal("restore", "--in-place", interrupt_at="Type yes")
     equal(code, 5)
+    equal(w.got()[1:], [{"type": "answer", "yes": False}], "it is the answer, and no second thing")
 
 
 @test
