@@ -17,8 +17,6 @@
 #include "lib/store/medium.h"
 #include "lib/store/sftp.h"
 
-enum { FREE_PERCENT_WARN = 20 };
-
 void findings_add(struct findings *f, enum finding_level level, const char *doing, const char *fmt,
                   ...)
 {
@@ -128,7 +126,7 @@ static void check_space(struct findings *f, const struct destination *d)
 
     if (store_space(d->store, &space, &why) < 0 || !space.known || space.total_bytes == 0)
         return;
-    bool low = space.free_bytes / (space.total_bytes / 100 + 1) < FREE_PERCENT_WARN;
+    bool low = space.free_bytes < space.total_bytes / 100 * (uint64_t)d->warn_free_percent;
     findings_add(
         f, low ? FINDING_WARNING : FINDING_NOTE, low ? "make room, or keep fewer sets" : "",
         "destination \"%s\": %s of %s are free at %s", d->name, str_bytes(space.free_bytes, size),

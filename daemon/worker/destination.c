@@ -110,6 +110,7 @@ static int read_store(const json_t *o, struct destination *d, struct err *e)
     d->key_hint = mem_strdup(json_opt_string(o, "key_hint", ""));
     d->owner = mem_strdup(json_opt_string(o, "owner", NULL));
     d->known_id = mem_strdup(json_opt_string(o, "known_id", NULL));
+    d->warn_free_percent = json_opt_i64(o, "warn_free_percent", 0);
     if (destination_open_store(o, d, e) < 0)
         return -1;
     return strcmp(format, "any") == 0 ? probe_format(d, e) : 0;

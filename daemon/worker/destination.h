@@ -24,7 +24,8 @@ struct destination {
     char *key_hint;       /* "file:/etc/synbak/key" */
     char *owner;          /* HEX32 or NULL */
     char *known_id;       /* HEX32 or NULL */
-    bool repository;      /* its format; else plain, with the next three */
+    int64_t warn_free_percent;
+    bool repository; /* its format; else plain, with the next three */
     bool gzip;
     int level;
     uint64_t volume_bytes;

@@ -150,6 +150,7 @@ json_t *job_store(const struct destination *d, const struct job_secrets *secrets
     set(store, "key", secret_text(&s->key));
     set(store, "key_hint", json_printable(key_hint(&d->key, &hint)));
     set(store, "old_keys", old);
+    set(store, "warn_free_percent", json_integer(d->warn_free_percent));
     if (d->format == FORMAT_REPOSITORY)
         add_repository(store, d, context);
     else

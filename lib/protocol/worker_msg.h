@@ -21,7 +21,8 @@
  * Shared pieces of jobs (built by lib/protocol/job.h from the configuration):
  *   STORE   {"destination":NAME,"type":TYPE,"owner":HEX32,"known_id":HEX32|null,
  *            "key":SECRET|null (null: key = none),"key_hint":"file:/etc/synbak/key",
- *            "old_keys":[SECRET..],"format":"plain"|"repository"|"any" (what lies there says),
+ *            "old_keys":[SECRET..],"warn_free_percent":N (0: never),
+ *            "format":"plain"|"repository"|"any" (what lies there says),
  *            plain: "gzip":BOOL,"level":N,"volume_bytes":N; repository: "repository":NAME,
  *            "cache_dir":P|null,"known_writer":HEAD|null,"known_pruner":HEAD|null,"trash_s":N,
  *            "newest":{"writer":N,"pruner":N} (records that some replica of it was seen to have),

@@ -126,10 +126,8 @@ static int directory_space(struct store *s, struct store_space *ret, struct err 
 
     if (io_statvfs(d->root, &st) != 0)
         return directory_error(d, errno, "ask for the free space", NULL, e);
-    ret->total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
-    ret->free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
+    store_space_of_blocks(st.f_frsize, st.f_blocks, st.f_bfree, st.f_bavail, ret);
     ret->free_inodes = st.f_files == 0 ? UINT64_MAX : st.f_favail; /* btrfs has no limit */
-    ret->known = st.f_blocks > 0;
     return 0;
 }
 

@@ -49,5 +49,10 @@ struct store_put {
 
 enum { STORE_SEAL_MAX = 16 * 1024 * 1024 };
 
+/* What statvfs(3) says in blocks, counted as df(1) counts it: blocks that only root may fill are neither
+ * room nor part of the whole. known: false when the file system tells nothing or nonsense. */
+void store_space_of_blocks(uint64_t block_bytes, uint64_t blocks, uint64_t unused,
+                           uint64_t available, struct store_space *ret);
+
 /* Relative, '/'-separated, 1..STORE_NAME_MAX bytes, no part empty, "." or "..". */
 bool store_is_name(const char *name);

@@ -117,7 +117,7 @@ int sftp_space_on(struct sftp_link *l, const char *path, struct store_space *ret
     if (rc == 0 && call.type == FXP_EXTENDED_REPLY) {
         (void)sftp_read_u64(&r); /* f_bsize */
         uint64_t unit = sftp_read_u64(&r), blocks = sftp_read_u64(&r);
-        (void)sftp_read_u64(&r); /* f_bfree */
+        uint64_t unused = sftp_read_u64(&r);
         uint64_t available = sftp_read_u64(&r), files = sftp_read_u64(&r);
         (void)sftp_read_u64(&r); /* f_ffree */
         uint64_t files_available = sftp_read_u64(&r);
@@ -125,9 +125,8 @@ int sftp_space_on(struct sftp_link *l, const char *path, struct store_space *ret
         bool read_only = (sftp_read_u64(&r) & ST_RDONLY) != 0;
         if (ret_read_only != NULL)
             *ret_read_only = read_only;
-        ret->known = !r.bad && blocks > 0 &&
-                     !__builtin_mul_overflow(blocks, unit, &ret->total_bytes) &&
-                     !__builtin_mul_overflow(available, unit, &ret->free_bytes);
+        if (!r.bad)
+            store_space_of_blocks(unit, blocks, unused, available, ret);
         ret->free_inodes = files == 0 ? UINT64_MAX : files_available; /* btrfs has no limit */
     }
     sftp_call_done(&call);

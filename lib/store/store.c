@@ -238,6 +238,17 @@ int store_space(struct store *s, struct store_space *ret, struct err *e)
     return s->ops->space(s, ret, e);
 }
 
+void store_space_of_blocks(uint64_t block_bytes, uint64_t blocks, uint64_t unused,
+                           uint64_t available, struct store_space *ret)
+{
+    uint64_t ours = 0;
+
+    ret->known = blocks > 0 && unused <= blocks &&
+                 !__builtin_add_overflow(blocks - unused, available, &ours) && ours > 0 &&
+                 !__builtin_mul_overflow(ours, block_bytes, &ret->total_bytes) &&
+                 !__builtin_mul_overflow(available, block_bytes, &ret->free_bytes);
+}
+
 int store_sweep(struct store *s, int64_t age_s, size_t *ret_removed, struct err *e)
 {
     *ret_removed = 0;

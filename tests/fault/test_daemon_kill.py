@@ -34,9 +34,11 @@ class Small:
 state_dir = {self.dir}/state
 socket = {self.socket}
 [destination local]
+warn_free = 0
 path = {self.dir}/backups
 key = none
 [destination nas]
+warn_free = 0
 path = {self.dir}/nas
 key = none
 feed = copy

@@ -222,6 +222,7 @@ def without_synbakd_a_configuration_names_it():
     w.make(FIRST, 1)
     gone = f"{temp_dir()}/gone"
     write_file(f"{w.home}/none.conf", f"""[destination local]
+warn_free = 0
 path = {gone}
 key = file:{w.home}/key
 [destination offsite]

@@ -13,8 +13,8 @@ import harness  # noqa: E402
 from harness import check, contains, equal, program, run_all, test, wait_until  # noqa: E402
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-NAS = "[destination nas]\npath = {dir}/nas\nkey = none\nfeed = copy\n"
-VAULT = "[destination vault]\npath = {dir}/vault\nkey = none\nfeed = copy\ncopy_within = 6h\n"
+NAS = "[destination nas]\nwarn_free = 0\npath = {dir}/nas\nkey = none\nfeed = copy\n"
+VAULT = "[destination vault]\nwarn_free = 0\npath = {dir}/vault\nkey = none\nfeed = copy\ncopy_within = 6h\n"
 JOB = "[job j]\nsources = out\ndestinations = local nas\n"
 
 

@@ -236,7 +236,7 @@ def a_world(**options):
     """A configuration with two destinations, the first with one set; no daemon."""
     w = World(daemon=False)
     os.mkdir(f"{w.dir}/offsite", 0o700)
-    w.configure(destination=f"[destination offsite]\npath = {w.dir}/offsite\nkey = file:{w.dir}/key\n" +
+    w.configure(destination=f"[destination offsite]\nwarn_free = 0\npath = {w.dir}/offsite\nkey = file:{w.dir}/key\n" +
                 "".join(f"{k} = {v}\n" for k, v in options.items()))
     place = store(f"{w.dir}/backups", key=CLI_KEY)
     root = temp_dir()
@@ -318,7 +318,7 @@ def with_a_daemon_it_copies():
 def the_real_daemon_copies_what_stays():
     d = Daemon(start=False, worker=program("synbak-worker"))
     os.mkdir(f"{d.dir}/nas", 0o700)
-    d.configure(f"[destination nas]\npath = {d.dir}/nas\nkey = none\n"
+    d.configure(f"[destination nas]\nwarn_free = 0\npath = {d.dir}/nas\nkey = none\n"
                 "[job j]\nsources = out\ndestinations = local nas\n")
     d.start()
     client = d.client()

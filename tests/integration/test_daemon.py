@@ -145,7 +145,7 @@ def one_source_fails_and_the_rest_is_kept():
 
 @test
 def a_destination_that_fails_is_told_and_left_to_the_copies():
-    two = ("[destination other]\npath = /other\nkey = none\n"
+    two = ("[destination other]\nwarn_free = 0\npath = /other\nkey = none\n"
            "[job j]\nsources = out\ndestinations = local other\nretry = 1\nretry_delay = 1s\ndaily = at 02:00\n")
     d = Daemon(jobs=two)
     d.play("commit", {"full": ["other"]}, times=1)
@@ -558,7 +558,7 @@ def reload_while_a_run_goes_on():
 
 @test
 def one_destination_that_has_it_fulfils_a_tier():
-    d = Daemon(binary="synbakd-fault", jobs="[destination other]\npath = /other\nkey = none\n" +
+    d = Daemon(binary="synbakd-fault", jobs="[destination other]\nwarn_free = 0\npath = /other\nkey = none\n" +
                DAILY.replace("= local", "= local other"))
     d.play("commit", {"full": ["other"]}, times=1)
     shift = seconds_to(2)

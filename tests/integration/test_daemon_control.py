@@ -391,7 +391,7 @@ def pings_tell_how_it_went():
 def a_late_destination_is_named_in_the_ping_of_success():
     r = Receiver()
     d, hook = pinged(r.url)
-    d.configure(jobs=f"[destination other]\npath = {d.dir}/unmounted\nkey = none\n"
+    d.configure(jobs=f"[destination other]\nwarn_free = 0\npath = {d.dir}/unmounted\nkey = none\n"
                      f"[job j]\nsources = out\ndestinations = local other\nping = {r.url}\n")
     d.call("reload")
     equal((d.trigger()["outcome"], d.job()["retry_at"]), ("good", None))

@@ -17,7 +17,7 @@ from harness import (check, contains, equal, lacks, program, run_all, test, wait
 
 DAY, MINUTE = 86400, 60
 ONE, TWO = ("[job j]\nsources = out\ndestinations = local\n", "[job k]\nsources = out\ndestinations = local\n")
-PLACES = ("[destination other]\npath = /other\nkey = none\n"
+PLACES = ("[destination other]\nwarn_free = 0\npath = /other\nkey = none\n"
           "[job j]\nsources = out\ndestinations = local other\nretry = 2\nretry_delay = 10min\n")
 
 

@@ -164,7 +164,7 @@ def a_new_installation_takes_replicas_over_once():
     jobs = "[job synapse]\nsources = media\ndestinations = local second\ndaily = at 02:00\n"
     d = deployment(jobs=jobs, start=False)
     d.change("format = repository", "format = repository\nrepository = archive\n"
-             f"[destination second]\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
+             f"[destination second]\nwarn_free = 0\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
     os.mkdir(f"{d.dir}/second", 0o700)
     d.start()
     first = backup(d)
@@ -191,7 +191,7 @@ def a_replica_that_lacks_sets_does_not_go_on_alone():
     jobs = "[job synapse]\nsources = media\ndestinations = second local\ndaily = at 02:00\n"
     d = deployment(jobs=jobs, start=False)
     d.change("format = repository", "format = repository\nrepository = archive\n"
-             f"[destination second]\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
+             f"[destination second]\nwarn_free = 0\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
     os.mkdir(f"{d.dir}/second", 0o700)
     d.start()
     backup(d)
@@ -345,8 +345,8 @@ def exported_copied_to_plain_and_to_a_replica():
     jobs = "[job synapse]\nsources = media\ndestinations = local second plain\ndaily = at 02:00\n"
     d = deployment(jobs=jobs, start=False)
     d.change("format = repository", "format = repository\nrepository = archive\n"
-             f"[destination second]\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\n"
-             f"repository = archive\n[destination plain]\npath = {d.dir}/plain\nkey = file:{d.key_file}\nfeed = copy\n")
+             f"[destination second]\nwarn_free = 0\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\n"
+             f"repository = archive\n[destination plain]\nwarn_free = 0\npath = {d.dir}/plain\nkey = file:{d.key_file}\nfeed = copy\n")
     os.mkdir(f"{d.dir}/second", 0o700)
     os.mkdir(f"{d.dir}/plain", 0o700)
     d.start()
@@ -372,7 +372,7 @@ def exported_copied_to_plain_and_to_a_replica():
 def a_replica_is_mended_from_the_other():
     d = deployment(jobs="[job synapse]\nsources = media\ndestinations = local second\ndaily = at 02:00\n", start=False)
     d.change("format = repository", "format = repository\nrepository = archive\n"
-             f"[destination second]\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
+             f"[destination second]\nwarn_free = 0\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
     os.mkdir(f"{d.dir}/second", 0o700)
     d.start()
     identity = backup(d)
@@ -451,7 +451,7 @@ def a_place_keeps_its_format():
 @test
 def one_read_feeds_both_formats():
     d = deployment(start=False)
-    d.change("[source database]", f"[destination plain]\npath = {d.dir}/plain\nkey = file:{d.key_file}\n[source database]")
+    d.change("[source database]", f"[destination plain]\nwarn_free = 0\npath = {d.dir}/plain\nkey = file:{d.key_file}\n[source database]")
     d.change("destinations = local", "destinations = local plain")
     os.mkdir(f"{d.dir}/plain", 0o700)
     d.start()
@@ -477,7 +477,7 @@ def one_read_feeds_both_formats():
 def from_plain_into_a_repository():
     """Links, names, attributes, holes and owners survive the way from a tar to entries."""
     d = deployment(jobs="[job synapse]\nsources = database media\ndestinations = plain\ndaily = at 02:00\n", start=False)
-    d.change("[source database]", f"[destination plain]\npath = {d.dir}/plain\nkey = file:{d.key_file}\n[source database]")
+    d.change("[source database]", f"[destination plain]\nwarn_free = 0\npath = {d.dir}/plain\nkey = file:{d.key_file}\n[source database]")
     os.mkdir(f"{d.dir}/plain", 0o700)
     odd = f"{d.media}/odd \N{SNOWMAN}"
     os.mkdir(odd)

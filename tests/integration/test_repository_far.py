@@ -204,7 +204,7 @@ def replicas(place, far="", **options):
     d.place, d.near = place, f"{d.dir}/near"
     os.mkdir(d.near, 0o700)
     same = "format = repository\nrepository = archive\n"
-    d.configure(jobs=REPLICAS, extra=f"[destination near]\npath = {d.near}\nkey = file:{d.key_file}\n{same}\n"
+    d.configure(jobs=REPLICAS, extra=f"[destination near]\nwarn_free = 0\npath = {d.near}\nkey = file:{d.key_file}\n{same}\n"
                 + place.section("far", d.key_file, same + far))
     write_file(f"{d.media}/{VIDEO}", os.urandom(3 << 20))
     d.start()

@@ -32,7 +32,7 @@ def at_every_replica():
     d = deployment(jobs=MEDIA_ONLY.replace("local\n", "local second\n"), start=False)
     second = f"{d.dir}/second"
     os.mkdir(second, 0o700)
-    d.change("[source database]", f"[destination second]\npath = {second}\nkey = file:{d.key_file}\n"
+    d.change("[source database]", f"[destination second]\nwarn_free = 0\npath = {second}\nkey = file:{d.key_file}\n"
                                   "format = repository\nrepository = local\n\n[source database]")
     d.start()
     d.ctl("trigger", "synapse", "--wait", "--destination", "local", ok=True)

@@ -76,7 +76,7 @@ def one_read_feeds_both():
 def a_replica():
     def near(d):
         os.mkdir(f"{d.dir}/near", 0o700)
-        return (f"[destination near]\npath = {d.dir}/near\nkey = file:{d.key_file}\nformat = repository\n"
+        return (f"[destination near]\nwarn_free = 0\npath = {d.dir}/near\nkey = file:{d.key_file}\nformat = repository\n"
                 "repository = archive\n")
     hangs_in_the_middle(installation("near", near), "near")
 

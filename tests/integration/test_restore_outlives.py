@@ -120,6 +120,7 @@ def configuration(root, place, gate):
 state_dir = {gate.dir}/state
 socket = {gate.dir}/sock
 [destination local]
+warn_free = 0
 path = {place['path']}
 key = file:{key}
 [source media]

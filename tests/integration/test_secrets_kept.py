@@ -64,6 +64,7 @@ def a_key_of_the_environment_stays_with_synbakctl():
 state_dir = {temp_dir()}
 socket = /nonexistent/sock
 [destination local]
+warn_free = 0
 path = {place['path']}
 key = env:BACKUP_ENCRYPTION_KEY
 [source media]

@@ -17,6 +17,7 @@ def installation(job=JOB, far="", **more):
     d = Deployment(start=False)
     d.server = server
     d.configure(jobs=job, extra=f"""[destination far]
+warn_free = 0
 type = sftp
 host = 127.0.0.1
 port = {server.port}

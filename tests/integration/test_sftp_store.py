@@ -301,7 +301,9 @@ def space_is_told_where_the_server_tells_it():
     server = Faulty()
     known, total, free = map(int, tool(server, "space").split())
     st = os.statvfs(server.root)
-    equal((known, total), (1, st.f_blocks * st.f_frsize))
+    equal(known, 1)
+    usable = (st.f_blocks - st.f_bfree + st.f_bavail) * st.f_frsize
+    check(abs(total - usable) < usable // 50, f"{total} of {usable}: others write meanwhile, root's share is left out")
     check(0 < free <= total)
     server.plan(hide=[STATVFS])
     equal(tool(server, "space"), "0 0 0\n")

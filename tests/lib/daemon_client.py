@@ -115,6 +115,7 @@ log_format = text
 {daemon}
 [destination local]
 path = {self.backups}
+warn_free = 0
 key = none
 [source out]
 type = command

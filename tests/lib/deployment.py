@@ -53,6 +53,7 @@ log_format = text
 
 [destination local]
 path = {self.backups}
+warn_free = 0
 key = file:{self.key_file}
 {destination}
 

@@ -69,7 +69,7 @@ class Server:
 
     def section(self, name, key_file, more=""):
         s = self.server
-        return (f"[destination {name}]\ntype = sftp\nhost = 127.0.0.1\nport = {s.port}\nuser = {s.user}\npath = {self.root}\n"
+        return (f"[destination {name}]\ntype = sftp\nwarn_free = 0\nhost = 127.0.0.1\nport = {s.port}\nuser = {s.user}\npath = {self.root}\n"
                 f"private_key = file:{s.key}\nknown_hosts = {s.path('known_hosts')}\nkey = file:{key_file}\n{more}\n")
 
     def bare(self, key_file):

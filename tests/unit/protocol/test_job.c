@@ -54,7 +54,8 @@ TEST(a_store_says_all_of_its_destination)
                 "itself-0123456789\","
                 "\"key_hint\":\"file:/etc/synbak/key\",\"known_id\":null,\"level\":6,"
                 "\"old_keys\":[\"the-key-itself-0123456789\"],\"owner\":\"aa\","
-                "\"path\":\"/backup\",\"type\":\"directory\",\"volume_bytes\":4294967296}");
+                "\"path\":\"/backup\",\"type\":\"directory\",\"volume_bytes\":4294967296,"
+                "\"warn_free_percent\":20}");
     json_t *bare = job_store(c->destinations[0], NULL,
                              &(struct job_store_context){.owner = "aa", .known_id = "bb"});
     ASSERT(json_is_null(json_object_get(bare, "key")));
@@ -68,12 +69,13 @@ TEST(a_store_says_all_of_its_destination)
     secret_deinit(&old);
     const struct job_store_context context = {
         .known_writer = "3:ab", .newest_writer = 4, .cache_dir = "/state/r"};
-    assert_json(job_store(config_destination(c, "archive"), NULL, &context),
-                "{\"cache_dir\":\"/state/r\",\"destination\":\"archive\",\"format\":\"repository\","
-                "\"key\":null,\"key_hint\":\"file:/k\",\"known_id\":null,\"known_pruner\":null,"
-                "\"known_writer\":\"3:ab\",\"newest\":{\"pruner\":0,\"writer\":4},\"old_keys\":[],"
-                "\"owner\":null,\"path\":\"/archive\",\"repository\":\"archive\","
-                "\"stretched\":null,\"trash_s\":604800,\"type\":\"directory\"}");
+    assert_json(
+        job_store(config_destination(c, "archive"), NULL, &context),
+        "{\"cache_dir\":\"/state/r\",\"destination\":\"archive\",\"format\":\"repository\","
+        "\"key\":null,\"key_hint\":\"file:/k\",\"known_id\":null,\"known_pruner\":null,"
+        "\"known_writer\":\"3:ab\",\"newest\":{\"pruner\":0,\"writer\":4},\"old_keys\":[],"
+        "\"owner\":null,\"path\":\"/archive\",\"repository\":\"archive\","
+        "\"stretched\":null,\"trash_s\":604800,\"type\":\"directory\",\"warn_free_percent\":20}");
     config_unref(c);
 }
 
@@ -97,7 +99,8 @@ TEST(a_bucket_and_a_server_say_all_that_opens_them)
         "\"secret_key\":\"SK\",\"session_token\":null,\"storage_class\":\"STANDARD_IA\","
         "\"style\":\"virtual\",\"type\":\"s3\",\"upload_rate\":["
         "{\"bytes_per_second\":2097152,\"from\":1000},"
-        "{\"bytes_per_second\":0,\"from\":2000}],\"volume_bytes\":68719476736}");
+        "{\"bytes_per_second\":0,\"from\":2000}],\"volume_bytes\":68719476736,"
+        "\"warn_free_percent\":20}");
     context.rates = NULL;
     assert_json(
         job_store(config_destination(c, "server"), &sftp, &context),
@@ -106,7 +109,8 @@ TEST(a_bucket_and_a_server_say_all_that_opens_them)
         "\"key_hint\":\"none\",\"known_hosts\":\"/etc/synbak/known_hosts\","
         "\"known_id\":null,\"level\":2,\"old_keys\":[],\"owner\":null,\"parallel\":4,"
         "\"passphrase\":null,\"path\":\"backup\",\"port\":23,\"private_key\":\"PEM\\n\","
-        "\"type\":\"sftp\",\"upload_rate\":[],\"user\":\"u\",\"volume_bytes\":68719476736}");
+        "\"type\":\"sftp\",\"upload_rate\":[],\"user\":\"u\",\"volume_bytes\":68719476736,"
+        "\"warn_free_percent\":20}");
     job_secrets_deinit(&s3);
     job_secrets_deinit(&sftp);
     config_unref(c);

@@ -9,6 +9,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/store/ops.h"
 #include "tests/lib/seam.h"
 #include "tests/lib/store_conformance.h"
 
@@ -520,6 +521,24 @@ TEST(space_is_told)
     ASSERT(space.known && space.free_bytes > 0 && space.free_bytes <= space.total_bytes);
     ASSERT(space.free_inodes > 0);
     store_close(s);
+}
+
+/* A volume that keeps most of what is unused to root: df(1) calls it 53 % full, and so do we. */
+TEST(what_root_keeps_is_no_room_and_no_part_of_the_whole)
+{
+    struct store_space space = {0};
+
+    store_space_of_blocks(4096, 66053021, 52631550, 11662826, &space);
+    ASSERT(space.known);
+    ASSERT_EQ(space.free_bytes, 11662826ULL * 4096);
+    ASSERT_EQ(space.total_bytes, (66053021ULL - 52631550 + 11662826) * 4096);
+    space = (struct store_space){0};
+    store_space_of_blocks(4096, 10, 11, 5, &space);
+    ASSERT(!space.known);
+    store_space_of_blocks(UINT64_MAX, 10, 5, 5, &space);
+    ASSERT(!space.known);
+    store_space_of_blocks(4096, 0, 0, 0, &space);
+    ASSERT(!space.known);
 }
 
 TEST(local_paths_are_given)
