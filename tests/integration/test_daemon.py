@@ -619,6 +619,7 @@ def sizes_and_space_are_watched():
     d.play("scan", {"send": {"type": "result", "ok": True, "result": {
         "marker_id": "ab" * 16, "sets": {}, "damaged": [{"job": "j", "id": "x", "error": "its MAC is wrong", "code": "damaged"}],
         "total_bytes": 1000000, "free_bytes": 150000}}})
+    d.configure(warn_free="20%")
     d.start()
     problems = str(d.call("status")["problems"])
     contains(problems, "14 %")

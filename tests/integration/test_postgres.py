@@ -161,7 +161,7 @@ def no_password_where_others_can_see_it():
     bin_dir = fake_tools('tr "\\0" "\\n" </proc/$$/cmdline >"$(dirname "$0")/seen"\n'
                          'tr "\\0" "\\n" </proc/$$/environ >>"$(dirname "$0")/seen"\n'
                          'exec "$REAL" "$@"')
-    environment = {**os.environ, "PGOPTIONS": "-c statement_timeout=1", "SECRET": "in our own"}
+    environment = {**os.environ, "PGOPTIONS": "-c statement_timeout=1h", "SECRET": "in our own"}
     work(dump_job(source(c.uri("synapse"), bin_dir=bin_dir)), env=environment)
     with open(os.path.join(bin_dir, "seen"), encoding="utf-8") as f:
         seen = f.read()

@@ -105,7 +105,7 @@ class Daemon:
         if start:
             self.start()
 
-    def configure(self, jobs=None, extra="", daemon=""):
+    def configure(self, jobs=None, extra="", daemon="", warn_free="0"):
         jobs = jobs or "[job j]\nsources = out\ndestinations = local\n"
         write_file(self.conf, f"""[daemon]
 state_dir = {self.state}
@@ -115,7 +115,7 @@ log_format = text
 {daemon}
 [destination local]
 path = {self.backups}
-warn_free = 0
+warn_free = {warn_free}
 key = none
 [source out]
 type = command

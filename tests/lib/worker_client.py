@@ -7,6 +7,27 @@ import subprocess
 
 from harness import Failed, defer, end_process, program
 
+STRETCHED = {}  # {what a STORE is opened with: what its key was stretched to}: a campaign of many workers waits once
+
+
+def repositories_of(job):
+    """The STOREs of a job that are repositories and say nothing themselves of a stretched key."""
+    stores = [job.get("store"), job.get("from"), job.get("to"), *job.get("stores", [])]
+    return [s for s in stores if s and s.get("format") == "repository" and "stretched" not in s]
+
+
+def opened_with(store):
+    return json.dumps([store.get(name) for name in ("type", "path", "bucket", "prefix", "port", "key")])
+
+
+def with_stretched_keys(job):
+    """As synbakd does between the workers of a run."""
+    known = {id(s): {**s, "stretched": STRETCHED.get(opened_with(s))} for s in repositories_of(job)}
+    spared = {name: known.get(id(job[name]), job[name]) for name in ("store", "from", "to") if name in job}
+    if "stores" in job:
+        spared["stores"] = [known.get(id(s), s) for s in job["stores"]]
+    return {**job, **spared}
+
 
 class Worker:
     """One worker process with its job sent. messages: all that came so far."""
@@ -22,7 +43,8 @@ class Worker:
             env=env, stdout=stdout, pass_fds=(fd,), stderr=subprocess.PIPE)
         theirs.close()
         defer(self.close)
-        self.send({"type": "job", **job})
+        self.job = job
+        self.send({"type": "job", **with_stretched_keys(job)})
 
     def send(self, message):
         body = json.dumps(message).encode()
@@ -47,6 +69,7 @@ class Worker:
                     message = json.loads(self.buffer[4:4 + length])
                     self.buffer = self.buffer[4 + length:]
                     self.messages.append(message)
+                    self.remember(message)
                     return message
             try:
                 chunk = self.ours.recv(1 << 16)
@@ -57,6 +80,11 @@ class Worker:
             if not chunk:
                 return None
             self.buffer += chunk
+
+    def remember(self, message):
+        if message["type"] == "stretched":
+            STRETCHED.update({opened_with(s): message["text"] for s in repositories_of(self.job)
+                              if s["destination"] == message["destination"]})
 
     def wait_step(self, part, timeout=90):
         """Until a progress message whose step contains part."""
