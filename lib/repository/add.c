@@ -30,6 +30,7 @@ static struct adder *adder_new(struct repository *r, struct index *index,
     cutter_init(&a->stream_cutter, r->keys->cutting, &cutter_stream);
     cutter_init(&a->list_cutter, r->keys->cutting, &cutter_list);
     a->writer = index_writer_new(r->keys, r->cache_dir);
+    add_blocks_init(&a->blocks);
     (void)pthread_mutex_init(&a->lock, NULL);
     (void)pthread_cond_init(&a->work, NULL);
     (void)pthread_cond_init(&a->room, NULL);
@@ -99,14 +100,7 @@ static void stop(struct adder *a)
 static void destroy(struct adder *a)
 {
     stop(a);
-    for (; a->reaped < a->submitted; a->reaped++) { /* what was under way */
-        struct add_block *b = add_slot_at(a, a->reaped)->block;
-        if (b != NULL)
-            add_block_drop_locked(a, b);
-    }
-    if (a->content.block != NULL)
-        add_block_drop_locked(a, a->content.block);
-    add_block_free_all(a);
+    add_blocks_deinit(&a->blocks); /* with what was under way */
     for (struct add_job *job = a->jobs, *next; job != NULL; job = next) {
         next = job->next;
         add_job_free(job);

@@ -1,31 +1,41 @@
-/* add_block.c — blocks that are free are kept and used again, but all together, used or not, take no
- * more than ADD_BYTES. */
+/* add_block.c — blocks lie one behind the other in one room of ADD_BYTES, which is used over and over: memory
+ * is touched for the first time once, not for each file. They are given back nearly in the order in which
+ * they were taken, as slots are done in order; one that is done early waits for those before it. */
+#include <stdlib.h>
+
 #include "lib/base/mem.h"
 #include "lib/repository/add_parts.h"
 
-static void block_free(struct add_block *b)
+void add_blocks_init(struct add_blocks *x)
 {
-    mem_room_free(b, sizeof(*b) + b->cap);
+    x->room = mem_room_new(ADD_BYTES);
 }
 
-void add_block_free_all(struct adder *a)
+static void forget_oldest(struct add_blocks *x)
 {
-    while (a->free_blocks != NULL) {
-        struct add_block *b = a->free_blocks;
-        a->free_blocks = b->next;
-        block_free(b);
-    }
-    a->free_bytes = 0;
+    struct add_block *b = x->oldest;
+
+    x->oldest = b->next;
+    if (x->oldest == NULL)
+        x->newest = NULL;
+    free(b);
+}
+
+void add_blocks_deinit(struct add_blocks *x)
+{
+    while (x->oldest != NULL)
+        forget_oldest(x);
+    mem_room_free(x->room, ADD_BYTES);
 }
 
 void add_block_drop_locked(struct adder *a, struct add_block *b)
 {
+    struct add_blocks *x = &a->blocks;
+
     if (--b->refs > 0)
         return;
-    a->bytes -= b->cap;
-    a->free_bytes += b->cap;
-    b->next = a->free_blocks;
-    a->free_blocks = b;
+    while (x->oldest != NULL && x->oldest->refs == 0)
+        forget_oldest(x);
     (void)pthread_cond_signal(&a->room);
 }
 
@@ -38,54 +48,40 @@ void add_block_drop(struct adder *a, struct add_block **b)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-static struct add_block *unlink_free(struct adder *a, struct add_block **at)
+/* Where a block of cap bytes can begin; NULL: nowhere yet. */
+static uint8_t *find_room(const struct add_blocks *x, size_t cap)
 {
-    struct add_block *b = *at;
-
-    *at = b->next;
-    a->free_bytes -= b->cap;
-    return b;
-}
-
-/* A free one that is not much too long; else those that are free make room for a new one. */
-static struct add_block *take_free(struct adder *a, size_t cap)
-{
-    for (struct add_block **at = &a->free_blocks; *at != NULL; at = &(*at)->next)
-        if ((*at)->cap >= cap && (*at)->cap <= cap + cap / 2 &&
-            (a->bytes == 0 || a->bytes + (*at)->cap <= ADD_BYTES))
-            return unlink_free(a, at);
-    while (a->free_blocks != NULL && a->bytes + a->free_bytes + cap > ADD_BYTES) {
-        struct add_block **at = &a->free_blocks;
-        while ((*at)->next != NULL) /* the one that was used longest ago */
-            at = &(*at)->next;
-        block_free(unlink_free(a, at));
-    }
-    return NULL;
+    if (x->oldest == NULL)
+        return x->room;
+    uint8_t *begin = x->oldest->data, *end = x->newest->data + x->newest->cap;
+    if (begin >= end) /* the newest ones went on at the beginning of the room */
+        return (size_t)(begin - end) >= cap ? end : NULL;
+    if ((size_t)(x->room + ADD_BYTES - end) >= cap)
+        return end;
+    return (size_t)(begin - x->room) >= cap ? x->room : NULL;
 }
 
 int add_block_take(struct adder *a, size_t len, struct add_block **ret, struct err *e)
 {
-    size_t cap = (len + ADD_BLOCK - 1) / ADD_BLOCK * ADD_BLOCK;
-    struct add_block *b = NULL;
+    struct add_blocks *x = &a->blocks;
+    size_t cap = len <= ADD_BLOCK ? ADD_BLOCK : (len + ADD_ROUND - 1) / ADD_ROUND * ADD_ROUND;
+    uint8_t *at;
     int rc;
 
     (void)pthread_mutex_lock(&a->lock);
-    while ((rc = add_error_locked(a, e)) == 0 && a->bytes > 0 && a->bytes + cap > ADD_BYTES)
+    while ((rc = add_error_locked(a, e)) == 0 && (at = find_room(x, cap)) == NULL)
         add_wait_for_room(a);
-    if (rc == 0 && (b = take_free(a, cap)) != NULL)
-        cap = b->cap;
-    if (rc == 0)
-        a->bytes += cap;
+    if (rc == 0) {
+        struct add_block *b = mem_alloc(sizeof(*b));
+        *b = (struct add_block){.data = at, .cap = cap, .refs = 1};
+        if (x->newest == NULL)
+            x->oldest = b;
+        else
+            x->newest->next = b;
+        x->newest = *ret = b;
+    }
     (void)pthread_mutex_unlock(&a->lock);
-    if (rc < 0)
-        return -1;
-    if (b == NULL)
-        b = mem_room_new(sizeof(*b) + cap);
-    b->cap = cap;
-    b->used = 0;
-    b->refs = 1;
-    *ret = b;
-    return 0;
+    return rc;
 }
 
 int add_block_reserve(struct adder *a, struct add_block **b, size_t len, struct err *e)

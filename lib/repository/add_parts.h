@@ -18,27 +18,33 @@
 enum {
     ADD_SLOTS = 512,     /* chunks under way */
     ADD_BYTES = 8 << 20, /* plain bytes under way; one chunk of the longest fits */
-    ADD_BLOCK = 1 << 20, /* of room for them */
-    ADD_CUT = 4 << 20,   /* of files longer than TREE_WHOLE_MAX */
-    ADD_BUILDERS = 3,    /* of a class: one that is filled, two that are being put */
-    ADD_LANES = 2,       /* puts at once at one replica: one syncs while one is written */
+    ADD_BLOCK = 1 << 20, /* of room for them; a multiple of ADD_ROUND, as is ADD_BYTES */
+    ADD_ROUND = 64 << 10,
+    ADD_CUT = 4 << 20, /* of files longer than TREE_WHOLE_MAX */
+    ADD_BUILDERS = 3,  /* of a class: one that is filled, two that are being put */
+    ADD_LANES = 2,     /* puts at once at one replica: one syncs while one is written */
     ADD_THREADS_MAX = 8,
     ADD_REPLICAS_MAX = 32 /* bits of a job's mask */
 };
 
 /* --- room for plain bytes (add_block.c) --- */
 struct add_block {
+    uint8_t *data;    /* in the room */
     size_t cap, used; /* bytes of data */
     unsigned refs;    /* of slots, and of who fills it; under the lock */
     struct add_block *next;
-    uint8_t data[];
 };
-/* One with room for len bytes, empty, with a reference for the caller. Waits until so much is no
+struct add_blocks {
+    uint8_t *room; /* ADD_BYTES */
+    struct add_block *oldest, *newest;
+};
+void add_blocks_init(struct add_blocks *x);
+void add_blocks_deinit(struct add_blocks *x); /* and whatever is left in it */
+/* One with room for len bytes, 1..ADD_BYTES, empty, with a reference for the caller. Waits until so much is no
  * longer under way: whoever calls holds none that is long. */
 int must_check add_block_take(struct adder *a, size_t len, struct add_block **ret, struct err *e);
 void add_block_drop(struct adder *a, struct add_block **b); /* NULL-safe; takes the lock */
 void add_block_drop_locked(struct adder *a, struct add_block *b);
-void add_block_free_all(struct adder *a); /* that are free */
 /* len bytes in one piece in *b, a new one when it has no room. The caller counts `used` on. */
 int must_check add_block_reserve(struct adder *a, struct add_block **b, size_t len, struct err *e);
 
@@ -217,8 +223,7 @@ struct adder {
     struct add_ids pending; /* new, but not in the index yet */
     uint64_t epoch;         /* how often something entered the index */
 
-    struct add_block *free_blocks;
-    size_t bytes, free_bytes; /* in blocks that are in use; that are not */
+    struct add_blocks blocks;
 
     struct add_builders { /* data and lists each have their own: packs of lists stay short */
         struct pack_builder *filling; /* of whoever packs */
