@@ -6,6 +6,8 @@
 #include "lib/store/http.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <string.h>
 #include <strings.h>
@@ -20,11 +22,17 @@ enum {
     BUFFER = 512 * 1024
 };
 
+/* A handle keeps its connection from one request to the next. */
+struct handle {
+    CURL *curl;
+    curl_socket_t socket; /* of that connection, as far as it was used; else CURL_SOCKET_BAD */
+};
+
 struct http {
     char *ca_file;
     struct rate_limiter *limiter;
     pthread_mutex_t lock; /* guards what follows */
-    CURL *idle[IDLE_MAX];
+    struct handle idle[IDLE_MAX];
     size_t idle_count;
 };
 
@@ -33,7 +41,7 @@ struct exchange {
     struct http *http;
     const struct http_request *req;
     struct http_answer *answer;
-    CURL *curl;
+    struct handle handle;
     size_t sent;
     bool full;     /* `into` has all that it can hold */
     bool too_long; /* the answer has more than we take */
@@ -62,38 +70,40 @@ void http_free(struct http *h)
     if (h == NULL)
         return;
     for (size_t i = 0; i < h->idle_count; i++)
-        curl_easy_cleanup(h->idle[i]);
+        curl_easy_cleanup(h->idle[i].curl);
     (void)pthread_mutex_destroy(&h->lock);
     free(h->ca_file);
     free(h);
 }
 
-static CURL *take_handle(struct http *h)
+static struct handle take_handle(struct http *h)
 {
-    CURL *curl = NULL;
+    struct handle x = {NULL, CURL_SOCKET_BAD};
 
     (void)pthread_mutex_lock(&h->lock);
     if (h->idle_count > 0)
-        curl = h->idle[--h->idle_count]; /* the newest: its connection is the likeliest to live */
+        x = h->idle[--h->idle_count]; /* the newest: its connection is the likeliest to live */
     (void)pthread_mutex_unlock(&h->lock);
-    if (curl == NULL)
-        curl = curl_easy_init();
-    if (curl == NULL)
+    if (x.curl == NULL)
+        x.curl = curl_easy_init();
+    if (x.curl == NULL)
         abort(); /* memory, as in mem.h */
-    return curl;
+    return x;
 }
 
-static void give_handle(struct http *h, CURL *curl)
+static void give_handle(struct http *h, struct handle x)
 {
-    curl_easy_reset(curl); /* forgets the headers of the request, keeps the connections */
+    if (curl_easy_getinfo(x.curl, CURLINFO_ACTIVESOCKET, &x.socket) != CURLE_OK)
+        x.socket = CURL_SOCKET_BAD;
+    curl_easy_reset(x.curl); /* forgets the headers of the request, keeps the connections */
     (void)pthread_mutex_lock(&h->lock);
     if (h->idle_count < IDLE_MAX) {
-        h->idle[h->idle_count++] = curl;
-        curl = NULL;
+        h->idle[h->idle_count++] = x;
+        x.curl = NULL;
     }
     (void)pthread_mutex_unlock(&h->lock);
-    if (curl != NULL)
-        curl_easy_cleanup(curl);
+    if (x.curl != NULL)
+        curl_easy_cleanup(x.curl);
 }
 
 static size_t send_more(char *out, size_t size, size_t count, void *arg)
@@ -121,11 +131,23 @@ static int rewind_body(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+/* A server that writes headers and body apart, with Nagle's algorithm on (radosgw does), sends the body once
+ * the headers are acknowledged, which our kernel puts off by 40 ms on a connection that is used again. */
+static void acknowledge_now(const struct exchange *x)
+{
+    if (x->handle.socket != CURL_SOCKET_BAD)
+        (void)setsockopt(x->handle.socket, IPPROTO_TCP, TCP_QUICKACK, &(int){1},
+                         sizeof(int)); /* refused, all is as slow as it was */
+}
+
 static size_t take_header(char *data, size_t size, size_t count, void *arg)
 {
     struct exchange *x = arg;
     struct buf *headers = &x->answer->headers;
     size_t len = size * count;
+
+    if (len <= 2) /* the empty line: the body is next */
+        acknowledge_now(x);
 
     if (len > 5 && memcmp(data, "HTTP/", 5) == 0)
         buf_clear(headers); /* of another answer before: 100 Continue */
@@ -142,7 +164,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
     size_t len = size * count;
     long status = 0;
 
-    curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(x->handle.curl, CURLINFO_RESPONSE_CODE, &status);
     if (x->req->into != NULL && status >= 200 && status <= 299) {
         size_t room = x->req->into_len - x->answer->into_len, n = len < room ? len : room;
         memcpy((char *)x->req->into + x->answer->into_len, data, n);
@@ -167,7 +189,7 @@ static int look_for_stop(void *arg, curl_off_t to_get, curl_off_t got, curl_off_
     (void)got;
     (void)to_send;
     (void)sent;
-    (void)curl_easy_getinfo(x->curl, CURLINFO_REQUEST_SIZE, &request_size);
+    (void)curl_easy_getinfo(x->handle.curl, CURLINFO_REQUEST_SIZE, &request_size);
     return (x->req->stop != NULL && atomic_load(x->req->stop)) ||
            (x->req->stopped != NULL && x->req->stopped(x->req->stopped_arg, request_size > 0));
 }
@@ -281,7 +303,8 @@ static int explain(CURLcode code, const char *why, const struct exchange *x, boo
 int http_perform(struct http *h, const struct http_request *req, struct http_answer *ret,
                  bool *ret_transient, struct err *e)
 {
-    struct exchange x = {.http = h, .req = req, .answer = ret, .curl = take_handle(h)};
+    struct exchange x = {.http = h, .req = req, .answer = ret, .handle = take_handle(h)};
+    CURL *curl = x.handle.curl;
     struct curl_slist *headers = NULL;
     char why[CURL_ERROR_SIZE] = "";
 
@@ -292,10 +315,10 @@ int http_perform(struct http *h, const struct http_request *req, struct http_ans
     headers = curl_slist_append(headers, "Content-Type:");
     for (size_t i = 0; i < req->headers->count; i++)
         headers = curl_slist_append(headers, req->headers->items[i]);
-    set_up(x.curl, &x, headers, why);
-    CURLcode code = curl_easy_perform(x.curl);
-    curl_easy_getinfo(x.curl, CURLINFO_RESPONSE_CODE, &ret->status);
-    give_handle(h, x.curl);
+    set_up(curl, &x, headers, why);
+    CURLcode code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+    give_handle(h, x.handle);
     for (struct curl_slist *line = headers; line != NULL; line = line->next)
         mem_wipe(line->data, strlen(line->data)); /* a session token may be among them */
     curl_slist_free_all(headers);
