@@ -15,7 +15,7 @@ from small_work import Work  # noqa: E402
 from worker_client import work  # noqa: E402
 from worker_faults import attempt, count_calls, numbers  # noqa: E402
 
-SHORT_STEPS = 10  # how many N of a campaign the short form tries
+SHORT_STEPS = 4  # how many N of a campaign the short form tries
 
 
 def campaign(name, prepare, faults, after):

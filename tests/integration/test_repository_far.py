@@ -56,12 +56,6 @@ def a_life(place):
     check(100_000 < stored(place) - size < 800_000, f"a day's change took {stored(place) - size}")
     equal(sets(d), [third, second, first])
 
-    contains(d.ctl("status").stdout, "key add --recovery")
-    code = json.loads(d.ctl("key", "add", "--recovery", "--json", ok=True).stdout)["secret"]
-    d.ctl("rescan", ok=True)
-    lacks(d.ctl("status").stdout, "key add --recovery")
-    equal([s["kind"] for s in json.loads(d.ctl("key", "list", "--json", ok=True).stdout)["repositories"][0]["slots"]],
-          ["operation", "recovery"])
     contains(d.ctl("ls", f"synapse/{third}", ok=True).stdout, "local_content/ze/ro/new")
     lacks(d.ctl("ls", f"synapse/{second}", ok=True).stdout, "local_content/ze/ro/new")
     contains(d.ctl("diff", f"synapse/{second}", f"synapse/{third}", ok=True).stdout, "local_content/ze/ro/new")
@@ -73,20 +67,32 @@ def a_life(place):
     d.ctl("restore", f"synapse/{third}", "--in-place", "--yes", ok=True)
     equal(d.cluster.dump("synapse") == database, True, "the dumps are the same")
 
+
+def slots(d, *where):
+    return json.loads(d.ctl("key", "list", "--json", *where, ok=True).stdout)["repositories"][0]["slots"]
+
+
+def the_recovery_code_is_enough(place):
+    d = installation(place, MEDIA_ONLY)
+    first, sums = backup(d), d.media_sums()
+    contains(d.ctl("status").stdout, "key add --recovery")
+    code = json.loads(d.ctl("key", "add", "--recovery", "--json", ok=True).stdout)["secret"]
+    d.ctl("rescan", ok=True)
+    lacks(d.ctl("status").stdout, "key add --recovery")
+    equal([s["kind"] for s in slots(d)], ["operation", "recovery"])
     d.ctl("key", "rotate", ok=True)
     write_file(f"{d.media}/local_content/ze/ro/newer", os.urandom(100_000))
-    fourth, latest = backup(d), d.media_sums()
+    second, latest = backup(d), d.media_sums()
     d.stop()
     shutil.rmtree(d.state)
     os.unlink(d.conf)
     write_file(f"{d.dir}/code", code + "\n", 0o600)
     bare = place.bare(f"{d.dir}/code")
-    contains(d.ctl("list", *bare, ok=True).stdout, fourth)
+    contains(d.ctl("list", *bare, ok=True).stdout, second)
     restored(d, first, sums, *bare)
-    restored(d, fourth, latest, *bare)
+    restored(d, second, latest, *bare)
     contains(d.ctl("verify", "--all", "--data", *bare, ok=True).stdout, "verified")
-    operation = next(s["slot"] for s in json.loads(d.ctl("key", "list", "--json", *bare, ok=True).stdout)["repositories"][0]["slots"]
-                     if s["kind"] == "operation")
+    operation = next(s["slot"] for s in slots(d, *bare) if s["kind"] == "operation")
     d.ctl("key", "remove", operation, "--yes", *bare, ok=True)
     equal(d.ctl("list", *place.bare(d.key_file)).returncode, 1, "the key that was removed opens nothing")
 
@@ -104,6 +110,16 @@ def in_a_bucket():
 @test(limit=240)
 def on_a_server():
     a_life(Server())
+
+
+@test(limit=240)
+def a_recovery_code_and_a_bucket():
+    the_recovery_code_is_enough(Bucket())
+
+
+@test(limit=240)
+def a_recovery_code_and_a_server():
+    the_recovery_code_is_enough(Server())
 
 
 DAY = 86400
