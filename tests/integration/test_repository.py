@@ -189,7 +189,7 @@ def a_new_installation_takes_replicas_over_once():
 @test(limit=240)
 def a_replica_that_lacks_sets_does_not_go_on_alone():
     jobs = "[job synapse]\nsources = media\ndestinations = second local\ndaily = at 02:00\n"
-    d = deployment(jobs=jobs, start=False)
+    d = deployment(jobs=jobs, start=False, programs=("synbakd-fault", "synbak-worker-fault"))
     d.change("format = repository", "format = repository\nrepository = archive\n"
              f"[destination second]\nwarn_free = 0\npath = {d.dir}/second\nkey = file:{d.key_file}\nformat = repository\nrepository = archive\n")
     os.mkdir(f"{d.dir}/second", 0o700)
@@ -205,7 +205,7 @@ def a_replica_that_lacks_sets_does_not_go_on_alone():
     os.rename(f"{d.backups}-away", d.backups)
     d.ctl("rescan", ok=True)
     # at once, or by the next try, a minute after one that failed
-    wait_until(lambda: logs(f"{d.dir}/second") == logs(d.backups), "what it lacked to be brought", timeout=150)
+    d.in_fast_time(lambda: logs(f"{d.dir}/second") == logs(d.backups), "what it lacked to be brought")
     backup(d)
     equal(logs(f"{d.dir}/second"), logs(d.backups))
     d.ctl("verify", "--all", "--data", ok=True)

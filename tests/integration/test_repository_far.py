@@ -266,8 +266,7 @@ def a_replica_that_was_away_comes_back():
     missed = sets(d)[0]
     wait_until(lambda: "server up" in d.ctl("status").stdout, "the place to be missed")
     place.server.start()
-    d.pass_time(120)
-    wait_until(lambda: at(d, "far") == [missed, first], "what it missed")
+    d.in_fast_time(lambda: at(d, "far") == [missed, first], "what it missed")
     third = a_day(d)
     wait_until(lambda: at(d, "far") == [third, missed, first], "the next")
     same_everywhere(d, place)
@@ -286,8 +285,7 @@ def a_replica_in_a_folder_that_was_away_comes_back():
     missed = at(d, "far")[0]
     contains(d.ctl("status").stdout, "no such directory")
     os.rename(f"{d.near}-away", d.near)
-    d.pass_time(120)
-    wait_until(lambda: at(d, "near") == [missed, first], "what it missed")
+    d.in_fast_time(lambda: at(d, "near") == [missed, first], "what it missed")
     lacks(d.ctl("status").stdout, "no such directory")
     third = a_day(d)
     equal((at(d, "near"), at(d, "far")), ([third, missed, first], [third, missed, first]))

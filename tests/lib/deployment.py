@@ -7,6 +7,7 @@ homeserver, a media folder, a configuration, synbakd, and synbakctl to talk to i
 import hashlib
 import os
 import subprocess
+import time
 
 import harness
 from harness import program, run, wait_until, write_file
@@ -102,6 +103,15 @@ path = {self.media}
         write_file(f"{self.dir}/clock.new", f"{micros} {micros}")
         os.rename(f"{self.dir}/clock.new", f"{self.dir}/clock")
         self.ctl("status")
+
+    def in_fast_time(self, condition, what):
+        """Until condition(), while time goes some fifty times as fast: a retry comes soon, and still no worker seems to
+        stand still, which it may for two minutes."""
+        def look():
+            self.pass_time(10)
+            time.sleep(0.2)
+            return condition()
+        wait_until(look, what)
 
     def stop(self):
         self.daemon.terminate()
