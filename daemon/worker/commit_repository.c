@@ -227,6 +227,18 @@ static void commit_group(struct group *g)
     merge_segments(g);
 }
 
+/* The writer's record was carried to every replica, the pruner's log only copies bring: where it lags, what is
+ * there is told by the next scan. Saying more than there is would look like a log that was rolled back. NULL: not known. */
+static json_t *heads_at(const struct group *g, const struct replica *r)
+{
+    uint64_t there = 0;
+
+    if (r != g->first && (log_newest(r->to.store, LOG_PRUNER, &there, NULL) < 0 ||
+                          there != log_count(g->repo.repository->pruner)))
+        return NULL;
+    return repo_heads(&g->repo);
+}
+
 static json_t *replica_result(const struct group *g, const struct replica *r)
 {
     const char *name = json_opt_string(r->store, "destination", "");
@@ -235,7 +247,7 @@ static json_t *replica_result(const struct group *g, const struct replica *r)
 
     if (r->failed)
         return commit_result(name, r->marker.id, 0, NULL, &r->error);
-    json_t *o = commit_result(name, r->marker.id, g->stored_bytes, repo_heads(&g->repo), NULL);
+    json_t *o = commit_result(name, r->marker.id, g->stored_bytes, heads_at(g, r), NULL);
     if (repo_has_recovery(&r->to, &recovery, &unused) == 0)
         (void)json_object_set_new(o, "recovery_slot", json_boolean(recovery));
     (void)json_object_set_new(o, "may_read", json_boolean(!g->repo.repository->keys->write_only));

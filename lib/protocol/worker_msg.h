@@ -68,7 +68,8 @@
  *   job     job, id, sequence, tiers, reason, started, fragment, stays, host, stores:[STORE],
  *           sources:[{name, type, whole, problems, artifacts:{DESTINATION:[ARTIFACT]}}]
  *   result  destinations:[{destination, ok, error, code, marker_id:HEX32, stored_bytes:N,
- *           heads:HEADS, recovery_slot:B, may_read:B (repository)}]
+ *           heads:HEADS, recovery_slot:B, may_read:B (repository; without heads: a replica that still lacks
+ *           records of the pruner)}]
  *           ok:false at some or all of them is no failure of the verb
  * scan  (owner null in STORE: looks, claims nothing)
  *   job     store:STORE, jobs:[NAME] (none: all), ids:[ID] (optional: only these),

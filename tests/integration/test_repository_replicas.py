@@ -60,6 +60,9 @@ class World:
             logs = sorted((self.log(name, role) for name in NAMES), key=lambda log: log[0])
             for (n, shorter), (m, longer) in zip(logs, logs[1:]):
                 check(longer.startswith(shorter), f"{text}: the {role}'s logs part at or before {n} (of {m}): {self.told}")
+            for name, heads in ((name, heads) for host in self.hosts for name, heads in host.heads.items()):
+                check(number(heads[role]) <= self.log(name, role)[0],
+                      f"{text}: more is said to be seen at {name} than lies there: {heads} {self.told}")
 
 
 class Host:
@@ -117,7 +120,7 @@ class Host:
         alive = [s for s, d in zip(stores, read["destinations"]) if d["ok"]]
         for d in self.work(commit_job([part(source, read)], alive, "j", identity, w.made))["destinations"]:
             if d["ok"]:
-                self.note(d["destination"], d["heads"])
+                self.note(d["destination"], d.get("heads"))
                 w.sets[identity] = True
             else:
                 w.told.append(f"commit {d['destination']}: {d['code']}: {d['error']}")
@@ -205,6 +208,19 @@ def heal(w):
     found = host.scan()
     equal(found, {name: set(w.sets) for name in NAMES}, str(w.told))
     equal([w.log(name, "writer") for name in NAMES[1:]], [w.log("a", "writer")] * 2, str(w.told))
+
+
+@test
+def no_more_is_said_to_be_seen_than_lies_there():
+    w = World()
+    host = w.hosts[0]
+    host.backup()
+    w.move("bc")
+    host.rotate()  # a record of the pruner that the others lack
+    w.move(())
+    host.backup()
+    w.check("a backup")
+    equal(set(host.scan()), set(NAMES), "nothing looks as if it had been rolled back")
 
 
 @test(limit=3000)
