@@ -122,7 +122,7 @@ static int run(struct collector *c, struct err *e)
 {
     if (log_check_holder(c->r->pruner, c->spec->who, e) < 0)
         return -1;
-    collect_replicate_log(c);
+    collect_bring_replicas(c);
     if (collect_remove_sets(c, e) < 0)
         return -1;
     if (c->spec->clock_in_doubt) {

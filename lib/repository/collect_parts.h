@@ -57,7 +57,10 @@ bool collect_is_read(const struct collect_spec *s, const char *job, const char *
 int must_check collect_remove_sets(struct collector *c, struct err *e);
 
 /* --- collect_replica.c: further replicas keep up, or are left alone --- */
-void collect_replicate_log(struct collector *c); /* the pruner's newest record */
+void collect_bring_replicas(struct collector *c); /* at first; those that lack sets are behind */
+/* The pruner's newest record, once what it speaks of is there. Never the writer's: a set shows only where its packs
+ * are. */
+void collect_replicate_log(struct collector *c);
 /* An object of the first replica, to all others; one that fails falls behind. */
 void collect_bring(struct collector *c, const char *name);
 /* What was just put at the first replica, from memory. */

@@ -13,6 +13,32 @@ static void fall_behind(struct collector *c, struct collect_replica *x, const ch
     collect_problem(c, "%s is behind and is left alone: %s", store_place(x->store), why);
 }
 
+/* What earlier prunes and changes of keys left lacking is small and is brought; sets are not. */
+static int bring_in_line(struct collector *c, struct store *s, struct err *e)
+{
+    const struct mirror_spec spec = {.from = c->r, .to = s};
+    struct mirror_result brought;
+
+    int rc = log_compare(c->r->writer, s, e);
+    if (rc == 0)
+        rc = log_compare(c->r->pruner, s, e);
+    else if (rc == 1)
+        return err_set(e, ERR_LATE, "it lacks sets, which a copy brings");
+    if (rc == 1)
+        rc = mirror_bring(&spec, &brought, e);
+    return rc == 1 ? err_set(e, ERR_LATE, "its log goes on differently") : rc;
+}
+
+void collect_bring_replicas(struct collector *c)
+{
+    for (size_t i = 1; i < c->replica_count; i++) {
+        struct collect_replica *x = &c->replicas[i];
+        struct err why;
+        if (bring_in_line(c, x->store, &why) < 0)
+            fall_behind(c, x, why.text);
+    }
+}
+
 void collect_replicate_log(struct collector *c)
 {
     for (size_t i = 1; i < c->replica_count; i++) {
@@ -21,8 +47,6 @@ void collect_replicate_log(struct collector *c)
         if (x->behind)
             continue;
         int rc = log_replicate(c->r->pruner, x->store, &why);
-        if (rc == 0)
-            rc = log_replicate(c->r->writer, x->store, &why);
         if (rc != 0)
             fall_behind(c, x, rc < 0 ? why.text : "its log is another one, or shorter");
     }

@@ -64,6 +64,8 @@ int must_check log_refresh(struct log *l, struct err *e);
 int must_check log_check_holder(struct log *l, const struct log_author *who, struct err *e);
 /* Has `longer` all the records of l? */
 bool log_begins(const struct log *l, const struct log *longer);
+/* 0: the newest object lies at the replica as well, so its log is this one. 1: not. Blocks. */
+int must_check log_compare(const struct log *l, struct store *replica, struct err *e);
 /* The newest object's bytes, for a replica whose log ends just before it: put with
  * STORE_FAIL_IF_EXISTS. 1: it lacks more than that, or has something else; mirror.h brings it. */
 int must_check log_replicate(const struct log *l, struct store *replica, struct err *e);

@@ -41,6 +41,20 @@ static int has_previous(const struct log *l, struct store *replica, struct err *
     return -1;
 }
 
+int log_compare(const struct log *l, struct store *replica, struct err *e)
+{
+    _cleanup_(buf_deinit) struct buf object = BUF_INIT(LOG_OBJECT_MAX);
+    char name[LOG_NAME_SIZE];
+
+    if (l->count == 0)
+        return 0;
+    log_object_name(l->role, l->count, name);
+    int rc = log_newest_object(l, &object, e);
+    if (rc == 0)
+        rc = compare(replica, name, &object, e);
+    return rc > 0 ? 1 : rc;
+}
+
 int log_replicate(const struct log *l, struct store *replica, struct err *e)
 {
     _cleanup_(buf_deinit) struct buf object = BUF_INIT(LOG_OBJECT_MAX);
