@@ -82,5 +82,5 @@ int slot_unlock(const struct slot_object *o, const uint8_t repository[REPOSITORY
         return 0;
     }
     keys_free(k);
-    return err_wrap(e, "slot %s is damaged", o->says.id);
+    return err_wrap(e, "slot %s, or the id in repository.json, is damaged", o->says.id);
 }
