@@ -10,10 +10,9 @@ from harness import Failed, defer, end_process, program
 STRETCHED = {}  # {what a STORE is opened with: what its key was stretched to}: a campaign of many workers waits once
 
 
-def repositories_of(job):
-    """The STOREs of a job that are repositories and say nothing themselves of a stretched key."""
-    stores = [job.get("store"), job.get("from"), job.get("to"), *job.get("stores", [])]
-    return [s for s in stores if s and s.get("format") == "repository" and "stretched" not in s]
+def is_spared(store):
+    """A STORE that is a repository, and says nothing itself of a stretched key."""
+    return isinstance(store, dict) and store.get("format") == "repository" and "stretched" not in store
 
 
 def opened_with(store):
@@ -22,11 +21,11 @@ def opened_with(store):
 
 def with_stretched_keys(job):
     """As synbakd does between the workers of a run."""
-    known = {id(s): {**s, "stretched": STRETCHED.get(opened_with(s))} for s in repositories_of(job)}
-    spared = {name: known.get(id(job[name]), job[name]) for name in ("store", "from", "to") if name in job}
-    if "stores" in job:
-        spared["stores"] = [known.get(id(s), s) for s in job["stores"]]
-    return {**job, **spared}
+    def spared(value):
+        if isinstance(value, list):
+            return [spared(one) for one in value]
+        return {**value, "stretched": STRETCHED.get(opened_with(value))} if is_spared(value) else value
+    return {name: spared(value) for name, value in job.items()}
 
 
 class Worker:
@@ -83,8 +82,9 @@ class Worker:
 
     def remember(self, message):
         if message["type"] == "stretched":
-            STRETCHED.update({opened_with(s): message["text"] for s in repositories_of(self.job)
-                              if s["destination"] == message["destination"]})
+            for value in self.job.values():
+                STRETCHED.update({opened_with(s): message["text"] for s in (value if isinstance(value, list) else [value])
+                                  if is_spared(s) and s["destination"] == message["destination"]})
 
     def wait_step(self, part, timeout=90):
         """Until a progress message whose step contains part."""
