@@ -13,10 +13,16 @@ static void fall_behind(struct collector *c, struct collect_replica *x, const ch
     collect_problem(c, "%s is behind and is left alone: %s", store_place(x->store), why);
 }
 
+static int on_brought(void *arg, uint64_t bytes, uint64_t total, struct err *e)
+{
+    collect_progress(arg, "bring replicas in line", bytes, total);
+    return collect_cancelled(arg, e);
+}
+
 /* What earlier prunes and changes of keys left lacking is small and is brought; sets are not. */
 static int bring_in_line(struct collector *c, struct store *s, struct err *e)
 {
-    const struct mirror_spec spec = {.from = c->r, .to = s};
+    const struct mirror_spec spec = {.from = c->r, .to = s, .arg = c, .progress = on_brought};
     struct mirror_result brought;
 
     int rc = log_compare(c->r->writer, s, e);
