@@ -41,17 +41,20 @@ static int has_previous(const struct log *l, struct store *replica, struct err *
     return -1;
 }
 
+/* The newest object and its name, and how it compares with what lies there under it. */
+static int compare_newest(const struct log *l, struct store *replica, char name[LOG_NAME_SIZE],
+                          struct buf *object, struct err *e)
+{
+    log_object_name(l->role, l->count, name);
+    return log_newest_object(l, object, e) < 0 ? -1 : compare(replica, name, object, e);
+}
+
 int log_compare(const struct log *l, struct store *replica, struct err *e)
 {
     _cleanup_(buf_deinit) struct buf object = BUF_INIT(LOG_OBJECT_MAX);
     char name[LOG_NAME_SIZE];
 
-    if (l->count == 0)
-        return 0;
-    log_object_name(l->role, l->count, name);
-    int rc = log_newest_object(l, &object, e);
-    if (rc == 0)
-        rc = compare(replica, name, &object, e);
+    int rc = l->count == 0 ? 0 : compare_newest(l, replica, name, &object, e);
     return rc > 0 ? 1 : rc;
 }
 
@@ -60,12 +63,7 @@ int log_replicate(const struct log *l, struct store *replica, struct err *e)
     _cleanup_(buf_deinit) struct buf object = BUF_INIT(LOG_OBJECT_MAX);
     char name[LOG_NAME_SIZE];
 
-    if (l->count == 0)
-        return 0;
-    log_object_name(l->role, l->count, name);
-    if (log_newest_object(l, &object, e) < 0)
-        return -1;
-    int rc = compare(replica, name, &object, e);
+    int rc = l->count == 0 ? 0 : compare_newest(l, replica, name, &object, e);
     if (rc < 2)
         return rc;
     rc = has_previous(l, replica, e);

@@ -28,8 +28,7 @@ struct store_object {
 };
 
 struct store_space {
-    uint64_t total_bytes,
-        free_bytes; /* of what is ours to use: what root keeps to itself counts in neither */
+    uint64_t total_bytes, free_bytes; /* what root keeps to itself counts in neither */
     uint64_t free_inodes;
     bool known; /* false: the store cannot tell */
 };

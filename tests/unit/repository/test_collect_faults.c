@@ -241,19 +241,28 @@ TEST(replicas_keep_up)
     end(&f);
 }
 
-TEST(a_replica_that_is_behind_is_left_alone)
+/* One that has all but the newest sets. */
+static struct store *replica_without(struct fixture *f, const char *const *ids, size_t count)
 {
-    struct fixture f = begin();
+    const struct content more = content_of(700, 5);
     struct store *replica = memory_store_new();
     struct view v;
 
-    copy_objects(f.s, replica);
-    const struct content more = content_of(700, 5);
-    view_open(&v, f.s, f.k);
-    backup(&v, &more, "20261121_030000"); /* two records behind by the time */
-    backup(&v, &more, "20261121_040000");
+    copy_objects(f->s, replica);
+    view_open(&v, f->s, f->k);
+    for (size_t i = 0; i < count; i++)
+        backup(&v, &more, ids[i]);
     view_close(&v);
+    return replica;
+}
+static const char *const two_sets[] = {"20261121_030000", "20261121_040000"};
+
+TEST(a_replica_that_is_behind_is_left_alone)
+{
+    struct fixture f = begin();
+    struct store *replica = replica_without(&f, two_sets, 2);
     size_t objects = count_objects(replica, "");
+
     for (int i = 0; i < 3; i++) {
         struct collect_result x = collect_two(&f, replica, REMOVED);
         ASSERT_EQ(x.replicas_behind, 1);
@@ -273,15 +282,9 @@ TEST(a_replica_that_is_behind_is_left_alone)
 TEST(a_replica_never_shows_a_set_that_it_lacks)
 {
     struct fixture f = begin();
-    struct store *replica = memory_store_new();
-    struct view v;
-
-    copy_objects(f.s, replica);
-    const struct content more = content_of(700, 5);
-    view_open(&v, f.s, f.k);
-    backup(&v, &more, "20261121_030000");
-    view_close(&v);
+    struct store *replica = replica_without(&f, two_sets, 1);
     size_t objects = count_objects(replica, "");
+
     struct collect_result x = collect_two(&f, replica, REMOVED);
     ASSERT_EQ(x.replicas_behind, 1);
     ASSERT_CONTAINS(x.problems.items[0], "which a copy brings");
